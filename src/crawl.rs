@@ -1,1 +1,3 @@
-//! To be written.
+//! Capture: what to fetch, when, and how politely.
+
+pub mod robots;
