@@ -1,0 +1,190 @@
+//! The chunked transfer coding (RFC 9112 §7.1), read as it comes: sizes may be
+//! padded or carry extensions, and lines may end with a bare LF.
+
+/// The longest line of a chunk size or trailer that is taken.
+const MAX_LINE_BYTES: usize = 64 * 1024;
+/// All trailer lines together.
+const MAX_TRAILER_BYTES: usize = 1024 * 1024;
+
+/// What became of the bytes that were fed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// All were used and the body goes on.
+    More,
+    /// The body ended; so many of the fed bytes belong to it.
+    Done {
+        /// Bytes of the input that were used.
+        used: usize,
+    },
+    /// This is not the chunked coding, whatever the head said.
+    Invalid,
+}
+
+#[derive(Debug)]
+enum State {
+    Size,
+    Data(u64),
+    DataEnd,
+    Trailer,
+    Done,
+    Invalid,
+}
+
+/// A decoder that is fed bytes as they arrive.
+#[derive(Debug)]
+pub struct Chunked {
+    state: State,
+    line: Vec<u8>,
+    trailer_bytes: usize,
+}
+
+impl Default for Chunked {
+    fn default() -> Self {
+        Self {
+            state: State::Size,
+            line: Vec::new(),
+            trailer_bytes: 0,
+        }
+    }
+}
+
+impl Chunked {
+    /// Reads `input`, giving the data of chunks to `data`.
+    pub fn feed(&mut self, input: &[u8], mut data: impl FnMut(&[u8])) -> Step {
+        let mut at = 0;
+        loop {
+            let rest = &input[at..];
+            match self.state {
+                State::Done => return Step::Done { used: at },
+                State::Invalid => return Step::Invalid,
+                _ if rest.is_empty() => return Step::More,
+                State::Data(left) => {
+                    let take = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+                    data(&rest[..take]);
+                    at += take;
+                    self.state = match left - take as u64 {
+                        0 => State::DataEnd,
+                        left => State::Data(left),
+                    };
+                }
+                State::Size | State::DataEnd | State::Trailer => {
+                    let end = rest.iter().position(|&b| b == b'\n');
+                    self.line
+                        .extend_from_slice(&rest[..end.unwrap_or(rest.len())]);
+                    at += end.map_or(rest.len(), |end| end + 1);
+                    if self.line.len() > MAX_LINE_BYTES {
+                        self.state = State::Invalid;
+                    } else if end.is_some() {
+                        self.state = self.after_line();
+                        self.line.clear();
+                    }
+                }
+            }
+        }
+    }
+
+    fn after_line(&mut self) -> State {
+        let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
+        match self.state {
+            State::DataEnd if line.is_empty() => State::Size,
+            State::Size => match size(line) {
+                Some(0) => State::Trailer,
+                Some(size) => State::Data(size),
+                None => State::Invalid,
+            },
+            State::Trailer if line.is_empty() => State::Done,
+            State::Trailer if self.trailer_bytes + line.len() <= MAX_TRAILER_BYTES => {
+                self.trailer_bytes += line.len();
+                State::Trailer
+            }
+            _ => State::Invalid,
+        }
+    }
+
+    /// Whether the empty chunk has come: from there on only trailers are
+    /// missing, and the entity is whole.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.state, State::Trailer | State::Done)
+    }
+
+    /// Whether the bytes were found not to be chunks.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self.state, State::Invalid)
+    }
+}
+
+fn size(line: &[u8]) -> Option<u64> {
+    let digits = line.split(|&b| b == b';').next()?.trim_ascii();
+    let digits = std::str::from_utf8(digits).ok()?;
+    if digits.starts_with('+') {
+        return None;
+    }
+    u64::from_str_radix(digits, 16).ok()
+}
+
+/// The entity of a whole chunked body; `None` where the body isn't one, or is
+/// cut before its empty chunk.
+pub fn dechunk(body: &[u8]) -> Option<Vec<u8>> {
+    let mut entity = Vec::with_capacity(body.len());
+    let mut chunked = Chunked::default();
+    chunked.feed(body, |data| entity.extend_from_slice(data));
+    chunked.is_whole().then_some(entity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = b"4;ext=1\r\nWiki\r\n 05 \nxpedi\n000\r\nTrailer: x\r\n\r\nnext";
+
+    #[test]
+    fn chunks_with_extensions_padding_and_bare_lf_are_read() {
+        assert_eq!(dechunk(BODY).as_deref(), Some(&b"Wikixpedi"[..]));
+        let mut chunked = Chunked::default();
+        assert_eq!(
+            chunked.feed(BODY, |_| ()),
+            Step::Done {
+                used: BODY.len() - 4
+            }
+        );
+    }
+
+    #[test]
+    fn one_byte_at_a_time_gives_the_same() {
+        let (mut chunked, mut entity) = (Chunked::default(), Vec::new());
+        let mut used = 0;
+        for byte in BODY {
+            match chunked.feed(&[*byte], |data| entity.extend_from_slice(data)) {
+                Step::More => used += 1,
+                Step::Done { used: last } => {
+                    used += last;
+                    break;
+                }
+                Step::Invalid => break,
+            }
+        }
+        assert_eq!(
+            (entity.as_slice(), used),
+            (&b"Wikixpedi"[..], BODY.len() - 4)
+        );
+    }
+
+    #[test]
+    fn every_cut_before_the_empty_chunk_is_no_whole_body() {
+        let whole = BODY.len() - b"Trailer: x\r\n\r\nnext".len();
+        for end in 0..whole {
+            assert_eq!(dechunk(&BODY[..end]), None, "cut at {end}");
+        }
+        assert!(dechunk(&BODY[..whole]).is_some());
+    }
+
+    #[test]
+    fn text_that_claims_to_be_chunked_is_told_apart() {
+        assert_eq!(
+            Chunked::default().feed(b"<html>\r\n", |_| ()),
+            Step::Invalid
+        );
+        assert_eq!(dechunk(b"ffffffffffffffffff\r\n"), None);
+        assert_eq!(dechunk(b"+5\r\nabcde\r\n0\r\n\r\n"), None);
+    }
+}

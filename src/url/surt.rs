@@ -1,0 +1,16 @@
+//! Placeholder until the differential implementation is merged.
+
+/// Key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Surt(String);
+
+impl Surt {
+    /// Of.
+    pub fn of(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+    /// Text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,490 @@
+//! Reading WARC files of any tool, plain or gzip, as a stream in constant
+//! memory. A reader yields one record at a time; what is irregular but
+//! readable is listed in the record's [`Extent`], what is not is a
+//! [`ReadError`] with the byte offset.
+
+use std::io::{self, BufRead, Read};
+
+use super::Header;
+use super::member::GZIP_MAGIC;
+use crate::digest::{Algorithm, Digest, Hasher};
+use crate::http::MAX_HEAD_BYTES;
+
+mod source;
+
+use source::Decoded;
+
+/// Why reading can't go on from here.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The operating system failed.
+    #[error("{name}: reading near byte {offset} failed: {source}")]
+    Io {
+        /// The file.
+        name: String,
+        /// Byte offset of the record in the file.
+        offset: u64,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file or gzip member ends inside the record.
+    #[error("{name}: record at byte {offset} is cut short: {missing} of {length} bytes missing")]
+    Truncated {
+        /// The file.
+        name: String,
+        /// Byte offset of the record in the file.
+        offset: u64,
+        /// `Content-Length` of the block.
+        length: u64,
+        /// How many of them aren't there.
+        missing: u64,
+    },
+    /// The file or member ends inside the record's header.
+    #[error("{name}: the header of the record at byte {offset} is cut short")]
+    HeaderTruncated {
+        /// The file.
+        name: String,
+        /// Byte offset of the record in the file.
+        offset: u64,
+    },
+    /// The gzip data is damaged or its checksum differs.
+    #[error("{name}: gzip member at byte {offset} is damaged: {reason}")]
+    Gzip {
+        /// The file.
+        name: String,
+        /// Byte offset of the member in the file.
+        offset: u64,
+        /// What inflating said.
+        reason: String,
+    },
+    /// No record starts here.
+    #[error("{name}: no WARC record at byte {offset}: it starts with {found:?}")]
+    NotARecord {
+        /// The file.
+        name: String,
+        /// Byte offset in the file.
+        offset: u64,
+        /// The first bytes there.
+        found: String,
+    },
+    /// A header without end.
+    #[error(
+        "{name}: the header of the record at byte {offset} is longer than {MAX_HEAD_BYTES} bytes"
+    )]
+    HeaderTooLong {
+        /// The file.
+        name: String,
+        /// Byte offset of the record in the file.
+        offset: u64,
+    },
+    /// No usable `Content-Length`, so nobody knows where the record ends.
+    #[error("{name}: the record at byte {offset} has no valid Content-Length")]
+    NoLength {
+        /// The file.
+        name: String,
+        /// Byte offset of the record in the file.
+        offset: u64,
+    },
+}
+
+impl ReadError {
+    /// Where the record or member starts that could not be read.
+    pub fn offset(&self) -> u64 {
+        match self {
+            Self::Io { offset, .. }
+            | Self::Truncated { offset, .. }
+            | Self::HeaderTruncated { offset, .. }
+            | Self::Gzip { offset, .. }
+            | Self::NotARecord { offset, .. }
+            | Self::HeaderTooLong { offset, .. }
+            | Self::NoLength { offset, .. } => *offset,
+        }
+    }
+}
+
+/// What is irregular about a record that was read all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Irregular {
+    /// The record isn't closed by two line ends (WARC 1.1 §4).
+    NoRecordEnd,
+    /// So many bytes stand between the record's end and the next.
+    BytesAfterRecord(u64),
+    /// The record shares its gzip member with the one before (annex D.2), so
+    /// an index can't address it.
+    SharesMember,
+}
+
+/// Where a record stands in its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    /// Byte offset of the record, or of its gzip member.
+    pub offset: u64,
+    /// Bytes stored, compressed where the file is.
+    pub length: u64,
+    /// SHA-256 of the bytes as stored, where the reader was asked for it.
+    pub sha256: Option<Digest>,
+    /// Irregularities.
+    pub irregular: Vec<Irregular>,
+}
+
+/// A stream of records.
+pub struct Reader<R> {
+    name: String,
+    decoded: Decoded<R>,
+    /// Offset of the record that is being read.
+    offset: u64,
+    /// Bytes of its block that weren't read yet.
+    remaining: u64,
+    length: u64,
+    open: bool,
+    failed: bool,
+    shares_member: bool,
+    hash: bool,
+}
+
+impl<R: Read> Reader<R> {
+    /// A reader over a whole file; `name` is for messages. Whether it is gzip
+    /// is told by its first bytes.
+    pub fn new(name: impl Into<String>, inner: R) -> Self {
+        Self::at(name, inner, 0)
+    }
+
+    /// A reader whose first byte stands at `offset` of the file.
+    pub fn at(name: impl Into<String>, inner: R, offset: u64) -> Self {
+        Self {
+            name: name.into(),
+            decoded: Decoded::new(inner, offset),
+            offset,
+            remaining: 0,
+            length: 0,
+            open: false,
+            failed: false,
+            shares_member: false,
+            hash: false,
+        }
+    }
+
+    /// Also hashes every record's bytes as stored.
+    #[must_use]
+    pub fn hashing(mut self) -> Self {
+        self.hash = true;
+        self
+    }
+
+    /// The next record, or `None` at the end of the file. A record that the
+    /// caller left half read is read past first. After an error the stream is
+    /// at its end.
+    pub fn next_record(&mut self) -> Result<Option<Record<'_, R>>, ReadError> {
+        if self.failed {
+            return Ok(None);
+        }
+        self.advance().inspect_err(|_| self.failed = true)?;
+        if !self.open {
+            return Ok(None);
+        }
+        let header = self.header().inspect_err(|_| self.failed = true)?;
+        Ok(header.map(|header| Record {
+            header,
+            reader: self,
+        }))
+    }
+
+    /// Goes to the start of the next record; `open` says whether there is one.
+    fn advance(&mut self) -> Result<(), ReadError> {
+        if self.open {
+            self.close()?;
+        }
+        if !self.shares_member {
+            if !self
+                .decoded
+                .next_member()
+                .map_err(|e| self.source_error(e))?
+            {
+                return Ok(());
+            }
+            self.offset = self.decoded.offset();
+            self.decoded
+                .track(self.hash.then(|| Hasher::new(Algorithm::Sha256)));
+        }
+        self.open = true;
+        Ok(())
+    }
+
+    fn header(&mut self) -> Result<Option<Header>, ReadError> {
+        let mut bytes = Vec::new();
+        let mut line_start = 0;
+        loop {
+            let decoded = match self.decoded.fill() {
+                Ok(decoded) => decoded,
+                Err(error) => return Err(self.source_error(error)),
+            };
+            if decoded.is_empty() {
+                if bytes.iter().all(u8::is_ascii_whitespace) && !self.shares_member {
+                    // Blank lines at the end of a plain file, or an empty member.
+                    self.open = false;
+                    return self.next_after_blank();
+                }
+                return Err(self.header_truncated(&bytes));
+            }
+            let line_end = decoded.iter().position(|&b| b == b'\n');
+            let take = line_end.map_or(decoded.len(), |at| at + 1);
+            bytes.extend_from_slice(&decoded[..take]);
+            self.decoded.consume(take);
+            if line_end.is_some() {
+                let line = bytes[line_start..].trim_ascii();
+                if line.is_empty() && line_start > 0 {
+                    break;
+                }
+                if line.is_empty() {
+                    bytes.clear();
+                    continue;
+                }
+                if line_start == 0 && !starts_like_a_record(line) {
+                    return Err(self.not_a_record(&bytes));
+                }
+                line_start = bytes.len();
+            } else if bytes.len() >= 5 && line_start == 0 && !starts_like_a_record(&bytes) {
+                return Err(self.not_a_record(&bytes));
+            }
+            if bytes.len() > MAX_HEAD_BYTES {
+                return Err(ReadError::HeaderTooLong {
+                    name: self.name.clone(),
+                    offset: self.offset,
+                });
+            }
+        }
+        let Some(header) = Header::parse(&bytes) else {
+            return Err(self.not_a_record(&bytes));
+        };
+        let Some(length) = header.content_length() else {
+            return Err(ReadError::NoLength {
+                name: self.name.clone(),
+                offset: self.offset,
+            });
+        };
+        self.length = length;
+        self.remaining = length;
+        Ok(Some(header))
+    }
+
+    /// A member without a record (some tools pad with empty ones) is passed over.
+    fn next_after_blank(&mut self) -> Result<Option<Header>, ReadError> {
+        self.advance()?;
+        if self.open { self.header() } else { Ok(None) }
+    }
+
+    /// Reads to the end of the open record.
+    fn close(&mut self) -> Result<Extent, ReadError> {
+        self.open = false;
+        while self.remaining > 0 {
+            let available = self.fill_block()?.len();
+            self.consume_block(available);
+        }
+        let mut irregular = Vec::new();
+        if self.shares_member {
+            irregular.push(Irregular::SharesMember);
+        }
+        let closed = self.record_end()?;
+        if !closed {
+            irregular.push(Irregular::NoRecordEnd);
+        }
+        self.shares_member = false;
+        if self.decoded.is_gzip() {
+            let stray = self.member_rest()?;
+            if stray > 0 {
+                irregular.push(Irregular::BytesAfterRecord(stray));
+            }
+        }
+        let (end, hasher) = (self.decoded.offset(), self.decoded.take_hasher());
+        Ok(Extent {
+            offset: self.offset,
+            length: end - self.offset,
+            sha256: hasher.map(Hasher::finish),
+            irregular,
+        })
+    }
+
+    /// Reads the two line ends that close a record; bare LFs count too.
+    fn record_end(&mut self) -> Result<bool, ReadError> {
+        let (mut line_ends, mut bytes) = (0, 0);
+        while line_ends < 2 && bytes < 4 {
+            let next = match self.decoded.fill() {
+                Ok(decoded) => decoded.first().copied(),
+                Err(error) => return Err(self.source_error(error)),
+            };
+            match next {
+                Some(b'\n') => line_ends += 1,
+                Some(b'\r') => {}
+                _ => break,
+            }
+            bytes += 1;
+            self.decoded.consume(1);
+        }
+        Ok(line_ends == 2)
+    }
+
+    /// What is left in the member after its record: nothing, stray bytes, or
+    /// another record. Returns the number of stray bytes.
+    fn member_rest(&mut self) -> Result<u64, ReadError> {
+        let mut stray = 0;
+        loop {
+            let decoded = match self.decoded.fill() {
+                Ok(decoded) => decoded,
+                Err(error) => return Err(self.source_error(error)),
+            };
+            if decoded.is_empty() {
+                return Ok(stray);
+            }
+            if starts_like_a_record(decoded) {
+                self.shares_member = true;
+                return Ok(stray);
+            }
+            let skip = decoded[1..]
+                .iter()
+                .position(|&b| b == b'W')
+                .map_or(decoded.len(), |at| at + 1);
+            stray += skip as u64;
+            self.decoded.consume(skip);
+        }
+    }
+
+    fn fill_block(&mut self) -> Result<&[u8], ReadError> {
+        let limit = usize::try_from(self.remaining).unwrap_or(usize::MAX);
+        let empty = match self.decoded.fill() {
+            Ok(decoded) => decoded.is_empty(),
+            Err(error) => return Err(self.source_error(error)),
+        };
+        if empty {
+            return Err(ReadError::Truncated {
+                name: self.name.clone(),
+                offset: self.offset,
+                length: self.length,
+                missing: self.remaining,
+            });
+        }
+        let buffered = self.decoded.buffered();
+        Ok(&buffered[..buffered.len().min(limit)])
+    }
+
+    fn consume_block(&mut self, n: usize) {
+        self.decoded.consume(n);
+        self.remaining -= n as u64;
+    }
+
+    fn source_error(&self, error: source::SourceError) -> ReadError {
+        match error {
+            source::SourceError::Io(source) => ReadError::Io {
+                name: self.name.clone(),
+                offset: self.decoded.member_start(),
+                source,
+            },
+            source::SourceError::Damaged { offset, reason } => ReadError::Gzip {
+                name: self.name.clone(),
+                offset,
+                reason,
+            },
+        }
+    }
+
+    fn header_truncated(&self, bytes: &[u8]) -> ReadError {
+        if starts_like_a_record(bytes) || b"WARC/".starts_with(bytes) {
+            ReadError::HeaderTruncated {
+                name: self.name.clone(),
+                offset: self.offset,
+            }
+        } else {
+            self.not_a_record(bytes)
+        }
+    }
+
+    fn not_a_record(&self, bytes: &[u8]) -> ReadError {
+        let found = String::from_utf8_lossy(&bytes[..bytes.len().min(32)]).into_owned();
+        ReadError::NotARecord {
+            name: self.name.clone(),
+            offset: self.offset,
+            found,
+        }
+    }
+}
+
+fn starts_like_a_record(bytes: &[u8]) -> bool {
+    bytes.len() >= 5 && bytes[..5].eq_ignore_ascii_case(b"WARC/")
+}
+
+/// Whether a file that starts so is gzip.
+pub fn is_gzip(first_bytes: &[u8]) -> bool {
+    first_bytes.starts_with(&GZIP_MAGIC)
+}
+
+/// One record: its header, and its block as a stream.
+pub struct Record<'r, R: Read> {
+    /// The named fields.
+    pub header: Header,
+    reader: &'r mut Reader<R>,
+}
+
+impl<R: Read> Record<'_, R> {
+    /// Byte offset of the record, or of its gzip member, in the file.
+    pub fn offset(&self) -> u64 {
+        self.reader.offset
+    }
+
+    /// Reads the block into memory, at most `limit` bytes of it.
+    pub fn block(&mut self, limit: usize) -> Result<Vec<u8>, ReadError> {
+        let mut block = Vec::new();
+        while block.len() < limit && self.reader.remaining > 0 {
+            let available = self.reader.fill_block()?;
+            let take = available.len().min(limit - block.len());
+            block.extend_from_slice(&available[..take]);
+            self.reader.consume_block(take);
+        }
+        Ok(block)
+    }
+
+    /// Gives the rest of the block to `sink`, piece by piece.
+    pub fn each_piece(&mut self, mut sink: impl FnMut(&[u8])) -> Result<(), ReadError> {
+        while self.reader.remaining > 0 {
+            let available = self.reader.fill_block()?;
+            sink(available);
+            let n = available.len();
+            self.reader.consume_block(n);
+        }
+        Ok(())
+    }
+
+    /// Reads past the rest of the record and says where it stood.
+    pub fn finish(self) -> Result<Extent, ReadError> {
+        self.reader
+            .close()
+            .inspect_err(|_| self.reader.failed = true)
+    }
+}
+
+impl<R: Read> Read for Record<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let n = available.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&available[..n]);
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl<R: Read> BufRead for Record<'_, R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.reader.remaining == 0 {
+            return Ok(&[]);
+        }
+        self.reader.fill_block().map_err(|error| match error {
+            ReadError::Io { source, .. } => source,
+            other => io::Error::new(io::ErrorKind::InvalidData, other),
+        })
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.reader.consume_block(n);
+    }
+}
+
+#[cfg(test)]
+mod tests;
