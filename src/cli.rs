@@ -1,1 +1,5 @@
-//! To be written.
+//! The command line: the only place that prints and decides exit codes.
+
+pub mod exit;
+
+pub use exit::{Exit, Failure};

@@ -14,3 +14,9 @@ impl Surt {
         &self.0
     }
 }
+impl Surt {
+    /// From index.
+    pub fn from_index(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+}

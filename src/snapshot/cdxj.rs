@@ -1,0 +1,295 @@
+//! CDXJ lines: SURT, timestamp, and a JSON object whose values are strings,
+//! to the byte what cdxj-indexer writes.
+
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
+
+use crate::digest::{Algorithm, Digest};
+use crate::http::{Head, MAX_HEAD_BYTES};
+use crate::time::Timestamp14;
+use crate::url::Surt;
+use crate::warc::payload::PayloadHasher;
+use crate::warc::{Extent, Header, ReadError, Reader, Record, RecordType};
+
+/// One capture in an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CdxjEntry {
+    /// The key.
+    pub surt: Surt,
+    /// When it was captured.
+    pub timestamp: Timestamp14,
+    /// `WARC-Target-URI`.
+    pub url: String,
+    /// Media type as the server wrote it, without parameters; `warc/revisit`
+    /// for a revisit; `None` where there is none.
+    pub mime: Option<String>,
+    /// The status code as text; `None` for what isn't HTTP.
+    pub status: Option<String>,
+    /// The labelled payload digest.
+    pub digest: Option<String>,
+    /// Length of the record as stored, in bytes.
+    pub length: u64,
+    /// Byte offset of the record in its WARC.
+    pub offset: u64,
+    /// Base name of the WARC.
+    pub filename: String,
+}
+
+/// The media type by which an index tells a revisit.
+pub const REVISIT: &str = "warc/revisit";
+
+impl CdxjEntry {
+    /// Whether the entry is a revisit record.
+    pub fn is_revisit(&self) -> bool {
+        self.mime.as_deref() == Some(REVISIT)
+    }
+
+    /// The status as a number; `None` where there is none.
+    pub fn status_code(&self) -> Option<u16> {
+        self.status.as_deref()?.parse().ok()
+    }
+
+    /// The entry of a record, `None` for records that an index leaves out:
+    /// requests, warcinfo, and metadata or resources of
+    /// `application/warc-fields`. `http` is the head of the block, `digest` the
+    /// payload digest to name, `extent` where the record stands.
+    pub fn of_record(
+        header: &Header,
+        http: Option<&Head<'_>>,
+        digest: Option<String>,
+        extent: (u64, u64),
+        filename: &str,
+    ) -> Option<Self> {
+        let record_type = header.record_type();
+        let content_type = header.field("Content-Type");
+        let mime = match record_type {
+            RecordType::Response => {
+                let head = http?;
+                head.fields
+                    .iter()
+                    .find(|f| f.is("content-type"))
+                    .map(|f| essence(&f.text()))
+            }
+            RecordType::Revisit => Some(REVISIT.to_owned()),
+            RecordType::Resource | RecordType::Metadata => {
+                if content_type.is_some_and(|kind| kind == "application/warc-fields") {
+                    return None;
+                }
+                content_type.map(essence)
+            }
+            _ => return None,
+        };
+        let status = http
+            .filter(|_| matches!(record_type, RecordType::Response | RecordType::Revisit))
+            .and_then(|head| {
+                let line = String::from_utf8_lossy(head.start_line).into_owned();
+                let (_, rest) = line.split_once(' ')?;
+                let status = rest
+                    .trim_start()
+                    .split(' ')
+                    .next()
+                    .unwrap_or_default()
+                    .trim();
+                (!status.is_empty()).then(|| status.to_owned())
+            });
+        let url = header.target_uri()?.to_owned();
+        Some(Self {
+            surt: Surt::of(&url),
+            timestamp: header.date()?.ok()?.timestamp14(),
+            url,
+            mime,
+            status,
+            digest,
+            length: extent.1,
+            offset: extent.0,
+            filename: filename.to_owned(),
+        })
+    }
+}
+
+fn essence(content_type: &str) -> String {
+    let end = content_type.find(|c: char| c == ';' || c.is_ascii_whitespace());
+    content_type[..end.unwrap_or(content_type.len())].to_owned()
+}
+
+impl fmt::Display for CdxjEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {{\"url\": ", self.surt.as_str(), self.timestamp)?;
+        json_string(f, &self.url)?;
+        let optional = [
+            ("mime", &self.mime),
+            ("status", &self.status),
+            ("digest", &self.digest),
+        ];
+        for (key, value) in optional {
+            if let Some(value) = value {
+                write!(f, ", \"{key}\": ")?;
+                json_string(f, value)?;
+            }
+        }
+        write!(
+            f,
+            ", \"length\": \"{}\", \"offset\": \"{}\", \"filename\": ",
+            self.length, self.offset
+        )?;
+        json_string(f, &self.filename)?;
+        f.write_char('}')
+    }
+}
+
+/// A JSON string in ASCII, escaped as Python's `json.dumps` does.
+fn json_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_char('"')?;
+    for c in text.chars() {
+        match c {
+            '"' => f.write_str("\\\"")?,
+            '\\' => f.write_str("\\\\")?,
+            '\n' => f.write_str("\\n")?,
+            '\r' => f.write_str("\\r")?,
+            '\t' => f.write_str("\\t")?,
+            '\u{8}' => f.write_str("\\b")?,
+            '\u{c}' => f.write_str("\\f")?,
+            ' '..='~' => f.write_char(c)?,
+            _ => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(f, "\\u{unit:04x}")?;
+                }
+            }
+        }
+    }
+    f.write_char('"')
+}
+
+/// What is wrong with a line that should be CDXJ.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a CDXJ line (SURT, 14 digits, JSON with url, length, offset, filename): {0}")]
+pub struct CdxjError(String);
+
+impl FromStr for CdxjEntry {
+    type Err = CdxjError;
+
+    fn from_str(line: &str) -> Result<Self, CdxjError> {
+        let error = |what: &str| CdxjError(what.to_owned());
+        let mut parts = line.trim_end().splitn(3, ' ');
+        let surt = parts.next().unwrap_or_default();
+        let timestamp = parts.next().ok_or_else(|| error("no timestamp"))?;
+        let json = parts.next().ok_or_else(|| error("no JSON"))?;
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(json).map_err(|e| CdxjError(e.to_string()))?;
+        let text = |key: &str| match object.get(key) {
+            Some(serde_json::Value::String(text)) => Some(text.clone()),
+            Some(serde_json::Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        let number = |key: &str| {
+            text(key)
+                .and_then(|value| value.parse::<u64>().ok())
+                .ok_or_else(|| CdxjError(format!("no number {key:?}")))
+        };
+        Ok(Self {
+            surt: Surt::from_index(surt),
+            timestamp: timestamp
+                .parse()
+                .map_err(|_| error("no timestamp of 14 digits"))?,
+            url: text("url").ok_or_else(|| error("no \"url\""))?,
+            mime: text("mime").filter(|mime| mime != "-"),
+            status: text("status").filter(|status| status != "-"),
+            digest: text("digest").filter(|digest| digest != "-"),
+            length: number("length")?,
+            offset: number("offset")?,
+            filename: text("filename").ok_or_else(|| error("no \"filename\""))?,
+        })
+    }
+}
+
+/// Reads past a record and gives its index entry, if an index has it.
+/// A payload digest that the record doesn't state is computed as cdxj-indexer
+/// does: SHA-1 over the payload.
+pub fn index_record<R: std::io::Read>(
+    mut record: Record<'_, R>,
+    filename: &str,
+) -> Result<(Option<CdxjEntry>, Extent), ReadError> {
+    let record_type = record.header.record_type();
+    if !matches!(
+        record_type,
+        RecordType::Response | RecordType::Revisit | RecordType::Resource | RecordType::Metadata
+    ) {
+        return Ok((None, record.finish()?));
+    }
+    let header = record.header.clone();
+    let stated = header.field("WARC-Payload-Digest").map(str::to_owned);
+    let (mut start, mut computed) = (Vec::new(), None);
+    if header.is_http() {
+        start = record.block(64 * 1024)?;
+        if crate::http::head_length(&start).is_none() && start.len() == 64 * 1024 {
+            start.extend(record.block(MAX_HEAD_BYTES)?);
+        }
+        if stated.is_none() {
+            let mut hasher = PayloadHasher::new(Algorithm::Sha1);
+            hasher.update(&start);
+            record.each_piece(|piece| hasher.update(piece))?;
+            computed = Some(hasher.finish().entity);
+        }
+    } else if stated.is_none() {
+        let mut hasher = crate::digest::Hasher::new(Algorithm::Sha1);
+        record.each_piece(|piece| hasher.update(piece))?;
+        computed = Some(hasher.finish());
+    }
+    let extent = record.finish()?;
+    let head = (header.is_http() && !start.is_empty()).then(|| Head::parse(&start));
+    let digest = stated.or_else(|| computed.as_ref().map(Digest::to_string));
+    let place = (extent.offset, extent.length);
+    let entry = CdxjEntry::of_record(&header, head.as_ref(), digest, place, filename);
+    Ok((entry, extent))
+}
+
+/// Gives the index entry of every record of a WARC that an index has, in file
+/// order. Stops with the error where the file can't be read further.
+pub fn index_warc<R: std::io::Read>(
+    reader: &mut Reader<R>,
+    filename: &str,
+    mut sink: impl FnMut(CdxjEntry),
+) -> Result<(), ReadError> {
+    while let Some(record) = reader.next_record()? {
+        if let (Some(entry), _) = index_record(record, filename)? {
+            sink(entry);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_line_comes_back_as_it_went() {
+        let entry = CdxjEntry {
+            surt: Surt::of("http://example.org/é \"q\""),
+            timestamp: "20261122022846".parse().unwrap(),
+            url: "http://example.org/é \"q\" 🎈".into(),
+            mime: None,
+            status: Some("200".into()),
+            digest: Some("sha256:00".into()),
+            length: 12,
+            offset: 34,
+            filename: "a.warc.gz".into(),
+        };
+        let line = entry.to_string();
+        assert!(line.is_ascii() || !entry.surt.as_str().is_ascii());
+        assert!(
+            line.contains(r#""url": "http://example.org/\u00e9 \"q\" \ud83c\udf88""#),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn numbers_and_dashes_of_other_tools_are_read() {
+        let line = r#"org,example)/ 20200101000000 {"url":"http://example.org/","mime":"-","length":12,"offset":"0","filename":"x.warc"}"#;
+        let entry: CdxjEntry = line.parse().unwrap();
+        assert_eq!((entry.length, entry.mime), (12, None));
+        assert!("org,example)/ 2020 {}".parse::<CdxjEntry>().is_err());
+        assert!("".parse::<CdxjEntry>().is_err());
+    }
+}

@@ -1,0 +1,379 @@
+//! Captures to read, whatever holds them: a snapshot (sealed or not), a WARC,
+//! a WACZ in place, a bag, or a folder of WARCs. Replay and verification read
+//! through this; nothing is written beside what is read.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use super::SnapshotError;
+use super::cdxj::{self, CdxjEntry};
+use super::container::{Container, Region, RegionReader};
+use super::index::Index;
+use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, PAGES};
+use super::manifest::Manifest;
+use super::pages::{self, Page};
+use super::scratch::{self, LineSorter};
+use crate::warc::member::GZIP_MAGIC;
+use crate::warc::{Header, Reader};
+
+/// What a path turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A snapshot directory.
+    Snapshot,
+    /// One WARC file.
+    Warc,
+    /// A WACZ file.
+    Wacz,
+    /// A BagIt bag with a snapshot as its payload.
+    Bag,
+    /// A directory of WARC files.
+    Folder,
+}
+
+/// A WARC of a collection.
+#[derive(Debug, Clone)]
+pub struct Warc {
+    /// Path relative to the collection: `archive/x.warc.gz`.
+    pub path: String,
+    /// Base name, as the index names it.
+    pub filename: String,
+    region: Region,
+}
+
+impl Warc {
+    /// Its stored bytes.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// A reader over all of its records.
+    pub fn reader(&self) -> Reader<RegionReader> {
+        Reader::new(self.path.clone(), self.region.from(0))
+    }
+
+    /// A reader that starts at the record at `offset`.
+    pub fn reader_at(&self, offset: u64) -> Reader<RegionReader> {
+        Reader::at(self.path.clone(), self.region.from(offset), offset)
+    }
+}
+
+/// An open collection.
+pub struct Collection {
+    /// The name in replay URLs: the path's base name without its suffix.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    container: Option<Container>,
+    warcs: Vec<Warc>,
+    by_filename: HashMap<String, usize>,
+    index: Index,
+    /// Records that could not be read while an index was built by scanning.
+    pub damage: Vec<String>,
+}
+
+impl Collection {
+    /// Opens a path. Where there is an index it is used; else the WARCs are
+    /// scanned into one in the system's temporary directory.
+    pub fn open(path: &Path) -> Result<Self, SnapshotError> {
+        let kind = kind_of(path)?;
+        let container = match kind {
+            Kind::Snapshot | Kind::Folder => Some(Container::Directory(path.to_owned())),
+            Kind::Bag => Some(Container::Directory(path.join("data"))),
+            Kind::Wacz => Some(Container::open_zip(path)?),
+            Kind::Warc => None,
+        };
+        let warcs = match &container {
+            Some(container) => warcs_of(container, kind)?,
+            None => vec![lone_warc(path)?],
+        };
+        let by_filename = warcs
+            .iter()
+            .enumerate()
+            .map(|(at, w)| (w.filename.clone(), at))
+            .collect();
+        let mut damage = Vec::new();
+        let index = match container
+            .as_ref()
+            .map(existing_index)
+            .transpose()?
+            .flatten()
+        {
+            Some(index) => index,
+            None => scan(&warcs, &mut damage).map_err(SnapshotError::io(path, "indexing"))?,
+        };
+        Ok(Self {
+            name: collection_name(path),
+            path: path.to_owned(),
+            kind,
+            container,
+            warcs,
+            by_filename,
+            index: Index::new(index),
+            damage,
+        })
+    }
+
+    /// Its WARCs in order of name.
+    pub fn warcs(&self) -> &[Warc] {
+        &self.warcs
+    }
+
+    /// The WARC with this base name.
+    pub fn warc(&self, filename: &str) -> Option<&Warc> {
+        self.by_filename.get(filename).map(|&at| &self.warcs[at])
+    }
+
+    /// The files beside the WARCs; `None` for a lone WARC.
+    pub fn container(&self) -> Option<&Container> {
+        self.container.as_ref()
+    }
+
+    /// The index.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Every capture under a key, oldest first.
+    pub fn captures(&self, surt: &str) -> Result<Vec<CdxjEntry>, SnapshotError> {
+        self.index
+            .captures(surt)
+            .map_err(SnapshotError::io(&self.path, "reading the index"))
+    }
+
+    /// A reader at the record of an index entry.
+    pub fn reader_at(&self, entry: &CdxjEntry) -> Result<Reader<RegionReader>, SnapshotError> {
+        let base = entry.filename.rsplit('/').next().unwrap_or_default();
+        let warc = self.warc(base).ok_or_else(|| SnapshotError::Missing {
+            path: self.path.join(ARCHIVE).join(base),
+        })?;
+        Ok(warc.reader_at(entry.offset))
+    }
+
+    /// The manifest, where the collection is sealed.
+    pub fn manifest(&self) -> Result<Option<Manifest>, SnapshotError> {
+        let Some(container) = &self.container else {
+            return Ok(None);
+        };
+        let file = match container.open(MANIFEST) {
+            Ok(file) => file,
+            Err(SnapshotError::Missing { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // A manifest of a million files is 300 MB; what is larger is hostile.
+        let manifest = serde_json::from_reader(io::BufReader::new(file.take(512 * 1024 * 1024)));
+        manifest
+            .map(Some)
+            .map_err(|error| SnapshotError::Malformed {
+                path: self.path.join(MANIFEST),
+                line: error.line() as u64,
+                reason: error.to_string(),
+            })
+    }
+
+    /// The pages with titles, seeds first; at most `limit`.
+    pub fn pages(&self, limit: usize) -> Result<Vec<Page>, SnapshotError> {
+        let mut all = Vec::new();
+        let Some(container) = &self.container else {
+            return Ok(all);
+        };
+        for list in [PAGES, EXTRA_PAGES] {
+            let file = match container.open(list) {
+                Ok(file) => file,
+                Err(SnapshotError::Missing { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            for page in pages::read(file).take(limit - all.len()) {
+                all.push(page.map_err(SnapshotError::io(&self.path.join(list), "reading"))?);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Tells what a path is, by its first bytes or its files.
+pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
+    let metadata = std::fs::metadata(path).map_err(SnapshotError::io(path, "opening"))?;
+    if metadata.is_dir() {
+        if path.join("bagit.txt").is_file() {
+            return Ok(Kind::Bag);
+        }
+        if path.join(ARCHIVE).is_dir() {
+            return Ok(Kind::Snapshot);
+        }
+        let container = Container::Directory(path.to_owned());
+        return if container.files()?.iter().any(|file| is_warc_name(file)) {
+            Ok(Kind::Folder)
+        } else {
+            Err(unknown(
+                path,
+                "a directory without archive/, bagit.txt or WARC files",
+            ))
+        };
+    }
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(8).read_to_end(&mut start))
+        .map_err(SnapshotError::io(path, "reading"))?;
+    if start.starts_with(b"PK\x03\x04") {
+        Ok(Kind::Wacz)
+    } else if start.starts_with(&GZIP_MAGIC) || start.to_ascii_uppercase().starts_with(b"WARC/") {
+        Ok(Kind::Warc)
+    } else if start.is_empty() {
+        Err(unknown(path, "an empty file"))
+    } else {
+        Err(unknown(
+            path,
+            &format!(
+                "a file that starts with {:?}",
+                String::from_utf8_lossy(&start)
+            ),
+        ))
+    }
+}
+
+fn unknown(path: &Path, reason: &str) -> SnapshotError {
+    SnapshotError::Unknown {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn is_warc_name(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.ends_with(".warc") || path.ends_with(".warc.gz")
+}
+
+fn warcs_of(container: &Container, kind: Kind) -> Result<Vec<Warc>, SnapshotError> {
+    let prefix = if kind == Kind::Folder { "" } else { "archive/" };
+    let files = container.files()?.into_iter();
+    files
+        .filter(|path| path.starts_with(prefix) && is_warc_name(path))
+        .map(|path| {
+            Ok(Warc {
+                filename: path.rsplit('/').next().unwrap_or(&path).to_owned(),
+                region: container.region(&path)?,
+                path,
+            })
+        })
+        .collect()
+}
+
+fn lone_warc(path: &Path) -> Result<Warc, SnapshotError> {
+    let filename = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let region = File::open(path)
+        .and_then(Region::whole)
+        .map_err(SnapshotError::io(path, "opening"))?;
+    Ok(Warc {
+        path: path.to_string_lossy().into_owned(),
+        filename,
+        region,
+    })
+}
+
+/// The base name without suffixes, in the letters that a host name and a path
+/// segment both take.
+fn collection_name(path: &Path) -> String {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let base = absolute
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let mut name = base.as_str();
+    for suffix in [".gz", ".warc", ".wacz", ".zip"] {
+        name = name.strip_suffix(suffix).unwrap_or(name);
+    }
+    let lower = name.to_ascii_lowercase();
+    let letters = lower
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let name: String = letters.take(63).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() {
+        "collection".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The index that the container brings: plain CDXJ in place, or the
+/// compressed one of other tools' WACZs, unpacked to a scratch file.
+fn existing_index(container: &Container) -> Result<Option<Region>, SnapshotError> {
+    let files = container.files()?;
+    // An unsealed snapshot may hold the index of an earlier pass.
+    if matches!(container, Container::Directory(_)) && !files.iter().any(|f| f == MANIFEST) {
+        return Ok(None);
+    }
+    let indexes: Vec<&String> = files.iter().filter(|f| f.starts_with("indexes/")).collect();
+    let plain = |file: &&&String| file.ends_with(".cdxj") || file.ends_with(".cdx");
+    if let Some(file) = indexes.iter().find(plain)
+        && let Ok(region) = container.region(file)
+    {
+        return Ok(Some(region));
+    }
+    let packed =
+        |file: &&&String| plain(file) || file.ends_with(".cdx.gz") || file.ends_with(".cdxj.gz");
+    let Some(file) = indexes.iter().find(packed) else {
+        return Ok(None);
+    };
+    let stream = container.open(file)?;
+    let io_error = SnapshotError::io(&container.path().join(file), "unpacking the index");
+    let unpacked: io::Result<Region> = (|| {
+        let mut scratch = scratch::file()?;
+        if file.ends_with(".gz") {
+            io::copy(&mut MultiGzDecoder::new(stream), &mut scratch)?;
+        } else {
+            io::copy(&mut { stream }, &mut scratch)?;
+        }
+        scratch.rewind()?;
+        Region::whole(scratch)
+    })();
+    let region = unpacked.map_err(io_error)?;
+    // A ZipNum file begins with a `!meta` line, which sorts before every key.
+    Ok(Some(region).filter(|region| !region.is_empty() || file.as_str() == INDEX))
+}
+
+/// Builds an index by reading every record. What can't be read ends its file,
+/// and is told in `damage`.
+fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<Region> {
+    let mut sorter = LineSorter::default();
+    for warc in warcs {
+        let mut failed = None;
+        let read = cdxj::index_warc(&mut warc.reader(), &warc.filename, |entry| {
+            if failed.is_none() {
+                failed = sorter.add(entry.to_string().as_bytes()).err();
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if let Err(error) = read {
+            damage.push(error.to_string());
+        }
+    }
+    let mut out = BufWriter::new(scratch::file()?);
+    sorter.write_to(&mut out)?;
+    out.flush()?;
+    Region::whole(out.into_inner().map_err(io::IntoInnerError::into_error)?)
+}
+
+/// Whether a record's header is that of an index entry: another record at the
+/// place means that the index doesn't fit the WARC.
+pub fn entry_fits(entry: &CdxjEntry, header: &Header) -> bool {
+    header.target_uri() == Some(entry.url.as_str())
+        && header
+            .date()
+            .and_then(Result::ok)
+            .is_some_and(|date| date.timestamp14() == entry.timestamp)
+}

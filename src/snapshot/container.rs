@@ -1,0 +1,236 @@
+//! The files of a snapshot wherever they are: a directory, a bag's `data/`, or
+//! a WACZ that is read in place. Only reading.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flate2::read::DeflateDecoder;
+use zip::{CompressionMethod, ZipArchive};
+
+use super::SnapshotError;
+use super::manifest::files_below;
+
+/// A stretch of a file that is read at positions, by any number of readers.
+#[derive(Debug, Clone)]
+pub struct Region {
+    file: Arc<File>,
+    start: u64,
+    length: u64,
+}
+
+impl Region {
+    /// All of a file.
+    pub fn whole(file: File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        Ok(Self {
+            file: Arc::new(file),
+            start: 0,
+            length,
+        })
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Reads at an offset; 0 at and past the end.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let take = buffer.len().min(left);
+        self.file.read_at(&mut buffer[..take], self.start + offset)
+    }
+
+    /// A stream from an offset to the end.
+    pub fn from(&self, offset: u64) -> RegionReader {
+        RegionReader {
+            region: self.clone(),
+            at: offset,
+            end: self.length,
+        }
+    }
+
+    /// A stream over `length` bytes from an offset; it ends early where the
+    /// region does.
+    pub fn part(&self, offset: u64, length: u64) -> RegionReader {
+        RegionReader {
+            region: self.clone(),
+            at: offset,
+            end: offset.saturating_add(length).min(self.length),
+        }
+    }
+}
+
+/// A stream over a [`Region`].
+#[derive(Debug, Clone)]
+pub struct RegionReader {
+    region: Region,
+    at: u64,
+    end: u64,
+}
+
+impl Read for RegionReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let take = buffer.len().min(left);
+        let n = self.region.read_at(self.at, &mut buffer[..take])?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+/// Files by their path relative to the snapshot.
+pub enum Container {
+    /// A directory: a snapshot, or the `data/` of a bag.
+    Directory(PathBuf),
+    /// A WACZ.
+    Zip {
+        /// Its path.
+        path: PathBuf,
+        /// Where each file's bytes stand in it.
+        entries: BTreeMap<String, ZipEntry>,
+        /// The open file.
+        file: Arc<File>,
+    },
+}
+
+/// A file in a WACZ.
+#[derive(Debug, Clone, Copy)]
+pub struct ZipEntry {
+    start: u64,
+    stored: u64,
+    size: u64,
+    deflated: bool,
+}
+
+impl Container {
+    /// Opens a WACZ: only its directory is read.
+    pub fn open_zip(path: &Path) -> Result<Self, SnapshotError> {
+        let unreadable = |error: &dyn std::fmt::Display| SnapshotError::Zip {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        let file = File::open(path).map_err(SnapshotError::io(path, "opening"))?;
+        let clone = file
+            .try_clone()
+            .map_err(SnapshotError::io(path, "opening"))?;
+        let mut archive = ZipArchive::new(io::BufReader::new(clone)).map_err(|e| unreadable(&e))?;
+        let mut entries = BTreeMap::new();
+        for at in 0..archive.len() {
+            let entry = archive.by_index_raw(at).map_err(|e| unreadable(&e))?;
+            if entry.is_dir() {
+                continue;
+            }
+            let name = entry.name().map_err(|e| unreadable(&e))?.into_owned();
+            let deflated = match entry.compression() {
+                CompressionMethod::Stored => false,
+                CompressionMethod::Deflated => true,
+                other => {
+                    return Err(unreadable(&format!("{name} is compressed by {other}")));
+                }
+            };
+            let start = entry
+                .data_start()
+                .ok_or_else(|| unreadable(&format!("{name} has no data")))?;
+            let found = ZipEntry {
+                start,
+                stored: entry.compressed_size(),
+                size: entry.size(),
+                deflated,
+            };
+            entries.insert(name, found);
+        }
+        Ok(Self::Zip {
+            path: path.to_owned(),
+            entries,
+            file: Arc::new(file),
+        })
+    }
+
+    /// Where it is, for messages.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Directory(path) | Self::Zip { path, .. } => path,
+        }
+    }
+
+    /// The relative paths of all files, sorted.
+    pub fn files(&self) -> Result<Vec<String>, SnapshotError> {
+        match self {
+            Self::Directory(root) => files_below(root),
+            Self::Zip { entries, .. } => Ok(entries.keys().cloned().collect()),
+        }
+    }
+
+    /// A file's content as a stream; [`SnapshotError::Missing`] if there is none.
+    pub fn open(&self, relative: &str) -> Result<Box<dyn Read + Send>, SnapshotError> {
+        if let Self::Zip {
+            entries,
+            file,
+            path,
+        } = self
+        {
+            let entry = entries
+                .get(relative)
+                .ok_or_else(|| SnapshotError::Missing {
+                    path: path.join(relative),
+                })?;
+            let region = Region {
+                file: file.clone(),
+                start: entry.start,
+                length: entry.stored,
+            };
+            return Ok(if entry.deflated {
+                // The size that the directory states bounds what inflating may give.
+                Box::new(DeflateDecoder::new(region.from(0)).take(entry.size.saturating_add(1)))
+            } else {
+                Box::new(region.from(0))
+            });
+        }
+        Ok(Box::new(self.region(relative)?.from(0)))
+    }
+
+    /// A file whose bytes are stored as they are, for positioned reading. A
+    /// deflated file of a WACZ has no region.
+    pub fn region(&self, relative: &str) -> Result<Region, SnapshotError> {
+        match self {
+            Self::Directory(root) => {
+                let path = root.join(relative);
+                match File::open(&path).and_then(Region::whole) {
+                    Ok(region) => Ok(region),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        Err(SnapshotError::Missing { path })
+                    }
+                    Err(error) => Err(SnapshotError::io(&path, "opening")(error)),
+                }
+            }
+            Self::Zip {
+                entries,
+                file,
+                path,
+            } => match entries.get(relative) {
+                Some(entry) if !entry.deflated => Ok(Region {
+                    file: file.clone(),
+                    start: entry.start,
+                    length: entry.stored,
+                }),
+                Some(_) => Err(SnapshotError::Zip {
+                    path: path.clone(),
+                    reason: format!("{relative} is compressed in it, so it can't be read in place"),
+                }),
+                None => Err(SnapshotError::Missing {
+                    path: path.join(relative),
+                }),
+            },
+        }
+    }
+}

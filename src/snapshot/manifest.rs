@@ -1,0 +1,185 @@
+//! `datapackage.json`: path, bytes and SHA-256 of every file of a snapshot
+//! (WACZ 1.1.1 §5.1, Frictionless Data Package), with counts and the record
+//! root; and `datapackage-digest.json`, its own digest.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::{Layout, MANIFEST, MANIFEST_DIGEST, STATE};
+use super::{SnapshotError, whole};
+use crate::digest::Digest;
+
+/// The WACZ version that a snapshot follows.
+pub const WACZ_VERSION: &str = "1.1.1";
+
+/// The manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Always `data-package`.
+    pub profile: String,
+    /// [`WACZ_VERSION`].
+    #[serde(default)]
+    pub wacz_version: String,
+    /// What was captured.
+    #[serde(default)]
+    pub title: String,
+    /// RFC 3339 time of sealing.
+    #[serde(default)]
+    pub created: String,
+    /// The program and version that sealed it.
+    #[serde(default)]
+    pub software: String,
+    /// The first seed.
+    #[serde(
+        rename = "mainPageUrl",
+        default,
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub main_page_url: String,
+    /// RFC 3339 time of the first seed's capture.
+    #[serde(
+        rename = "mainPageDate",
+        default,
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub main_page_date: String,
+    /// Every file but the manifest itself, its digest and `state/`.
+    pub resources: Vec<Resource>,
+    /// What Lastlight says beyond WACZ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lastlight: Option<Seal>,
+}
+
+/// A file of the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Base name.
+    pub name: String,
+    /// Path relative to the snapshot, with `/`.
+    pub path: String,
+    /// `sha256:` and lower-case hex.
+    pub hash: String,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// What sealing adds to the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal {
+    /// Whether the crawl had nothing left to do.
+    pub complete: bool,
+    /// URLs by final state.
+    pub counts: Counts,
+    /// Records in the WARCs.
+    pub records: u64,
+    /// RFC 9162 root over the rows of records.csv.
+    pub record_root: String,
+}
+
+/// URLs by final state; the first is the sum of the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// All URLs ever discovered.
+    pub discovered: u64,
+    /// With a whole answer in a WARC.
+    pub captured: u64,
+    /// Found as an earlier capture has it.
+    pub unchanged: u64,
+    /// Kept out by a rule.
+    pub excluded: u64,
+    /// Asked for without whole answer.
+    pub failed: u64,
+    /// Not asked for.
+    pub unreached: u64,
+}
+
+impl Counts {
+    /// Counts one more URL.
+    pub fn add(&mut self, state: super::ledger::State) {
+        use super::ledger::State;
+        self.discovered += 1;
+        match state {
+            State::Captured => self.captured += 1,
+            State::Unchanged => self.unchanged += 1,
+            State::Excluded => self.excluded += 1,
+            State::Failed => self.failed += 1,
+            State::Unreached => self.unreached += 1,
+        }
+    }
+}
+
+/// `datapackage-digest.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestDigest {
+    /// Always [`MANIFEST`].
+    pub path: String,
+    /// `sha256:` and lower-case hex of the manifest.
+    pub hash: String,
+}
+
+impl Manifest {
+    /// Describes the files of a snapshot as they are now. Every file is read.
+    pub fn describe(layout: &Layout) -> Result<Vec<Resource>, SnapshotError> {
+        let mut resources = Vec::new();
+        for path in files_below(layout.root())? {
+            if path == MANIFEST || path == MANIFEST_DIGEST || path.starts_with(&format!("{STATE}/"))
+            {
+                continue;
+            }
+            let file = layout.path(&path);
+            let (digest, bytes) = File::open(&file)
+                .and_then(Digest::sha256_of)
+                .map_err(SnapshotError::io(&file, "reading"))?;
+            resources.push(Resource {
+                name: path.rsplit('/').next().unwrap_or(&path).to_owned(),
+                path,
+                hash: digest.to_string(),
+                bytes,
+            });
+        }
+        Ok(resources)
+    }
+
+    /// Writes the manifest and its digest; the manifest appears last, since it
+    /// is what makes a snapshot sealed.
+    pub fn write(&self, layout: &Layout) -> Result<(), SnapshotError> {
+        let mut json = serde_json::to_vec_pretty(self).expect("a manifest is plain data");
+        json.push(b'\n');
+        let digest = ManifestDigest {
+            path: MANIFEST.to_owned(),
+            hash: Digest::sha256(&json).to_string(),
+        };
+        let mut digest = serde_json::to_vec_pretty(&digest).expect("a digest is plain data");
+        digest.push(b'\n');
+        use std::io::Write;
+        whole::write(&layout.path(MANIFEST_DIGEST), |out| out.write_all(&digest))?;
+        whole::write(&layout.path(MANIFEST), |out| out.write_all(&json))
+    }
+}
+
+/// The files below a directory, as sorted relative paths with `/`. Symbolic
+/// links aren't followed: a deposit must hold bytes, not pointers.
+pub fn files_below(root: &Path) -> Result<Vec<String>, SnapshotError> {
+    let mut files = Vec::new();
+    let mut pending = vec![PathBuf::new()];
+    while let Some(relative) = pending.pop() {
+        let directory = root.join(&relative);
+        let entries = fs::read_dir(&directory).map_err(SnapshotError::io(&directory, "listing"))?;
+        for entry in entries {
+            let entry = entry.map_err(SnapshotError::io(&directory, "listing"))?;
+            let path = relative.join(entry.file_name());
+            let kind = entry
+                .file_type()
+                .map_err(SnapshotError::io(&directory, "listing"))?;
+            if kind.is_dir() {
+                pending.push(path);
+            } else if kind.is_file() {
+                files.push(path.to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
