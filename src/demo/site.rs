@@ -356,7 +356,7 @@ impl Site {
                 ("title", &escape(&made.title)),
                 ("summary", &escape(&made.summary)),
                 ("main", &origins.main),
-                ("path", path),
+                ("path", &escape(path)),
                 ("closes", &self.closes),
                 ("nav", &navigation(&origins.main, path)),
                 ("head", head),

@@ -118,9 +118,11 @@ fn pager(
     after: &str,
 ) -> String {
     let link = |shown: bool, rel: &str, page: usize, name: &str| {
-        shown
-            .then(|| format!("<a rel=\"{rel}\" href=\"{}\">{name}</a>\n", path(page)))
-            .unwrap_or_default()
+        if shown {
+            format!("<a rel=\"{rel}\" href=\"{}\">{name}</a>\n", path(page))
+        } else {
+            String::new()
+        }
     };
     let links =
         link(page > 1, "prev", page - 1, before) + &link(page < pages, "next", page + 1, after);

@@ -247,6 +247,16 @@ fn odd_requests_are_refused_without_harm() {
 }
 
 #[test]
+fn a_query_is_escaped_where_a_page_repeats_it() {
+    let site = Site::new("<31 March 2027>");
+    let answer = site.answer("GET", "localhost:1", "/evidence/?page=2&\"><b>", false);
+    let text = String::from_utf8(answer.body).unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(text.contains("/evidence/?page=2&amp;&quot;&gt;&lt;b&gt;\">"));
+    assert!(text.contains("closes on &lt;31 March 2027&gt;") && !text.contains("<b>"));
+}
+
+#[test]
 fn a_closed_site_answers_everything_with_its_notice() {
     let site = Site::new("31 March 2027");
     site.close();
