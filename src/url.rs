@@ -1,1 +1,5 @@
-//! To be written.
+//! URLs: the vocabulary that names what is captured.
+
+pub mod surt;
+
+pub use surt::Surt;
