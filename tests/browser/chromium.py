@@ -125,6 +125,12 @@ class Chromium:
             raise BrowserError(f"{address}: {answer['errorText']}")
         self.settle(timeout)
 
+    def follow(self, expression, timeout=60):
+        """Runs an expression that leads to another page, such as a click, and waits for that page."""
+        self._loaded = False
+        self.evaluate(expression)
+        self.settle(timeout)
+
     def settle(self, timeout=60):
         """Waits for the load event, then until no request has been under way for a moment."""
         deadline = time.monotonic() + timeout
