@@ -6,12 +6,14 @@ be asked of any host but the replay's own. A picture of the first page is left i
 WORKDIR. Runs in the environment of tests/peers/requirements.txt.
 """
 
+import json
 import pathlib
 import sys
 
 from chromium import Chromium
-from replayed import content_address, faults, leaks, timestamp14  # also finds tests/peers
+from replayed import content_address, faults, leaks, timestamp14
 
+# In tests/peers, which `replayed` has made known.
 import snapshot as made
 from checks import Checks, few
 from server import UI_HOST, replay
@@ -37,7 +39,7 @@ def main():
 def interface(browser, port, workdir):
     browser.forget()
     browser.navigate(f"http://{UI_HOST}:{port}/")
-    found, state = faults(browser, port)
+    found, _ = faults(browser, port)
     browser.screenshot(workdir / "interface.png")
     assert not found and not browser.console, few(found + browser.console)
     links = browser.evaluate("document.links.length")
@@ -61,7 +63,9 @@ def every_page(browser, port, snapshot, workdir):
         wrong, state = faults(browser, port, page.get("title"), missing)
         found += [f"{page['url']}: {fault}" for fault in wrong]
         # The console's own lines about failed loads repeat what the requests say.
-        found += [f"{page['url']}: console: {line}" for line in browser.console if "Failed to load resource" not in line]
+        found += [
+            f"{page['url']}: console: {line}" for line in browser.console if "Failed to load resource" not in line
+        ]
         images += state["images"]
         sheets += state["sheets"]
         if number == 0:
@@ -78,7 +82,7 @@ def shell(browser, port, snapshot, workdir):
     page = made.pages(snapshot)[0]
     address = content_address(page["url"], timestamp14(page["ts"]), snapshot.name, port)
     link = browser.evaluate(
-        "([...document.links].find(link => decodeURIComponent(link.href).includes(%r)) || {}).href" % page["url"]
+        f"([...document.links].find(link => decodeURIComponent(link.href).includes({json.dumps(page['url'])})) || {{}}).href"
     )
     assert link, f"no link to {page['url']} on the first page"
     browser.navigate(link)

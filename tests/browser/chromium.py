@@ -109,9 +109,7 @@ class Chromium:
         commands = [("Network.enable", {}), ("Runtime.enable", {}), ("Log.enable", {})]
         if kind in PAGES:
             commands.insert(0, ("Page.enable", {}))
-        commands.append(
-            ("Target.setAutoAttach", {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True})
-        )
+        commands.append(("Target.setAutoAttach", {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}))
         commands.append(("Runtime.runIfWaitingForDebugger", {}))
         return [self._send(method, parameters, session) for method, parameters in commands]
 

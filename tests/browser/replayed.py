@@ -7,7 +7,7 @@ import sys
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers"))
-from server import UI_HOST  # noqa: E402
+from server import UI_HOST
 
 # Waits for pictures that load only near the view, and for fonts; then says what did not load.
 # A sheet of another origin hides its rules, but being there at all means that it was applied.
@@ -96,11 +96,15 @@ def faults(browser, port, title=None, expected_missing=frozenset()):
     if not state["text"].strip():
         found.append("no text")
     found += [f"blank picture: {url}" for url in state["blank"] if archived_url(url, port) not in expected_missing]
-    found += [f"style sheet not applied: {url}" for url in state["broken"] if archived_url(url, port) not in expected_missing]
+    found += [
+        f"style sheet not applied: {url}" for url in state["broken"] if archived_url(url, port) not in expected_missing
+    ]
     found += [f"font failed: {family}" for family in state["fonts"]]
     for request in browser.requests:
         known = archived_url(request["url"], port) in expected_missing
-        if not known and ((request["status"] or 0) >= 400 or (request["error"] and request["error"] != "net::ERR_ABORTED")):
+        if not known and (
+            (request["status"] or 0) >= 400 or (request["error"] and request["error"] != "net::ERR_ABORTED")
+        ):
             found.append(f"{request['url']}: {request['status'] or request['error']}")
     return found, state
 

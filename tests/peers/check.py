@@ -81,9 +81,15 @@ def read_records(warc):
             headers, payload = record.rec_headers, record.raw_stream.read()
             found.append(
                 Record(
-                    warc.name, iterator.get_record_offset(), iterator.get_record_length(),
-                    headers.get_header("WARC-Record-ID"), record.rec_type, headers.get_header("WARC-Target-URI"),
-                    headers, record.http_headers, payload,
+                    warc.name,
+                    iterator.get_record_offset(),
+                    iterator.get_record_length(),
+                    headers.get_header("WARC-Record-ID"),
+                    record.rec_type,
+                    headers.get_header("WARC-Target-URI"),
+                    headers,
+                    record.http_headers,
+                    payload,
                 )
             )
     return found
@@ -111,7 +117,9 @@ def payload_digests(records):
             continue
         chunked += bool(is_chunked(record))
         if stated != sha256(entity(record)):
-            wrong.append(f"{record.filename}:{record.offset} {record.uri}: states {stated}, is {sha256(entity(record))}")
+            wrong.append(
+                f"{record.filename}:{record.offset} {record.uri}: states {stated}, is {sha256(entity(record))}"
+            )
     assert not wrong, few(wrong)
     assert chunked, "the demo has no chunked response, so that this proves little"
     return f"{chunked} of them chunked"
@@ -166,19 +174,25 @@ def same_records(snapshot, records):
 
     by_fastwarc = [found for warc in made.warcs(snapshot) for found in fastwarc_records(warc)]
     by_warcio = [(record.filename, record.offset, record.id, record.type) for record in records]
-    assert by_fastwarc == by_warcio, "\n" + few(difflib.unified_diff([*map(str, by_fastwarc)], [*map(str, by_warcio)], "fastwarc", "warcio", n=0, lineterm=""))
+    assert by_fastwarc == by_warcio, "\n" + few(
+        difflib.unified_diff([*map(str, by_fastwarc)], [*map(str, by_warcio)], "fastwarc", "warcio", n=0, lineterm="")
+    )
 
     rows = made.records(snapshot)
     ours = sorted((row["filename"], row["offset"], row["length"], row["record_id"].strip("<>")) for row in rows)
     theirs = sorted((record.filename, record.offset, record.length, record.id.strip("<>")) for record in records)
-    assert ours == theirs, "\n" + few(difflib.unified_diff([*map(str, ours)], [*map(str, theirs)], "records.csv", "warcio", n=0, lineterm=""))
+    assert ours == theirs, "\n" + few(
+        difflib.unified_diff([*map(str, ours)], [*map(str, theirs)], "records.csv", "warcio", n=0, lineterm="")
+    )
     for warc in made.warcs(snapshot):
         content = warc.read_bytes()
         for row in rows:
             member = content[row["offset"] : row["offset"] + row["length"]]
             if row["filename"] == warc.name:
                 digest = row["sha256"].removeprefix("sha256:")
-                assert digest == hashlib.sha256(member).hexdigest(), f"records.csv: {warc.name}:{row['offset']}: sha256 differs"
+                assert digest == hashlib.sha256(member).hexdigest(), (
+                    f"records.csv: {warc.name}:{row['offset']}: sha256 differs"
+                )
         covered = sum(row["length"] for row in rows if row["filename"] == warc.name)
         assert covered == len(content), f"{warc.name}: records.csv covers {covered} of {len(content)} bytes"
     kinds = collections.Counter(record.type for record in records)
@@ -242,7 +256,11 @@ def explains(rule, theirs, ours, by_place):
 
 def trailers(record):
     """pywb's chunk reader takes a trailer section for data, and hands out framing with the body."""
-    return is_chunked(record) and made.dechunk(record.payload) is not None and not record.payload.endswith(b"\r\n0\r\n\r\n")
+    return (
+        is_chunked(record)
+        and made.dechunk(record.payload) is not None
+        and not record.payload.endswith(b"\r\n0\r\n\r\n")
+    )
 
 
 def same_bytes(binary, snapshot, workdir, records):
@@ -252,7 +270,11 @@ def same_bytes(binary, snapshot, workdir, records):
         # Of two captures in one second either may be served, so that neither proves anything.
         key = entry["url"], entry["timestamp"]
         entries[key] = None if key in entries else entry
-    wanted = [entry for entry in entries.values() if entry and entry.get("status") == "200" and entry.get("mime") != "warc/revisit"]
+    wanted = [
+        entry
+        for entry in entries.values()
+        if entry and entry.get("status") == "200" and entry.get("mime") != "warc/revisit"
+    ]
     assert wanted, "no captures with status 200"
 
     wrong, excused = [], 0
@@ -294,7 +316,8 @@ def manifest(snapshot):
     listed = {resource["path"]: resource for resource in stated["resources"]}
     assert len(listed) == len(stated["resources"]), "a path is listed twice"
     present = {
-        str(path.relative_to(snapshot)) for path in snapshot.rglob("*")
+        str(path.relative_to(snapshot))
+        for path in snapshot.rglob("*")
         if path.is_file() and path.relative_to(snapshot).parts[0] != "state"
     } - {"datapackage.json", "datapackage-digest.json"}
     assert present == set(listed), f"only in the manifest or only on disk: {few(sorted(present ^ set(listed)))}"
@@ -303,7 +326,9 @@ def manifest(snapshot):
         assert resource["hash"] == sha256(content), f"{path}: hash differs"
         assert resource["bytes"] == len(content), f"{path}: size differs"
     digest = json.loads((snapshot / "datapackage-digest.json").read_text())
-    assert digest["hash"] == sha256((snapshot / "datapackage.json").read_bytes()), "datapackage-digest.json: hash differs"
+    assert digest["hash"] == sha256((snapshot / "datapackage.json").read_bytes()), (
+        "datapackage-digest.json: hash differs"
+    )
     return f"{len(listed)} files"
 
 
