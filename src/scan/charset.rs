@@ -109,16 +109,13 @@ fn read_attribute(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
         return Some((name, &[], rest));
     };
     let rest = rest.trim_ascii_start();
-    let (value, rest) = match rest.first() {
-        Some(quote @ (b'"' | b'\'')) => {
-            let rest = &rest[1..];
-            let end = rest.iter().position(|byte| byte == quote)?;
-            (&rest[..end], &rest[end + 1..])
-        }
-        _ => {
-            let unquoted = |byte: &&u8| !byte.is_ascii_whitespace() && **byte != b'>';
-            rest.split_at(rest.iter().take_while(unquoted).count())
-        }
+    let (value, rest) = if let Some(quote @ (b'"' | b'\'')) = rest.first() {
+        let rest = &rest[1..];
+        let end = rest.iter().position(|byte| byte == quote)?;
+        (&rest[..end], &rest[end + 1..])
+    } else {
+        let unquoted = |byte: &&u8| !byte.is_ascii_whitespace() && **byte != b'>';
+        rest.split_at(rest.iter().take_while(unquoted).count())
     };
     Some((name, value, rest))
 }

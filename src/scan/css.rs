@@ -206,6 +206,7 @@ impl<F: FnMut(CssUrl)> Reader<'_, F> {
 }
 
 /// What matters of a token; it doesn't borrow from the parser.
+#[derive(Clone, Copy)]
 enum Seen {
     Rule(Prelude),
     Semicolon,

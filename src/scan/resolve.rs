@@ -127,9 +127,10 @@ fn resolve_one(
     let range = || place.range.clone();
     if place.range.len() > MAX_URL {
         let start = &document.text[place.range.start..place.range.start + 16];
-        return match has_other_scheme(&String::from_utf8_lossy(start)) {
-            true => Ok(None),
-            false => Err(Irregularity::TooLong { range: range() }),
+        return if has_other_scheme(&String::from_utf8_lossy(start)) {
+            Ok(None)
+        } else {
+            Err(Irregularity::TooLong { range: range() })
         };
     }
     let text = text(document, range(), place.context.layer, place.context.syntax);
@@ -175,12 +176,7 @@ fn parse(text: &str, base: &Url, charset: &'static Encoding) -> Result<Url, ::ur
 }
 
 /// The text of a URL, decoded from outside to inside.
-fn text<'s>(
-    document: Document<'s>,
-    range: Range<usize>,
-    layer: Layer,
-    syntax: Syntax,
-) -> Cow<'s, str> {
+fn text(document: Document<'_>, range: Range<usize>, layer: Layer, syntax: Syntax) -> Cow<'_, str> {
     let mut text = decode(document.text_charset(), &document.text[range]);
     if matches!(layer, Layer::Attribute { .. }) {
         text = entity::decode(text, ReferencePlace::Attribute);

@@ -167,6 +167,7 @@ fn escape_attribute(text: &str, quote: Option<u8>, out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::{Kind, Role, scan};
     use super::*;

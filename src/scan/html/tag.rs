@@ -163,7 +163,7 @@ pub(super) fn find_end(source: &[u8], content: Range<usize>, name: &str) -> usiz
         let is_end = text[at..].strip_prefix(b"</").is_some_and(|rest| {
             let same = |start: &[u8]| start.eq_ignore_ascii_case(name.as_bytes());
             rest.get(..name.len()).is_some_and(same)
-                && (name.is_empty() || rest.get(name.len()).is_none_or(ends_name))
+                && (name.is_empty() || rest.get(name.len()).copied().is_none_or(ends_name))
         });
         if is_end {
             return content.start + at;
@@ -173,7 +173,7 @@ pub(super) fn find_end(source: &[u8], content: Range<usize>, name: &str) -> usiz
     content.end
 }
 
-fn ends_name(byte: &u8) -> bool {
+fn ends_name(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b'/' | b'>')
 }
 
