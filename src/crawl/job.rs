@@ -1,0 +1,268 @@
+//! A URL on its way: how it was found, and what became of asking for it.
+
+use std::fs::File;
+use std::time::Duration;
+
+use super::robots::Rules;
+use crate::snapshot::cdxj::CdxjEntry;
+use crate::url::{CanonicalUrl, HostKey};
+
+/// How one URL leads to another, a letter each as Heritrix writes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hop {
+    /// `L`: a link that a reader follows.
+    Link,
+    /// `E`: what a page needs to be shown.
+    Embed,
+    /// `R`: a redirect.
+    Redirect,
+    /// `P`: what must be known first: robots.txt.
+    Prerequisite,
+}
+
+impl Hop {
+    /// Its letter.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Link => 'L',
+            Self::Embed => 'E',
+            Self::Redirect => 'R',
+            Self::Prerequisite => 'P',
+        }
+    }
+}
+
+/// The way from a seed: the last hops, and how many links it has in all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Path {
+    /// The letters; of a long way the last fifty, after their number and `+`.
+    pub hops: String,
+    /// Links among all hops.
+    pub depth: u32,
+}
+
+impl Path {
+    /// The way with one more hop.
+    pub fn then(&self, hop: Hop) -> Self {
+        const KEPT: usize = 50;
+        let (before, letters) = self.hops.split_once('+').unwrap_or(("0", &self.hops));
+        let mut dropped: usize = before.parse().unwrap_or(0);
+        let mut letters = letters.to_owned();
+        letters.push(hop.letter());
+        if letters.len() > KEPT {
+            letters.remove(0);
+            dropped += 1;
+        }
+        let hops = if dropped > 0 { format!("{dropped}+{letters}") } else { letters };
+        Self {
+            hops,
+            depth: self.depth.saturating_add(u32::from(hop == Hop::Link)),
+        }
+    }
+
+    /// Whether the last hop that isn't a redirect is this one.
+    pub fn ends_with(&self, hop: Hop) -> bool {
+        self.hops.trim_end_matches('R').ends_with(hop.letter())
+    }
+
+    /// Embeds and redirects since the last link or seed.
+    pub fn embeds(&self) -> usize {
+        self.hops.chars().rev().take_while(|c| matches!(c, 'E' | 'R')).filter(|&c| c == 'E').count()
+    }
+
+    /// Redirects at its end.
+    pub fn redirects(&self) -> usize {
+        self.hops.chars().rev().take_while(|&c| c == 'R').count()
+    }
+
+    /// A seed, or where a seed's redirects lead.
+    pub fn is_seed(&self) -> bool {
+        self.hops.chars().all(|c| c == 'R')
+    }
+
+    /// Lower goes first: what must be known, what a page needs, seeds, then
+    /// pages by their distance.
+    pub fn priority(&self) -> u32 {
+        if self.ends_with(Hop::Prerequisite) {
+            0
+        } else if self.ends_with(Hop::Embed) {
+            1
+        } else if self.is_seed() {
+            2
+        } else {
+            2 + self.depth.min(1000)
+        }
+    }
+}
+
+/// A URL whose turn it is.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its row in the store.
+    pub id: i64,
+    /// What to ask for.
+    pub url: CanonicalUrl,
+    /// The way to it.
+    pub path: Path,
+    /// The page that named it first.
+    pub via: Option<String>,
+    /// Length in bytes of that page's payload.
+    pub via_bytes: u64,
+    /// Pages of its shape in a row that led to nothing else.
+    pub barren: u32,
+    /// Tries so far.
+    pub tries: u32,
+    /// The host whose robots.txt this is, also where it was redirected.
+    pub robots_for: Option<HostKey>,
+}
+
+impl Job {
+    /// Where it is asked for.
+    pub fn host(&self) -> HostKey {
+        self.url.host_key()
+    }
+}
+
+/// A URL that a captured one names.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// What it names.
+    pub url: CanonicalUrl,
+    /// How.
+    pub hop: Hop,
+    /// 128 bits of the URL's SHA-256, for the cache of seen URLs.
+    pub key: u128,
+    /// Equal for URLs that differ only in numbers.
+    pub shape: u64,
+    /// The reason why it is not to be fetched, if there is one.
+    pub excluded: Option<&'static str>,
+}
+
+/// What is stored of one record.
+#[derive(Debug)]
+pub struct StoredRecord {
+    /// `WARC-Record-ID`.
+    pub id: String,
+    /// Byte offset from the start of its exchange.
+    pub offset: u64,
+    /// Bytes stored.
+    pub length: u64,
+    /// SHA-256 of them, hex.
+    pub sha256: String,
+    /// Its index entry, whose place isn't known yet.
+    pub entry: Option<CdxjEntry>,
+}
+
+/// Stored bytes on their way to the WARC.
+#[derive(Debug)]
+pub enum Piece {
+    /// Members that fit memory.
+    Memory(Vec<u8>),
+    /// A member that was compressed to disk.
+    Spooled(File),
+}
+
+/// A whole exchange as records.
+#[derive(Debug, Default)]
+pub struct Recording {
+    /// The bytes to append, in order.
+    pub pieces: Vec<Piece>,
+    /// The records in them, in order; the first is the response.
+    pub records: Vec<StoredRecord>,
+}
+
+/// What an answer said.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The HTTP status; `None` where the status line is none.
+    pub status: Option<u16>,
+    /// The media type named.
+    pub media_type: String,
+    /// Length of the payload in bytes.
+    pub bytes: u64,
+    /// Labelled payload digest.
+    pub digest: String,
+    /// RFC 3339 time of the request.
+    pub time: String,
+    /// The title of a page.
+    pub title: Option<String>,
+    /// Whether it is a page: HTML that a reader goes to.
+    pub is_page: bool,
+}
+
+/// What happens to the URL now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The answer is whole.
+    Captured,
+    /// Never a whole answer; why.
+    Failed(String),
+    /// A rule found out too late to keep it from being queued.
+    Excluded(String),
+    /// Ask again after this time; why.
+    Retry(Duration, String),
+}
+
+/// The result of one try.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was asked for.
+    pub job: Job,
+    /// What happens to it.
+    pub verdict: Verdict,
+    /// What the answer said, if there was one.
+    pub answer: Option<Answer>,
+    /// The records to append, if the answer is kept.
+    pub recording: Recording,
+    /// What it names.
+    pub links: Vec<Link>,
+    /// Where a seed's redirect leads: a seed itself.
+    pub new_seed: Option<CanonicalUrl>,
+    /// What robots.txt says.
+    pub robots: Option<RobotsOutcome>,
+    /// How long the whole host is to be left alone.
+    pub host_pause: Option<Duration>,
+}
+
+/// What asking for robots.txt gave.
+#[derive(Debug, Clone)]
+pub enum RobotsOutcome {
+    /// These rules.
+    Rules(Rules),
+    /// It is elsewhere.
+    Redirect(CanonicalUrl),
+    /// Nothing may be fetched, as nobody knows what is allowed (RFC 9309
+    /// §2.3.1.4).
+    Unavailable(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_way_keeps_its_end_and_its_length() {
+        let mut path = Path::default();
+        for _ in 0..70 {
+            path = path.then(Hop::Link);
+        }
+        path = path.then(Hop::Embed);
+        assert_eq!(path.hops, format!("21+{}E", "L".repeat(49)));
+        assert_eq!(path.depth, 70);
+        assert!(path.ends_with(Hop::Embed) && !path.is_seed());
+    }
+
+    #[test]
+    fn what_a_page_needs_goes_before_the_next_page() {
+        let seed = Path::default();
+        let link = seed.then(Hop::Link);
+        let order = [
+            seed.then(Hop::Prerequisite),
+            link.then(Hop::Link).then(Hop::Embed).then(Hop::Redirect),
+            seed.clone(),
+            link.clone(),
+            link.then(Hop::Link),
+        ];
+        assert!(order.is_sorted_by_key(Path::priority));
+    }
+}
