@@ -1,3 +1,150 @@
-//! Capture: what to fetch, when, and how politely.
+//! Capture: what to fetch, when, and how politely; what came becomes records,
+//! and every URL a row of the ledger. Nothing else writes to a snapshot.
 
+mod fetch;
+mod frontier;
+mod job;
+mod keeper;
+mod links;
+mod process;
+mod progress;
+mod recorder;
+mod recover;
 pub mod robots;
+mod run;
+mod scope;
+mod seal;
+mod store;
+mod warcinfo;
+mod warcs;
+
+pub use progress::{Control, Progress, Stop};
+pub use scope::PatternError;
+
+use std::fs;
+use std::io;
+
+use crate::config::{Config, ConfigError};
+use crate::net::guard::CidrError;
+use crate::snapshot::layout::{CONFIG, Layout, MANIFEST};
+use crate::snapshot::lock::{LockError, SnapshotLock};
+use crate::snapshot::manifest::{Counts, Manifest};
+use crate::snapshot::{SnapshotError, whole};
+use crate::url::CanonicalUrl;
+
+/// Why a crawl could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum CrawlError {
+    /// A pattern of the configuration.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// A network of the configuration.
+    #[error("address.allow: {0}")]
+    Network(#[from] CidrError),
+    /// The configuration of the snapshot that is resumed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The directory holds something already.
+    #[error("{path}: exists already and isn't empty")]
+    Exists {
+        /// The directory.
+        path: std::path::PathBuf,
+    },
+    /// The directory is no snapshot.
+    #[error("{path}: no snapshot of a crawl that could go on")]
+    NotASnapshot {
+        /// The directory.
+        path: std::path::PathBuf,
+    },
+    /// Another process writes to it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file of the snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The store.
+    #[error("state/crawl.sqlite: {0}")]
+    Store(#[from] rusqlite::Error),
+    /// The disk below the spool.
+    #[error("state/spool: {0}")]
+    Spool(io::Error),
+    /// Threads or sockets of our own.
+    #[error("the system can't start what the crawl needs: {0}")]
+    Runtime(io::Error),
+}
+
+/// What a crawl came to.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Whether nothing is left to do.
+    pub complete: bool,
+    /// Why it stopped early.
+    pub stopped: Option<Stop>,
+    /// URLs by state.
+    pub counts: Counts,
+    /// Pages captured in this run.
+    pub pages: u64,
+    /// Bytes of all WARCs.
+    pub bytes: u64,
+    /// Time of this run in seconds.
+    pub seconds: f64,
+    /// Reasons of failures with their number and an example.
+    pub failed: Vec<(String, u64, String)>,
+    /// Reasons of exclusions, likewise.
+    pub excluded: Vec<(String, u64, String)>,
+}
+
+/// Captures seeds into a new snapshot.
+pub fn start(
+    layout: &Layout,
+    config: &Config,
+    seeds: &[CanonicalUrl],
+    control: &Control,
+) -> Result<Summary, CrawlError> {
+    let root = layout.root();
+    let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied {
+        return Err(CrawlError::Exists {
+            path: root.to_owned(),
+        });
+    }
+    for folder in layout.folders() {
+        fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
+    }
+    let _lock = SnapshotLock::acquire(layout)?;
+    whole::write(&layout.path(CONFIG), |out| {
+        io::Write::write_all(out, config.to_toml().as_bytes())
+    })?;
+    whole::sync_directory(root)?;
+    run::run(layout, config, seeds, control)
+}
+
+/// Goes on with a crawl that stopped, however it stopped. The configuration is
+/// the one that it began with.
+pub fn resume(layout: &Layout, control: &Control) -> Result<Summary, CrawlError> {
+    if !layout.store().is_file() {
+        return Err(CrawlError::NotASnapshot {
+            path: layout.root().to_owned(),
+        });
+    }
+    let _lock = SnapshotLock::acquire(layout)?;
+    let config = Config::load(&layout.path(CONFIG))?;
+    // From here until the end the snapshot is not what its manifest says.
+    let manifest = layout.path(MANIFEST);
+    match fs::remove_file(&manifest) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(SnapshotError::io(&manifest, "removing")(error).into());
+        }
+        _ => whole::sync_directory(layout.root())?,
+    }
+    run::run(layout, &config, &[], control)
+}
+
+/// Whether a snapshot is sealed with nothing left to do.
+pub fn is_complete(layout: &Layout) -> bool {
+    let manifest = fs::read(layout.path(MANIFEST)).ok();
+    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
+    manifest
+        .and_then(|manifest| manifest.lastlight)
+        .is_some_and(|seal| seal.complete)
+}

@@ -42,6 +42,16 @@ pub struct Path {
 }
 
 impl Path {
+    /// The way that a metadata record tells.
+    pub fn from_hops(hops: &str) -> Self {
+        let (before, letters) = hops.split_once('+').unwrap_or(("0", hops));
+        let links = letters.bytes().filter(|&b| b == b'L').count() as u32;
+        Self {
+            hops: hops.to_owned(),
+            depth: before.parse::<u32>().unwrap_or(0).saturating_add(links),
+        }
+    }
+
     /// The way with one more hop.
     pub fn then(&self, hop: Hop) -> Self {
         const KEPT: usize = 50;
@@ -53,7 +63,11 @@ impl Path {
             letters.remove(0);
             dropped += 1;
         }
-        let hops = if dropped > 0 { format!("{dropped}+{letters}") } else { letters };
+        let hops = if dropped > 0 {
+            format!("{dropped}+{letters}")
+        } else {
+            letters
+        };
         Self {
             hops,
             depth: self.depth.saturating_add(u32::from(hop == Hop::Link)),
@@ -67,7 +81,12 @@ impl Path {
 
     /// Embeds and redirects since the last link or seed.
     pub fn embeds(&self) -> usize {
-        self.hops.chars().rev().take_while(|c| matches!(c, 'E' | 'R')).filter(|&c| c == 'E').count()
+        self.hops
+            .chars()
+            .rev()
+            .take_while(|c| matches!(c, 'E' | 'R'))
+            .filter(|&c| c == 'E')
+            .count()
     }
 
     /// Redirects at its end.

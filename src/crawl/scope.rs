@@ -64,9 +64,8 @@ impl Scope {
         if let Some(trap) = self.trap(url) {
             return Some(trap);
         }
-        let requisite = self.requisites
-            && path.ends_with(Hop::Embed)
-            && path.embeds() <= MAX_EMBEDS;
+        let requisite =
+            self.requisites && path.ends_with(Hop::Embed) && path.embeds() <= MAX_EMBEDS;
         if requisite || self.include.is_match(url.as_str()) {
             return None;
         }
@@ -81,21 +80,34 @@ impl Scope {
 
     /// Whether a URL is on the site itself.
     pub fn belongs(&self, url: &CanonicalUrl) -> bool {
-        let seeds = self.seeds.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let seeds = self
+            .seeds
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         seeds.iter().any(|seed| match self.kind {
             ScopeKind::Host => same_host(seed, url),
-            ScopeKind::Prefix => same_host(seed, url) && url.url().path().starts_with(directory(seed)),
+            ScopeKind::Prefix => {
+                same_host(seed, url) && url.url().path().starts_with(directory(seed))
+            }
         })
     }
 
     /// Makes a URL a seed, as where a seed's redirect leads is what the
     /// archivist means.
     pub fn add_seed(&self, url: CanonicalUrl) {
-        self.seeds.write().unwrap_or_else(std::sync::PoisonError::into_inner).push(url);
+        self.seeds
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(url);
     }
 
     fn trap(&self, url: &CanonicalUrl) -> Option<&'static str> {
-        let segments: Vec<&str> = url.url().path().split('/').filter(|s| !s.is_empty()).collect();
+        let segments: Vec<&str> = url
+            .url()
+            .path()
+            .split('/')
+            .filter(|s| !s.is_empty())
+            .collect();
         if segments.len() > self.traps.path_segments as usize {
             return Some("trap-path-too-deep");
         }
@@ -113,7 +125,12 @@ impl Scope {
 /// One host under http and https, with and without `www.`, is one site; other
 /// ports are other servers.
 fn same_host(seed: &CanonicalUrl, url: &CanonicalUrl) -> bool {
-    let bare = |url: &CanonicalUrl| url.host().strip_prefix("www.").unwrap_or(url.host()).to_owned();
+    let bare = |url: &CanonicalUrl| {
+        url.host()
+            .strip_prefix("www.")
+            .unwrap_or(url.host())
+            .to_owned()
+    };
     seed.url().port() == url.url().port() && bare(seed) == bare(url)
 }
 
@@ -157,15 +174,26 @@ mod tests {
     fn host_takes_the_host_and_prefix_the_directory() {
         let link = Path::default().then(Hop::Link);
         for (kind, inside, outside) in [
-            (ScopeKind::Host, "https://www.site.example/x", "http://other.example/docs/"),
-            (ScopeKind::Prefix, "http://site.example/docs/a/b?c", "http://site.example/blog/"),
+            (
+                ScopeKind::Host,
+                "https://www.site.example/x",
+                "http://other.example/docs/",
+            ),
+            (
+                ScopeKind::Prefix,
+                "http://site.example/docs/a/b?c",
+                "http://site.example/blog/",
+            ),
         ] {
             let scope = scope(|config| config.crawl.scope = kind);
             assert_eq!(scope.refusal(&url(inside), &link), None);
             assert_eq!(scope.refusal(&url(outside), &link), Some("out-of-scope"));
         }
         let scope = scope(|_| ());
-        assert_eq!(scope.refusal(&url("http://site.example:81/"), &link), Some("out-of-scope"));
+        assert_eq!(
+            scope.refusal(&url("http://site.example:81/"), &link),
+            Some("out-of-scope")
+        );
     }
 
     #[test]
@@ -175,7 +203,10 @@ mod tests {
         let font = url("https://cdn.example/font.woff2");
         assert_eq!(scope.refusal(&font, &embed), None);
         assert_eq!(scope.refusal(&font, &embed.then(Hop::Redirect)), None);
-        assert_eq!(scope.refusal(&font, &embed.then(Hop::Link)), Some("out-of-scope"));
+        assert_eq!(
+            scope.refusal(&font, &embed.then(Hop::Link)),
+            Some("out-of-scope")
+        );
     }
 
     #[test]
@@ -187,19 +218,37 @@ mod tests {
         });
         let link = Path::default().then(Hop::Link);
         let deep = link.then(Hop::Link);
-        assert_eq!(scope.refusal(&url("http://site.example/a"), &deep), Some("depth"));
+        assert_eq!(
+            scope.refusal(&url("http://site.example/a"), &deep),
+            Some("depth")
+        );
         assert_eq!(scope.refusal(&url("http://friend.example/a"), &link), None);
-        assert_eq!(scope.refusal(&url("http://site.example/logout"), &link), Some("exclude-pattern"));
+        assert_eq!(
+            scope.refusal(&url("http://site.example/logout"), &link),
+            Some("exclude-pattern")
+        );
         let repeated = url("http://site.example/a/b/a/b/a/b/a/b/");
-        assert_eq!(scope.refusal(&repeated, &link), Some("trap-repeated-segments"));
-        let deep = url(&format!("http://site.example/{}", (0..50).map(|n| format!("{n}/")).collect::<String>()));
+        assert_eq!(
+            scope.refusal(&repeated, &link),
+            Some("trap-repeated-segments")
+        );
+        let deep = url(&format!(
+            "http://site.example/{}",
+            (0..50).map(|n| format!("{n}/")).collect::<String>()
+        ));
         assert_eq!(scope.refusal(&deep, &link), Some("trap-path-too-deep"));
     }
 
     #[test]
     fn a_shape_forgets_numbers_only() {
         let shape = |text| super::shape(&url(text));
-        assert_eq!(shape("http://a.example/cal/2026/11"), shape("http://a.example/cal/1/2"));
-        assert_ne!(shape("http://a.example/cal/2026/11"), shape("http://a.example/cal/2026/x"));
+        assert_eq!(
+            shape("http://a.example/cal/2026/11"),
+            shape("http://a.example/cal/1/2")
+        );
+        assert_ne!(
+            shape("http://a.example/cal/2026/11"),
+            shape("http://a.example/cal/2026/x")
+        );
     }
 }

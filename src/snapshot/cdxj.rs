@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::digest::{Algorithm, Digest};
 use crate::http::{Head, MAX_HEAD_BYTES};
-use crate::time::Timestamp14;
+use crate::time::{Timestamp14, WarcDate};
 use crate::url::Surt;
 use crate::warc::payload::PayloadHasher;
 use crate::warc::{Extent, Header, ReadError, Reader, Record, RecordType};
@@ -49,6 +49,22 @@ impl CdxjEntry {
         self.status.as_deref()?.parse().ok()
     }
 
+    /// The entry of a response that is being recorded; its place comes when it
+    /// is appended to a WARC.
+    pub fn of_response(url: &str, date: WarcDate, head: &Head<'_>, digest: String) -> Self {
+        Self {
+            surt: Surt::of(url),
+            timestamp: date.timestamp14(),
+            url: url.to_owned(),
+            mime: mime(head),
+            status: status(head),
+            digest: Some(digest),
+            length: 0,
+            offset: 0,
+            filename: String::new(),
+        }
+    }
+
     /// The entry of a record, `None` for records that an index leaves out:
     /// requests, warcinfo, and metadata or resources of
     /// `application/warc-fields`. `http` is the head of the block, `digest` the
@@ -63,13 +79,7 @@ impl CdxjEntry {
         let record_type = header.record_type();
         let content_type = header.field("Content-Type");
         let mime = match record_type {
-            RecordType::Response => {
-                let head = http?;
-                head.fields
-                    .iter()
-                    .find(|f| f.is("content-type"))
-                    .map(|f| essence(&f.text()))
-            }
+            RecordType::Response => mime(http?),
             RecordType::Revisit => Some(REVISIT.to_owned()),
             RecordType::Resource | RecordType::Metadata => {
                 if content_type.is_some_and(|kind| kind == "application/warc-fields") {
@@ -81,17 +91,7 @@ impl CdxjEntry {
         };
         let status = http
             .filter(|_| matches!(record_type, RecordType::Response | RecordType::Revisit))
-            .and_then(|head| {
-                let line = String::from_utf8_lossy(head.start_line).into_owned();
-                let (_, rest) = line.split_once(' ')?;
-                let status = rest
-                    .trim_start()
-                    .split(' ')
-                    .next()
-                    .unwrap_or_default()
-                    .trim();
-                (!status.is_empty()).then(|| status.to_owned())
-            });
+            .and_then(status);
         let url = header.target_uri()?.to_owned();
         Some(Self {
             surt: Surt::of(&url),
@@ -105,6 +105,25 @@ impl CdxjEntry {
             filename: filename.to_owned(),
         })
     }
+}
+
+/// The media type that a response names first, as the server wrote it.
+fn mime(head: &Head<'_>) -> Option<String> {
+    let field = head.fields.iter().find(|f| f.is("content-type"))?;
+    Some(essence(&field.text()))
+}
+
+/// The second word of the status line, whatever it is.
+fn status(head: &Head<'_>) -> Option<String> {
+    let line = String::from_utf8_lossy(head.start_line);
+    let (_, rest) = line.split_once(' ')?;
+    let status = rest
+        .trim_start()
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    (!status.is_empty()).then(|| status.to_owned())
 }
 
 fn essence(content_type: &str) -> String {

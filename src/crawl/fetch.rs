@@ -1,0 +1,191 @@
+//! Lanes: each takes a host's URLs one after the other over its own
+//! connection, which it keeps while the server does.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use super::job::Job;
+use crate::config::Config;
+use crate::net::{Connection, Connector, Exchange, Limits, NetError};
+use crate::url::HostKey;
+
+/// A URL with the earliest time at which it may be asked for.
+pub struct Turn {
+    /// What to ask for.
+    pub job: Job,
+    /// Not before.
+    pub not_before: Instant,
+}
+
+/// A try on its way to a worker. The permit bounds how much is on its way.
+pub struct Fetched {
+    /// What was asked for.
+    pub job: Job,
+    /// The exchange, or why there was none.
+    pub result: Result<Exchange, NetError>,
+    /// Released when the outcome is in the WARC.
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What lanes share.
+pub struct Fetcher {
+    connector: Connector,
+    limits: Limits,
+    spool: PathBuf,
+    user_agent: String,
+    accept_encoding: String,
+    budget: Arc<Semaphore>,
+    results: Sender<Fetched>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// Received bytes that may be between the lanes and the WARC at a time, in
+/// KiB; each exchange counts its memory three times, for itself, its record
+/// and the compressed member.
+const BUDGET_KIB: usize = 48 * 1024;
+
+impl Fetcher {
+    /// For a configuration; finished tries go to `results`.
+    pub fn new(
+        config: &Config,
+        connector: Connector,
+        spool: PathBuf,
+        results: Sender<Fetched>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let fetch = &config.fetch;
+        // A line end within a field would begin another field.
+        let field = |value: &str| value.replace(|c: char| c.is_control(), " ");
+        Self {
+            connector,
+            limits: Limits {
+                idle: fetch.idle_timeout.0,
+                whole: fetch.response_timeout.0,
+                bytes: fetch.max_bytes.value().map_or(u64::MAX, |size| size.0),
+                memory: usize::try_from(fetch.spool_above.0)
+                    .unwrap_or(usize::MAX)
+                    .min(8 << 20),
+            },
+            spool,
+            user_agent: field(&fetch.user_agent),
+            accept_encoding: field(&fetch.accept_encoding),
+            budget: Arc::new(Semaphore::new(BUDGET_KIB)),
+            results,
+            stopping,
+        }
+    }
+
+    /// Takes turns until there are no more.
+    pub async fn lane(self: Arc<Self>, host: HostKey, turns: Arc<Mutex<mpsc::Receiver<Turn>>>) {
+        let mut connection: Option<Connection> = None;
+        loop {
+            let Some(turn) = turns.lock().await.recv().await else {
+                return;
+            };
+            tokio::select! {
+                biased;
+                () = stopped(self.stopping.clone()) => return,
+                () = tokio::time::sleep_until(turn.not_before.into()) => {}
+            }
+            // robots.txt may have been redirected to another host.
+            let elsewhere = turn.job.host();
+            let result = if elsewhere == host {
+                self.ask(&host, &turn.job, &mut connection).await
+            } else {
+                self.ask(&elsewhere, &turn.job, &mut None).await
+            };
+            let kib = match &result {
+                Ok(exchange) => {
+                    exchange
+                        .response
+                        .memory()
+                        .map_or(64, |bytes| bytes.len() / 1024 * 3)
+                        + 8
+                }
+                Err(_) => 1,
+            };
+            let kib = u32::try_from(kib)
+                .unwrap_or(u32::MAX)
+                .min(BUDGET_KIB as u32);
+            let permit = self.budget.clone().acquire_many_owned(kib).await.ok();
+            let fetched = Fetched {
+                job: turn.job,
+                result,
+                permit,
+            };
+            if self.results.send(fetched).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// One exchange. A kept connection that the server has closed meanwhile is
+    /// replaced once.
+    async fn ask(
+        &self,
+        host: &HostKey,
+        job: &Job,
+        kept: &mut Option<Connection>,
+    ) -> Result<Exchange, NetError> {
+        let request = self.request(job);
+        let name = host.to_string();
+        if let Some(mut connection) = kept.take() {
+            let again =
+                connection.exchange(&name, "GET", request.clone(), &self.limits, &self.spool);
+            match again.await {
+                Ok(exchange) => {
+                    if exchange.reusable {
+                        *kept = Some(connection);
+                    }
+                    return Ok(exchange);
+                }
+                Err(NetError::NoAnswer { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut connection = self.connector.connect(host).await?;
+        let exchange = connection
+            .exchange(&name, "GET", request, &self.limits, &self.spool)
+            .await?;
+        if exchange.reusable {
+            *kept = Some(connection);
+        }
+        Ok(exchange)
+    }
+
+    fn request(&self, job: &Job) -> Vec<u8> {
+        let (target, host) = (job.url.request_target(), job.url.host_field());
+        let mut request = format!(
+            "GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {}\r\nAccept: */*\r\n",
+            self.user_agent
+        );
+        if !self.accept_encoding.is_empty() {
+            request += &format!("Accept-Encoding: {}\r\n", self.accept_encoding);
+        }
+        // As browsers do by default: no referrer from https to http, and only
+        // the origin to other hosts.
+        if let Some(via) = job
+            .via
+            .as_deref()
+            .and_then(|via| via.parse::<crate::url::CanonicalUrl>().ok())
+        {
+            let (from, to) = (via.host_key(), job.url.host_key());
+            if from == to {
+                request += &format!("Referer: {via}\r\n");
+            } else if !from.is_https() || to.is_https() {
+                request += &format!("Referer: {from}/\r\n");
+            }
+        }
+        request += "\r\n";
+        request.into_bytes()
+    }
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // A sender that is gone means the same as a stop.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}

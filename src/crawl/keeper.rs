@@ -1,0 +1,356 @@
+//! The one thread that writes: it appends records, makes them durable, counts
+//! them, and gives out turns. Order of writes: append the whole exchange, sync
+//! the WARC, commit the store; only then is a URL captured.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::time::Instant;
+
+mod discover;
+mod gate;
+
+use super::CrawlError;
+use super::frontier::{Decision, Frontier, HostId};
+use super::job::{Outcome, Path, Recording, Verdict};
+use super::progress::Progress;
+use super::recorder::Recorder;
+use super::store::{Store, state};
+use super::warcinfo;
+use super::warcs::{self, WarcFile};
+use crate::config::Config;
+use crate::snapshot::SnapshotError;
+use crate::snapshot::layout::{CRAWL_LOG, Layout};
+use crate::url::{CanonicalUrl, HostKey};
+
+/// URLs whose keys are remembered; the store knows the others.
+const SEEN: usize = 1_800_000;
+/// Hosts whose rows are remembered.
+const HOSTS: usize = 100_000;
+
+/// The writer's state.
+pub struct Keeper<'c> {
+    layout: &'c Layout,
+    config: &'c Config,
+    pub(super) store: Store,
+    pub(super) frontier: Frontier,
+    warc: Option<WarcFile>,
+    recorder: Recorder,
+    seen: HashSet<u128>,
+    hosts: HashMap<HostKey, HostId>,
+    log: BufWriter<File>,
+    pub(super) progress: Progress,
+    /// Decisions that came up beside dispatching.
+    pub(super) pending: Vec<Decision>,
+    last_commit: Instant,
+}
+
+impl<'c> Keeper<'c> {
+    /// Opens the store of a snapshot whose lock is held.
+    pub fn open(layout: &'c Layout, config: &'c Config) -> Result<Self, CrawlError> {
+        let store = Store::open(&layout.store())?;
+        let path = layout.path(CRAWL_LOG);
+        let log = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(SnapshotError::io(&path, "opening"))?;
+        let progress = Progress {
+            counts: store.counts()?,
+            ..Progress::default()
+        };
+        Ok(Self {
+            layout,
+            config,
+            store,
+            frontier: Frontier::new(config.politeness.clone()),
+            warc: None,
+            recorder: Recorder::default(),
+            seen: HashSet::new(),
+            hosts: HashMap::new(),
+            log: BufWriter::new(log),
+            progress,
+            pending: Vec::new(),
+            last_commit: Instant::now(),
+        })
+    }
+
+    /// Adds what the archivist named.
+    pub fn add_seeds(&mut self, seeds: &[CanonicalUrl]) -> Result<(), CrawlError> {
+        for seed in seeds {
+            self.store.add_seed(seed, true)?;
+            self.add(&Path::default(), None, seed, None, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the hosts of all waiting URLs into the frontier.
+    pub fn load_hosts(&mut self) -> Result<(), CrawlError> {
+        for (id, key) in self.store.waiting_hosts()? {
+            if let Ok(url) = CanonicalUrl::parse(&key) {
+                self.frontier.add_host(id, url.host_key());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in one outcome: its records, its row, and what it names.
+    pub fn absorb(&mut self, mut outcome: Outcome) -> Result<(), CrawlError> {
+        let place = self.append(&mut outcome)?;
+        self.settle(outcome, place)
+    }
+
+    /// As [`Self::absorb`], for an exchange that a WARC already holds.
+    pub fn absorb_recovered(
+        &mut self,
+        outcome: Outcome,
+        warc: (i64, &str),
+        offset: u64,
+    ) -> Result<(), CrawlError> {
+        let place = self.add_records(&outcome, warc.0, warc.1, offset)?;
+        self.settle(outcome, place)
+    }
+
+    fn settle(
+        &mut self,
+        outcome: Outcome,
+        place: Option<(i64, u64, u64)>,
+    ) -> Result<(), CrawlError> {
+        let job = &outcome.job;
+        let host = self.host(&job.host())?;
+        if let Some(answer) = &outcome.answer {
+            self.store.answered(job.id, answer, place)?;
+            self.progress.pages += u64::from(answer.is_page);
+            self.progress.received += answer.bytes;
+        }
+        self.write_log(&outcome)?;
+        if let Some(seed) = &outcome.new_seed {
+            self.store.add_seed(seed, false)?;
+        }
+        let gate_host = match &job.robots_for {
+            Some(key) => self.host(key)?,
+            None => host,
+        };
+        self.frontier.finished(gate_host, job.id);
+        self.frontier.finished(host, job.id);
+        let counts = &mut self.progress.counts;
+        match &outcome.verdict {
+            Verdict::Captured => {
+                counts.unreached -= 1;
+                counts.captured += 1;
+                self.store
+                    .settle(job.id, state::CAPTURED, None, job.tries + 1)?;
+            }
+            Verdict::Failed(reason) => {
+                counts.unreached -= 1;
+                counts.failed += 1;
+                self.trouble(&outcome.job.url, reason);
+                self.store
+                    .settle(job.id, state::FAILED, Some(reason), job.tries + 1)?;
+            }
+            Verdict::Excluded(reason) => {
+                counts.unreached -= 1;
+                counts.excluded += 1;
+                self.store
+                    .settle(job.id, state::EXCLUDED, Some(reason), job.tries + 1)?;
+            }
+            Verdict::Retry(pause, reason) => {
+                self.trouble(&outcome.job.url, reason);
+                self.store
+                    .settle(job.id, state::QUEUED, Some(reason), job.tries + 1)?;
+                let mut again = job.clone();
+                again.tries += 1;
+                self.frontier
+                    .retry(gate_host, again, *pause, outcome.host_pause.is_some());
+            }
+        }
+        if let Some(robots) = outcome.robots.clone() {
+            self.open_gate(gate_host, &outcome.job, robots)?;
+        }
+        self.add_links(outcome)
+    }
+
+    fn trouble(&mut self, url: &CanonicalUrl, reason: &str) {
+        self.progress.errors += 1;
+        self.progress.last_error = Some(format!("{url}: {reason}"));
+    }
+
+    /// The row of a host.
+    fn host(&mut self, key: &HostKey) -> Result<HostId, CrawlError> {
+        if let Some(&id) = self.hosts.get(key) {
+            return Ok(id);
+        }
+        if self.hosts.len() > HOSTS {
+            self.hosts.clear();
+        }
+        let id = self.store.host(&key.to_string())?;
+        self.hosts.insert(key.clone(), id);
+        Ok(id)
+    }
+
+    /// Appends the records of an exchange and writes their rows; returns
+    /// where the response stands.
+    fn append(&mut self, outcome: &mut Outcome) -> Result<Option<(i64, u64, u64)>, CrawlError> {
+        if outcome.recording.records.is_empty() {
+            return Ok(None);
+        }
+        let pieces = std::mem::take(&mut outcome.recording.pieces);
+        let mut warc = match self.warc.take() {
+            Some(warc) if warc.written() < self.config.warc.rotate.0 => warc,
+            full => {
+                self.finish_warc(full)?;
+                self.begin_warc()?
+            }
+        };
+        let offset = warc
+            .append(pieces)
+            .map_err(SnapshotError::io(warc.path(), "appending to"))?;
+        let place = self.add_records(outcome, warc.id, &warc.filename, offset);
+        self.progress.stored += outcome.recording.length();
+        self.warc = Some(warc);
+        place
+    }
+
+    /// Writes the rows of records that stand at `offset` of a WARC.
+    fn add_records(
+        &mut self,
+        outcome: &Outcome,
+        warc: i64,
+        filename: &str,
+        offset: u64,
+    ) -> Result<Option<(i64, u64, u64)>, CrawlError> {
+        for record in &outcome.recording.records {
+            let at = offset + record.offset;
+            let line = record.entry.as_ref().map(|entry| {
+                let mut entry = entry.clone();
+                entry.offset = at;
+                entry.length = record.length;
+                filename.clone_into(&mut entry.filename);
+                entry.to_string()
+            });
+            self.store.add_record(warc, at, record, line.as_deref())?;
+        }
+        let response = outcome.recording.records.first();
+        Ok(response.map(|response| (warc, offset + response.offset, response.length)))
+    }
+
+    /// Begins the next WARC with its warcinfo record.
+    fn begin_warc(&mut self) -> Result<WarcFile, CrawlError> {
+        let archive = self.layout.archive();
+        let mut serial = self.store.warcs()?.len();
+        // A file that was made and never committed keeps its name.
+        while archive
+            .join(warcs::filename(&self.layout.name(), serial))
+            .exists()
+        {
+            serial += 1;
+        }
+        let filename = warcs::filename(&self.layout.name(), serial);
+        let path = archive.join(&filename);
+        let id = self.store.add_warc(&filename)?;
+        let mut warc = WarcFile::create(&archive, filename, id)
+            .map_err(SnapshotError::io(&path, "creating"))?;
+        let (record_id, record) = warcinfo::record(self.config, &warc.filename);
+        let mut recording = Recording::default();
+        self.recorder.add_small(&mut recording, &record_id, &record);
+        let records = std::mem::take(&mut recording.records);
+        warc.append(recording.pieces)
+            .map_err(SnapshotError::io(&path, "appending to"))?;
+        for record in &records {
+            self.store.add_record(id, record.offset, record, None)?;
+            self.progress.stored += record.length;
+        }
+        Ok(warc)
+    }
+
+    fn finish_warc(&mut self, warc: Option<WarcFile>) -> Result<(), CrawlError> {
+        if let Some(mut warc) = warc {
+            let bytes = warc
+                .sync()
+                .map_err(SnapshotError::io(warc.path(), "syncing"))?;
+            self.store.set_warc_bytes(warc.id, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the next commit is due.
+    pub fn commit_is_due(&self) -> bool {
+        self.last_commit.elapsed() >= self.config.storage.commit_every.0
+    }
+
+    /// Makes everything durable: the WARC first, then the rows that point
+    /// into it.
+    pub fn commit(&mut self) -> Result<(), CrawlError> {
+        if let Some(warc) = &mut self.warc {
+            let bytes = warc
+                .sync()
+                .map_err(SnapshotError::io(warc.path(), "syncing"))?;
+            self.store.set_warc_bytes(warc.id, bytes)?;
+        }
+        self.store.commit()?;
+        let log = self.layout.path(CRAWL_LOG);
+        self.log
+            .flush()
+            .map_err(SnapshotError::io(&log, "writing"))?;
+        self.last_commit = Instant::now();
+        Ok(())
+    }
+
+    /// Writes what became of a URL to the crawl log.
+    fn write_log(&mut self, outcome: &Outcome) -> Result<(), CrawlError> {
+        let (event, reason) = match &outcome.verdict {
+            Verdict::Captured => ("captured", None),
+            Verdict::Failed(reason) => ("failed", Some(reason)),
+            Verdict::Excluded(reason) => ("excluded", Some(reason)),
+            Verdict::Retry(_, reason) => ("retry", Some(reason)),
+        };
+        let answer = outcome.answer.as_ref();
+        let line = serde_json::json!({
+            "time": crate::time::WarcDate::now().to_string(),
+            "event": event,
+            "url": outcome.job.url.as_str(),
+            "status": answer.and_then(|a| a.status),
+            "bytes": answer.map(|a| a.bytes),
+            "reason": reason,
+        });
+        self.log_line(&line)
+    }
+
+    /// Writes one event to the crawl log.
+    pub fn log_line(&mut self, line: &serde_json::Value) -> Result<(), CrawlError> {
+        let log = self.layout.path(CRAWL_LOG);
+        writeln!(self.log, "{line}").map_err(SnapshotError::io(&log, "writing"))?;
+        Ok(())
+    }
+
+    /// Settles a URL that is kept out at its turn.
+    pub fn refuse(
+        &mut self,
+        job: &crate::crawl::job::Job,
+        state: i64,
+        reason: &str,
+    ) -> Result<(), CrawlError> {
+        let counts = &mut self.progress.counts;
+        counts.unreached -= 1;
+        if state == state::FAILED {
+            counts.failed += 1;
+            self.trouble(&job.url, reason);
+        } else {
+            counts.excluded += 1;
+        }
+        self.store.settle(job.id, state, Some(reason), job.tries)?;
+        self.log_line(&serde_json::json!({
+            "time": crate::time::WarcDate::now().to_string(),
+            "event": if state == state::FAILED { "failed" } else { "excluded" },
+            "url": job.url.as_str(),
+            "reason": reason,
+        }))
+    }
+
+    /// Ends writing: the last commit, and the store folded into one file.
+    pub fn close(mut self) -> Result<(), CrawlError> {
+        self.commit()?;
+        self.store.close()?;
+        Ok(())
+    }
+}

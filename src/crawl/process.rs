@@ -1,0 +1,269 @@
+//! What a worker thread makes of one try: digests, records, links and a
+//! verdict. Nothing here waits for network or disk, but for spooled bodies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::job::{Answer, Hop, Job, Link, Outcome, Recording, RobotsOutcome, Verdict};
+use super::links::{self, Found};
+use super::recorder::{Digests, RecordContext, Recorder, digests};
+use super::robots::Robots;
+use super::scope::Scope;
+use crate::config::Config;
+use crate::http::Head;
+use crate::net::{Exchange, NetError, Spool, Truncated};
+use crate::url::CanonicalUrl;
+
+/// The product token that robots.txt files may name (RFC 9309 §2.2.1).
+pub const PRODUCT_TOKEN: &str = "lastlight";
+
+/// The longest pause that `Retry-After` may ask for; a longer one ends in the
+/// next pass.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
+/// Redirects of robots.txt that are followed (RFC 9309 §2.3.1.2).
+const MAX_ROBOTS_REDIRECTS: usize = 5;
+
+/// What processing needs beside the exchange; one a crawl.
+pub struct Processing {
+    /// What belongs to the site.
+    pub scope: Arc<Scope>,
+    /// What records have in common.
+    pub records: RecordContext,
+    /// Tries after the first.
+    pub retries: u32,
+}
+
+impl Processing {
+    /// For a configuration.
+    pub fn new(config: &Config, scope: Arc<Scope>, spool: std::path::PathBuf) -> Self {
+        Self {
+            scope,
+            records: RecordContext::new(config.warc.version, spool),
+            retries: config.fetch.retries,
+        }
+    }
+
+    /// Turns one try into its outcome. An I/O error is our disk's.
+    pub fn outcome(
+        &self,
+        recorder: &mut Recorder,
+        job: Job,
+        result: Result<Exchange, NetError>,
+    ) -> std::io::Result<Outcome> {
+        match result {
+            Ok(exchange) => self.answered(recorder, job, &exchange),
+            Err(NetError::Spool(error)) => Err(error),
+            Err(error) => Ok(self.unanswered(job, &error)),
+        }
+    }
+
+    fn unanswered(&self, job: Job, error: &NetError) -> Outcome {
+        let reason = error.to_string();
+        let verdict = match error {
+            NetError::Refused { .. } => Verdict::Excluded(reason.clone()),
+            _ if job.tries < self.retries => Verdict::Retry(backoff(job.tries), reason.clone()),
+            _ => Verdict::Failed(reason.clone()),
+        };
+        let robots = job.robots_for.is_some() && !matches!(verdict, Verdict::Retry(..));
+        Outcome {
+            robots: robots.then_some(RobotsOutcome::Unavailable(reason)),
+            verdict,
+            ..Outcome::of(job)
+        }
+    }
+
+    fn answered(
+        &self,
+        recorder: &mut Recorder,
+        job: Job,
+        exchange: &Exchange,
+    ) -> std::io::Result<Outcome> {
+        let head_bytes = head_bytes(exchange)?;
+        let head = Head::parse(&head_bytes);
+        let status = head.status();
+        let busy = status.is_some_and(|status| status == 429 || status >= 500);
+        let last_try = job.tries >= self.retries;
+        let host_pause = if busy { retry_after(&head) } else { None };
+        if busy && !last_try {
+            let reason = format!("status-{}", status.unwrap_or(0));
+            let pause = host_pause.unwrap_or(Duration::ZERO).max(backoff(job.tries));
+            return Ok(Outcome {
+                verdict: Verdict::Retry(pause, reason),
+                host_pause,
+                ..Outcome::of(job)
+            });
+        }
+        let digests = digests(&exchange.response)?;
+        let recording = recorder.record(&self.records, &job, exchange, &head, &digests)?;
+        let verdict = if let Some(truncated) = exchange.truncated {
+            let reason = format!("cut: {}", truncated.as_str());
+            // A cut for length or time would be cut again.
+            if truncated == Truncated::Disconnect && !last_try {
+                Verdict::Retry(backoff(job.tries), reason)
+            } else {
+                Verdict::Failed(reason)
+            }
+        } else if busy {
+            Verdict::Failed(format!("status-{}", status.unwrap_or(0)))
+        } else {
+            Verdict::Captured
+        };
+        Ok(self.understood(
+            job,
+            &head,
+            &exchange.response,
+            exchange.started,
+            Judged {
+                verdict,
+                recording,
+                digests: &digests,
+                host_pause,
+            },
+        ))
+    }
+
+    /// Reads what the answer says and names. Recovery calls it too, with bytes
+    /// that are already in a WARC.
+    pub fn understood(
+        &self,
+        job: Job,
+        head: &Head<'_>,
+        response: &Spool,
+        started: crate::time::WarcDate,
+        judged: Judged<'_>,
+    ) -> Outcome {
+        let status = head.status();
+        let found = links::find(&job.url, head, response);
+        let answer = Answer {
+            status,
+            media_type: head.media_type().unwrap_or_default(),
+            bytes: judged.digests.payload.entity_length,
+            digest: judged.digests.payload.entity.to_string(),
+            time: started.timestamp14().rfc3339(),
+            is_page: found.is_html && status == Some(200) && !job.path.ends_with(Hop::Embed),
+            title: found.title.clone(),
+        };
+        let robots = match (&job.robots_for, &judged.verdict) {
+            (None, _) | (_, Verdict::Retry(..)) => None,
+            (Some(_), verdict) => Some(robots(&job, verdict, head, response)),
+        };
+        let (new_seed, links) = if job.robots_for.is_some() {
+            (None, Vec::new())
+        } else {
+            let new_seed = self.new_seed(&job, &found);
+            (new_seed, self.links(found, &job))
+        };
+        Outcome {
+            verdict: judged.verdict,
+            answer: Some(answer),
+            recording: judged.recording,
+            links,
+            new_seed,
+            robots,
+            host_pause: judged.host_pause,
+            job,
+        }
+    }
+
+    fn links(&self, found: Found, job: &Job) -> Vec<Link> {
+        links::judge(found.links, job, &self.scope)
+    }
+
+    /// Where a seed redirects is what the archivist means by it: the scope
+    /// grows, before the links are judged.
+    fn new_seed(&self, job: &Job, found: &Found) -> Option<CanonicalUrl> {
+        let (target, _) = found.links.iter().find(|(_, hop)| *hop == Hop::Redirect)?;
+        let leaves = job.path.is_seed() && !self.scope.belongs(target);
+        leaves.then(|| {
+            self.scope.add_seed(target.clone());
+            target.clone()
+        })
+    }
+}
+
+/// A verdict with what it rests on.
+pub struct Judged<'d> {
+    /// What happens to the URL.
+    pub verdict: Verdict,
+    /// Its records.
+    pub recording: Recording,
+    /// Its digests.
+    pub digests: &'d Digests,
+    /// How long the host is to be left alone.
+    pub host_pause: Option<Duration>,
+}
+
+impl Outcome {
+    /// An outcome without answer.
+    fn of(job: Job) -> Self {
+        Self {
+            job,
+            verdict: Verdict::Captured,
+            answer: None,
+            recording: Recording::default(),
+            links: Vec::new(),
+            new_seed: None,
+            robots: None,
+            host_pause: None,
+        }
+    }
+}
+
+fn head_bytes(exchange: &Exchange) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::with_capacity(exchange.head_length);
+    exchange
+        .response
+        .reader()
+        .take(exchange.head_length as u64)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// 1, 4, 16 … seconds.
+fn backoff(tries: u32) -> Duration {
+    Duration::from_secs(4u64.saturating_pow(tries.min(5)))
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3), bounded.
+fn retry_after(head: &Head<'_>) -> Option<Duration> {
+    let value = head.value("retry-after")?;
+    let seconds = match value.trim().parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let until = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
+            let wait = until.duration_since(jiff::Timestamp::now()).as_secs();
+            u64::try_from(wait).unwrap_or(0)
+        }
+    };
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+}
+
+/// What an answer to robots.txt means (RFC 9309 §2.3.1).
+fn robots(job: &Job, verdict: &Verdict, head: &Head<'_>, response: &Spool) -> RobotsOutcome {
+    if let Verdict::Failed(reason) | Verdict::Excluded(reason) = verdict {
+        return RobotsOutcome::Unavailable(reason.clone());
+    }
+    robots_rules(&job.url, job.path.redirects(), head, response)
+}
+
+/// The rules in an answer to robots.txt that was whole.
+pub fn robots_rules(
+    url: &CanonicalUrl,
+    redirects: usize,
+    head: &Head<'_>,
+    response: &Spool,
+) -> RobotsOutcome {
+    let robots = match head.status() {
+        Some(200..=299) => {
+            let text = links::entity(head, response, "text/plain").unwrap_or_default();
+            Robots::parse(&text)
+        }
+        Some(300..=399) if redirects < MAX_ROBOTS_REDIRECTS => match links::redirect(url, head) {
+            Some(target) => return RobotsOutcome::Redirect(target),
+            None => Robots::allow_all(),
+        },
+        _ => Robots::allow_all(),
+    };
+    RobotsOutcome::Rules(robots.rules_for(PRODUCT_TOKEN))
+}

@@ -1,0 +1,374 @@
+//! A crawl from its first turn to its seal: the keeper on this thread, lanes
+//! on the runtime's, workers on theirs.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc as turns;
+use tokio::sync::watch;
+
+use super::fetch::{Fetched, Fetcher, Turn};
+use super::frontier::{Decision, HostId};
+use super::job::Outcome;
+use super::keeper::Keeper;
+use super::process::Processing;
+use super::progress::{Control, Stop};
+use super::recorder::Recorder;
+use super::scope::Scope;
+use super::store::state;
+use super::{CrawlError, Summary, recover, seal};
+use crate::config::Config;
+use crate::net::{AddressGuard, Cidr, Connector};
+use crate::snapshot::SnapshotError;
+use crate::snapshot::layout::Layout;
+use crate::time::WarcDate;
+use crate::url::{CanonicalUrl, HostKey};
+
+/// How long a clean stop waits for answers that are on their way.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often a stop is looked for.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A worker's result; the permit goes when the outcome is in the WARC.
+type Done = (
+    std::io::Result<Outcome>,
+    Option<tokio::sync::OwnedSemaphorePermit>,
+);
+
+/// Crawls until nothing is left or a stop, and seals.
+pub fn run(
+    layout: &Layout,
+    config: &Config,
+    seeds: &[CanonicalUrl],
+    control: &Control,
+) -> Result<Summary, CrawlError> {
+    let begun = Instant::now();
+    let networks: Result<Vec<Cidr>, _> = config
+        .address
+        .allow
+        .iter()
+        .map(|text| text.parse())
+        .collect();
+    let connector = Connector::new(AddressGuard::new(networks?), config.fetch.connect_timeout.0);
+    let mut keeper = Keeper::open(layout, config)?;
+    keeper.add_seeds(seeds)?;
+    let all_seeds = keeper.store.seeds()?;
+    let scope_seeds: Vec<_> = all_seeds.iter().map(|(url, _)| url.clone()).collect();
+    let scope = Arc::new(Scope::new(config, &scope_seeds)?);
+    let processing = Arc::new(Processing::new(config, scope, layout.spool()));
+    recover::recover(layout, &mut keeper, &processing)?;
+    keeper.log_line(&serde_json::json!({
+        "time": WarcDate::now().to_string(), "event": "started",
+        "software": concat!("lastlight/", env!("CARGO_PKG_VERSION")),
+    }))?;
+    keeper.commit()?;
+    keeper.load_hosts()?;
+    control.publish(keeper.progress.clone());
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .enable_all()
+        .build()
+        .map_err(CrawlError::Runtime)?;
+    let given = all_seeds
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(url, _)| url.host_key());
+    admit_seeds(&runtime, &connector, given.collect());
+    let mut machine = Machine::start(layout, config, connector, &runtime, &processing)?;
+    let stopped = machine.crawl(&mut keeper, config, layout, control, begun)?;
+    drop(machine);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+
+    keeper.progress.sealing = true;
+    control.publish(keeper.progress.clone());
+    keeper.log_line(&serde_json::json!({
+        "time": WarcDate::now().to_string(), "event": "ended",
+        "reason": stopped.map(Stop::reason),
+    }))?;
+    keeper.commit()?;
+    seal::seal(layout, &keeper.store, stopped)?;
+    let summary = Summary {
+        complete: stopped.is_none(),
+        stopped,
+        counts: keeper.store.counts()?,
+        pages: keeper.progress.pages,
+        bytes: keeper
+            .store
+            .warcs()?
+            .iter()
+            .map(|(_, _, bytes)| bytes)
+            .sum(),
+        seconds: begun.elapsed().as_secs_f64(),
+        failed: keeper.store.reasons(state::FAILED)?,
+        excluded: keeper.store.reasons(state::EXCLUDED)?,
+    };
+    keeper.close()?;
+    Ok(summary)
+}
+
+/// A seed's own addresses may be private: the archivist named it. A name that
+/// doesn't resolve fails at its turn.
+fn admit_seeds(
+    runtime: &Runtime,
+    connector: &Connector,
+    hosts: std::collections::HashSet<HostKey>,
+) {
+    runtime.block_on(async {
+        for host in hosts {
+            let _ = connector.admit_seed(&host).await;
+        }
+    });
+}
+
+/// The threads of a running crawl.
+struct Machine {
+    fetcher: Option<Arc<Fetcher>>,
+    runtime: tokio::runtime::Handle,
+    lanes: HashMap<HostId, turns::Sender<Turn>>,
+    connections: usize,
+    outcomes: mpsc::Receiver<Done>,
+    stop_lanes: watch::Sender<bool>,
+    workers: Vec<std::thread::JoinHandle<()>>,
+    abandoned: Arc<AtomicBool>,
+}
+
+impl Machine {
+    fn start(
+        layout: &Layout,
+        config: &Config,
+        connector: Connector,
+        runtime: &Runtime,
+        processing: &Arc<Processing>,
+    ) -> Result<Self, CrawlError> {
+        let (results, fetched) = mpsc::channel::<Fetched>();
+        let (done, outcomes) = mpsc::channel::<Done>();
+        let fetched = Arc::new(Mutex::new(fetched));
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        let mut workers = Vec::new();
+        for at in 0..threads {
+            let (fetched, done) = (fetched.clone(), done.clone());
+            let (processing, abandoned) = (processing.clone(), abandoned.clone());
+            let worker = std::thread::Builder::new()
+                .name(format!("worker-{at}"))
+                .spawn(move || work(&fetched, &done, &processing, &abandoned))
+                .map_err(CrawlError::Runtime)?;
+            workers.push(worker);
+        }
+        let (stop_lanes, stopping) = watch::channel(false);
+        Ok(Self {
+            fetcher: Some(Arc::new(Fetcher::new(
+                config,
+                connector,
+                layout.spool(),
+                results,
+                stopping,
+            ))),
+            runtime: runtime.handle().clone(),
+            lanes: HashMap::new(),
+            connections: config.politeness.connections.max(1) as usize,
+            outcomes,
+            stop_lanes,
+            workers,
+            abandoned,
+        })
+    }
+
+    /// The keeper's loop.
+    fn crawl(
+        &mut self,
+        keeper: &mut Keeper<'_>,
+        config: &Config,
+        layout: &Layout,
+        control: &Control,
+        begun: Instant,
+    ) -> Result<Option<Stop>, CrawlError> {
+        let mut stopped = None;
+        let mut deadline = None;
+        let mut last_count = Instant::now();
+        loop {
+            if stopped.is_none() {
+                stopped = reason_to_stop(keeper, config, layout, control, begun, &mut last_count)?;
+                if stopped.is_some() {
+                    keeper.progress.stopping = stopped;
+                    deadline = Some(Instant::now() + GRACE);
+                    self.wind_down();
+                } else {
+                    self.dispatch(keeper)?;
+                    if keeper.frontier.is_done() && keeper.pending.is_empty() {
+                        keeper.commit()?;
+                        return Ok(None);
+                    }
+                }
+            }
+            match self.outcomes.recv_timeout(TICK) {
+                Ok(done) => {
+                    absorb(keeper, done)?;
+                    while let Ok(done) = self.outcomes.try_recv() {
+                        absorb(keeper, done)?;
+                        if keeper.commit_is_due() {
+                            break;
+                        }
+                    }
+                }
+                // Lanes and workers are gone: nothing is on its way any more.
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                        break;
+                    }
+                }
+            }
+            if keeper.commit_is_due() {
+                keeper.commit()?;
+                keeper.progress.hosts = keeper
+                    .frontier
+                    .active_hosts()
+                    .take(4)
+                    .map(ToString::to_string)
+                    .collect();
+                control.publish(keeper.progress.clone());
+            }
+        }
+        self.abandoned.store(true, Ordering::Relaxed);
+        keeper.commit()?;
+        Ok(stopped)
+    }
+
+    /// Gives out every turn that has come.
+    fn dispatch(&mut self, keeper: &mut Keeper<'_>) -> Result<(), CrawlError> {
+        let mut decisions = Vec::new();
+        keeper.frontier.dispatch(&keeper.store, &mut decisions)?;
+        keeper.ask_robots()?;
+        decisions.append(&mut keeper.pending);
+        for decision in decisions {
+            match decision {
+                Decision::Turn(host, turn) => self.give(host, turn, keeper),
+                Decision::Disallowed(_, job, reason) => {
+                    keeper.refuse(&job, state::EXCLUDED, &reason)?
+                }
+                Decision::Closed(_, job, reason) => keeper.refuse(&job, state::FAILED, &reason)?,
+            }
+        }
+        let frontier = &keeper.frontier;
+        self.lanes.retain(|&host, _| frontier.is_active(host));
+        Ok(())
+    }
+
+    fn give(&mut self, host: HostId, turn: Turn, keeper: &Keeper<'_>) {
+        let Some(fetcher) = &self.fetcher else {
+            return;
+        };
+        let lane = self.lanes.entry(host).or_insert_with(|| {
+            let (give, take) = turns::channel(1024);
+            let take = Arc::new(tokio::sync::Mutex::new(take));
+            let key = keeper.frontier.key(host).unwrap_or_else(|| turn.job.host());
+            for _ in 0..self.connections {
+                self.runtime
+                    .spawn(fetcher.clone().lane(key.clone(), take.clone()));
+            }
+            give
+        });
+        // The frontier gives out far fewer turns than the channel holds.
+        let _ = lane.try_send(turn);
+    }
+
+    /// Ends the lanes once their current answer is in.
+    fn wind_down(&mut self) {
+        let _ = self.stop_lanes.send(true);
+        self.lanes.clear();
+        self.fetcher = None;
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.wind_down();
+        self.abandoned.store(true, Ordering::Relaxed);
+        // Workers end when the lanes do; a lane that hangs in a slow answer
+        // ends with the runtime, so its workers aren't waited for.
+        self.workers.clear();
+    }
+}
+
+fn absorb(keeper: &mut Keeper<'_>, (outcome, permit): Done) -> Result<(), CrawlError> {
+    keeper.absorb(outcome.map_err(CrawlError::Spool)?)?;
+    drop(permit);
+    Ok(())
+}
+
+fn work(
+    fetched: &Mutex<mpsc::Receiver<Fetched>>,
+    done: &mpsc::Sender<Done>,
+    processing: &Processing,
+    abandoned: &AtomicBool,
+) {
+    let mut recorder = Recorder::default();
+    loop {
+        let next = fetched
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .recv();
+        let Ok(Fetched {
+            job,
+            result,
+            permit,
+        }) = next
+        else {
+            return;
+        };
+        if abandoned.load(Ordering::Relaxed) {
+            return;
+        }
+        let outcome = processing.outcome(&mut recorder, job, result);
+        if done.send((outcome, permit)).is_err() {
+            return;
+        }
+    }
+}
+
+fn reason_to_stop(
+    keeper: &Keeper<'_>,
+    config: &Config,
+    layout: &Layout,
+    control: &Control,
+    begun: Instant,
+    last_count: &mut Instant,
+) -> Result<Option<Stop>, CrawlError> {
+    if control.is_stopped() {
+        return Ok(Some(Stop::Interrupted));
+    }
+    let captured = keeper.progress.counts.captured;
+    if config
+        .crawl
+        .max_urls
+        .value()
+        .is_some_and(|most| captured >= most)
+    {
+        return Ok(Some(Stop::MaxUrls));
+    }
+    if config
+        .crawl
+        .time_limit
+        .value()
+        .is_some_and(|most| begun.elapsed() >= most.0)
+    {
+        return Ok(Some(Stop::TimeLimit));
+    }
+    if last_count.elapsed() > Duration::from_secs(1) {
+        *last_count = Instant::now();
+        let root = layout.root();
+        let disk = rustix::fs::statvfs(root)
+            .map_err(|errno| SnapshotError::io(root, "asking for free space")(errno.into()))?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < config.storage.min_free.0 {
+            return Ok(Some(Stop::DiskNearlyFull));
+        }
+    }
+    Ok(None)
+}

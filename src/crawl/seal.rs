@@ -1,0 +1,143 @@
+//! Sealing: the store becomes the files that a snapshot is read by, each whole
+//! or not at all, and the manifest last.
+
+use std::io::Write;
+
+use super::CrawlError;
+use super::progress::Stop;
+use super::store::Store;
+use crate::snapshot::layout::{EXTRA_PAGES, INDEX, LEDGER, Layout, PAGES, RECORDS};
+use crate::snapshot::ledger::LedgerWriter;
+use crate::snapshot::manifest::{Manifest, Seal, WACZ_VERSION};
+use crate::snapshot::pages::{self, Page};
+use crate::snapshot::records::RecordsWriter;
+use crate::snapshot::scratch::LineSorter;
+use crate::snapshot::whole;
+use crate::time::Timestamp14;
+
+/// An error of the store or of writing, inside a file that is being written.
+enum Inner {
+    Store(rusqlite::Error),
+    Io(std::io::Error),
+}
+
+impl From<rusqlite::Error> for Inner {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<std::io::Error> for Inner {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Writes a file whole from the store.
+fn file<T>(
+    layout: &Layout,
+    path: &str,
+    content: impl FnOnce(&mut dyn Write) -> Result<T, Inner>,
+) -> Result<T, CrawlError> {
+    let mut result = None;
+    let mut failure = None;
+    whole::write(&layout.path(path), |out| match content(out) {
+        Ok(value) => {
+            result = Some(value);
+            Ok(())
+        }
+        Err(Inner::Io(error)) => Err(error),
+        Err(Inner::Store(error)) => {
+            let message = error.to_string();
+            failure = Some(error);
+            Err(std::io::Error::other(message))
+        }
+    })
+    .map_err(|error| {
+        failure
+            .take()
+            .map_or(CrawlError::Snapshot(error), CrawlError::Store)
+    })?;
+    Ok(result.expect("the content was written"))
+}
+
+/// Seals a snapshot; `stopped` says why it isn't complete.
+pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(), CrawlError> {
+    let mut index = LineSorter::default();
+    let (record_root, records) = file(layout, RECORDS, |out| {
+        let mut writer = RecordsWriter::new(out)?;
+        store.each_record(|row, entry| -> Result<(), Inner> {
+            writer.add(&row)?;
+            if let Some(entry) = entry {
+                index.add(entry.as_bytes())?;
+            }
+            Ok(())
+        })?;
+        Ok(writer.finish())
+    })?;
+    file(layout, INDEX, |mut out| Ok(index.write_to(&mut out)?))?;
+    let unreached = stopped.map_or("", Stop::reason);
+    file(layout, LEDGER, |out| {
+        let mut writer = LedgerWriter::new(out)?;
+        store.each_ledger_row(unreached, |row| -> Result<(), Inner> {
+            Ok(writer.add(&row)?)
+        })?;
+        Ok(writer.finish()?)
+    })?;
+    let main_page = seal_pages(layout, store)?;
+    let seeds = store.seeds()?;
+    let main_url = seeds
+        .first()
+        .map(|(url, _)| url.to_string())
+        .unwrap_or_default();
+    let manifest = Manifest {
+        profile: "data-package".into(),
+        wacz_version: WACZ_VERSION.into(),
+        title: main_page
+            .as_ref()
+            .map_or_else(|| main_url.clone(), |page| page.title.clone()),
+        created: Timestamp14::now().rfc3339(),
+        software: concat!("lastlight/", env!("CARGO_PKG_VERSION")).into(),
+        main_page_date: main_page.map(|page| page.ts).unwrap_or_default(),
+        main_page_url: main_url,
+        resources: Manifest::describe(layout)?,
+        lastlight: Some(Seal {
+            complete: stopped.is_none(),
+            counts: store.counts()?,
+            records,
+            record_root: record_root.to_string(),
+        }),
+    };
+    manifest.write(layout)?;
+    Ok(())
+}
+
+/// Writes both page lists; returns the page of the first seed.
+fn seal_pages(layout: &Layout, store: &Store) -> Result<Option<Page>, CrawlError> {
+    let mut main_page = None;
+    for (path, id, title, seeds) in [
+        (PAGES, "pages", "Seed pages", true),
+        (EXTRA_PAGES, "extraPages", "Other pages", false),
+    ] {
+        file(layout, path, |mut out| {
+            pages::write_header(&mut out, id, title)?;
+            store.each_page(|row, url, title, time, is_seed| -> Result<(), Inner> {
+                if is_seed == seeds {
+                    let page = Page {
+                        id: row.to_string(),
+                        title: title.unwrap_or_else(|| url.clone()),
+                        url,
+                        ts: time,
+                        seed: is_seed,
+                    };
+                    pages::write(&mut out, &page)?;
+                    if is_seed && main_page.is_none() {
+                        main_page = Some(page);
+                    }
+                }
+                Ok(())
+            })
+        })?;
+    }
+    Ok(main_page)
+}

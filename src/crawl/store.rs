@@ -1,0 +1,530 @@
+//! The frontier and ledger on disk: SQLite, one transaction a commit. It
+//! stores what the frontier decides and knows no rules of its own.
+
+use std::path::Path as FsPath;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::job::{Answer, Job, Link, Path, StoredRecord};
+use crate::snapshot::ledger::{LedgerRow, Place, State};
+use crate::snapshot::manifest::Counts;
+use crate::snapshot::records::RecordRow;
+use crate::url::CanonicalUrl;
+
+/// States of a row; the numbers are on disk.
+pub mod state {
+    /// Waiting or in flight.
+    pub const QUEUED: i64 = 0;
+    /// Its whole answer is in a WARC.
+    pub const CAPTURED: i64 = 1;
+    /// A rule keeps it out.
+    pub const EXCLUDED: i64 = 2;
+    /// No whole answer came.
+    pub const FAILED: i64 = 3;
+}
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS host (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS seed (url TEXT NOT NULL, given INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS url (
+  id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, host INTEGER NOT NULL,
+  state INTEGER NOT NULL, reason TEXT, priority INTEGER NOT NULL,
+  via INTEGER, via_bytes INTEGER NOT NULL DEFAULT 0, hops TEXT NOT NULL, depth INTEGER NOT NULL,
+  barren INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
+  status INTEGER, media_type TEXT, bytes INTEGER, digest TEXT, time TEXT,
+  warc INTEGER, offset INTEGER, length INTEGER, title TEXT, page INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS queue ON url (host, priority, id) WHERE state = 0;
+CREATE TABLE IF NOT EXISTS warc (id INTEGER PRIMARY KEY, filename TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS record (
+  warc INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
+  record_id TEXT NOT NULL, sha256 TEXT NOT NULL, entry TEXT
+);";
+
+/// The open store; a transaction is open at all times between `begin` and
+/// `commit`.
+pub struct Store {
+    db: Connection,
+}
+
+/// What adding a URL did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is new; its row.
+    New(i64),
+    /// It was kept out before and is let in now; its row.
+    LetIn(i64),
+    /// It was known.
+    Known,
+}
+
+/// A result of SQLite.
+pub type Result<T> = rusqlite::Result<T>;
+
+impl Store {
+    /// Opens or makes the store of a snapshot and begins a transaction.
+    pub fn open(path: &FsPath) -> Result<Self> {
+        let db = Connection::open(path)?;
+        db.set_prepared_statement_cache_capacity(64);
+        // FULL: a commit is on disk when it returns, which the crash contract
+        // rests on.
+        db.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;
+             PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000;",
+        )?;
+        db.execute_batch(SCHEMA)?;
+        db.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(Self { db })
+    }
+
+    /// Makes everything since the last commit durable.
+    pub fn commit(&self) -> Result<()> {
+        self.db.execute_batch("COMMIT; BEGIN IMMEDIATE")
+    }
+
+    /// Ends the last transaction and folds the log into the database file.
+    pub fn close(self) -> Result<()> {
+        self.db
+            .execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")?;
+        self.db.close().map_err(|(_, error)| error)
+    }
+
+    /// A named value.
+    pub fn meta(&self, key: &str) -> Result<Option<String>> {
+        self.db
+            .prepare_cached("SELECT value FROM meta WHERE key = ?")?
+            .query_row([key], |row| row.get(0))
+            .optional()
+    }
+
+    /// Sets a named value.
+    pub fn set_meta(&self, key: &str, value: &str) -> Result<()> {
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO meta VALUES (?, ?)")?
+            .execute([key, value])
+            .map(drop)
+    }
+
+    /// Adds a seed; `given` by the archivist, else found by a redirect.
+    pub fn add_seed(&self, url: &CanonicalUrl, given: bool) -> Result<()> {
+        self.db
+            .execute(
+                "INSERT INTO seed VALUES (?, ?)",
+                params![url.as_str(), given],
+            )
+            .map(drop)
+    }
+
+    /// All seeds in order, each with whether it was given.
+    pub fn seeds(&self) -> Result<Vec<(CanonicalUrl, bool)>> {
+        let mut query = self
+            .db
+            .prepare("SELECT url, given FROM seed ORDER BY rowid")?;
+        let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+        rows.map(|row| row.map(|(url, given)| (stored_url(&url), given)))
+            .collect()
+    }
+
+    /// The row of a host, made if it is new.
+    pub fn host(&self, key: &str) -> Result<i64> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO host (key) VALUES (?) ON CONFLICT DO UPDATE SET key = key RETURNING id",
+            )?
+            .query_row([key], |row| row.get(0))
+    }
+
+    /// Every host that has URLs waiting.
+    pub fn waiting_hosts(&self) -> Result<Vec<(i64, String)>> {
+        let mut query = self.db.prepare(
+            "SELECT id, key FROM host WHERE EXISTS (SELECT 1 FROM url WHERE url.host = host.id AND state = 0)",
+        )?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    }
+
+    /// Adds a URL that was found. One that is excluded so far is let in where
+    /// this way to it is a better one.
+    pub fn add(&self, found: &NewUrl<'_>) -> Result<Added> {
+        let excluded = found.excluded;
+        let state = if excluded.is_some() {
+            state::EXCLUDED
+        } else {
+            state::QUEUED
+        };
+        let priority = found.path.priority();
+        let values = params![
+            found.url.as_str(),
+            found.host,
+            state,
+            excluded,
+            priority,
+            found.via,
+            found.via_bytes,
+            found.path.hops,
+            found.path.depth,
+            found.barren
+        ];
+        let id = self
+            .db
+            .prepare_cached(
+                "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+            )?
+            .query_row(values, |row| row.get(0))
+            .optional()?;
+        if let Some(id) = id {
+            return Ok(Added::New(id));
+        }
+        if excluded.is_some() {
+            return Ok(Added::Known);
+        }
+        let id = self
+            .db
+            .prepare_cached(
+                "UPDATE url SET state = 0, reason = NULL, priority = ?2, via = ?3, via_bytes = ?4, hops = ?5,
+                 depth = ?6, barren = ?7 WHERE url = ?1 AND state = 2 AND reason NOT LIKE 'robots%' RETURNING id",
+            )?
+            .query_row(
+                params![
+                    found.url.as_str(),
+                    priority,
+                    found.via,
+                    found.via_bytes,
+                    found.path.hops,
+                    found.path.depth,
+                    found.barren
+                ],
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(id.map_or(Added::Known, Added::LetIn))
+    }
+
+    /// The first `limit` waiting URLs of a host in order of priority.
+    pub fn waiting(&self, host: i64, limit: usize) -> Result<Vec<(u32, Job)>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT u.id, u.url, v.url, u.via_bytes, u.hops, u.depth, u.barren, u.tries, u.priority
+             FROM url u LEFT JOIN url v ON v.id = u.via
+             WHERE u.host = ? AND u.state = 0 ORDER BY u.priority, u.id LIMIT ?",
+        )?;
+        let rows = query.query_map(params![host, limit as i64], |row| {
+            let job = Job {
+                id: row.get(0)?,
+                url: stored_url(&row.get::<_, String>(1)?),
+                path: Path {
+                    hops: row.get(4)?,
+                    depth: row.get(5)?,
+                },
+                via: row.get(2)?,
+                via_bytes: row.get::<_, i64>(3)?.unsigned_abs(),
+                barren: row.get(6)?,
+                tries: row.get(7)?,
+                robots_for: None,
+            };
+            Ok((row.get(8)?, job))
+        })?;
+        rows.collect()
+    }
+
+    /// Writes what became of a URL.
+    pub fn settle(&self, id: i64, state: i64, reason: Option<&str>, tries: u32) -> Result<()> {
+        self.db
+            .prepare_cached("UPDATE url SET state = ?2, reason = ?3, tries = ?4 WHERE id = ?1")?
+            .execute(params![id, state, reason, tries])
+            .map(drop)
+    }
+
+    /// Writes what an answer said, and where its response stands.
+    pub fn answered(&self, id: i64, answer: &Answer, place: Option<(i64, u64, u64)>) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE url SET status = ?2, media_type = ?3, bytes = ?4, digest = ?5, time = ?6, title = ?7,
+                 page = ?8, warc = COALESCE(?9, warc), offset = COALESCE(?10, offset),
+                 length = COALESCE(?11, length) WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                answer.status,
+                answer.media_type,
+                answer.bytes as i64,
+                answer.digest,
+                answer.time,
+                answer.title,
+                answer.is_page,
+                place.map(|p| p.0),
+                place.map(|p| p.1 as i64),
+                place.map(|p| p.2 as i64)
+            ])
+            .map(drop)
+    }
+
+    /// Adds a WARC file.
+    pub fn add_warc(&self, filename: &str) -> Result<i64> {
+        self.db.execute(
+            "INSERT INTO warc (filename, bytes) VALUES (?, 0)",
+            [filename],
+        )?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    /// Forgets a WARC that holds nothing.
+    pub fn remove_warc(&self, id: i64) -> Result<()> {
+        self.db
+            .execute("DELETE FROM warc WHERE id = ?", [id])
+            .map(drop)
+    }
+
+    /// Sets the page that named a URL, where it isn't known.
+    pub fn set_via(&self, id: i64, via: i64) -> Result<()> {
+        self.db
+            .execute(
+                "UPDATE url SET via = ?2 WHERE id = ?1 AND via IS NULL",
+                [id, via],
+            )
+            .map(drop)
+    }
+
+    /// The length up to which a WARC's bytes are durable and accounted for.
+    pub fn set_warc_bytes(&self, id: i64, bytes: u64) -> Result<()> {
+        self.db
+            .prepare_cached("UPDATE warc SET bytes = ?2 WHERE id = ?1")?
+            .execute(params![id, bytes as i64])
+            .map(drop)
+    }
+
+    /// Every WARC with its row and committed length.
+    pub fn warcs(&self) -> Result<Vec<(i64, String, u64)>> {
+        let mut query = self
+            .db
+            .prepare("SELECT id, filename, bytes FROM warc ORDER BY id")?;
+        let rows = query.query_map([], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get::<_, i64>(2)?.unsigned_abs(),
+            ))
+        })?;
+        rows.collect()
+    }
+
+    /// Adds a record that stands at `offset` of a WARC.
+    pub fn add_record(
+        &self,
+        warc: i64,
+        offset: u64,
+        record: &StoredRecord,
+        entry: Option<&str>,
+    ) -> Result<()> {
+        self.db
+            .prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)")?
+            .execute(params![
+                warc,
+                offset as i64,
+                record.length as i64,
+                record.id,
+                record.sha256,
+                entry
+            ])
+            .map(drop)
+    }
+
+    /// Every record in order of WARC and offset.
+    pub fn each_record<E: From<rusqlite::Error>>(
+        &self,
+        mut sink: impl FnMut(RecordRow, Option<String>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let mut query = self.db.prepare(
+            "SELECT w.filename, r.offset, r.length, r.record_id, r.sha256, r.entry
+             FROM record r JOIN warc w ON w.id = r.warc ORDER BY w.filename, r.offset",
+        )?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let record = RecordRow {
+                filename: row.get(0)?,
+                offset: row.get::<_, i64>(1)?.unsigned_abs(),
+                length: row.get::<_, i64>(2)?.unsigned_abs(),
+                record_id: row.get(3)?,
+                sha256: row.get(4)?,
+            };
+            sink(record, row.get(5)?)?;
+        }
+        Ok(())
+    }
+
+    /// Every URL's final row, sorted by URL. What still waits is unreached for
+    /// the reason given.
+    pub fn each_ledger_row<E: From<rusqlite::Error>>(
+        &self,
+        unreached: &str,
+        mut sink: impl FnMut(LedgerRow) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let mut query = self.db.prepare(
+            "SELECT u.url, u.state, u.reason, u.status, u.media_type, u.bytes, u.digest, w.filename,
+             u.offset, u.length, v.url, u.hops, u.time
+             FROM url u LEFT JOIN warc w ON w.id = u.warc LEFT JOIN url v ON v.id = u.via ORDER BY u.url",
+        )?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            sink(ledger_row(row, unreached)?)?;
+        }
+        Ok(())
+    }
+
+    /// Every captured page: URL, title, time, and whether it is a seed.
+    pub fn each_page<E: From<rusqlite::Error>>(
+        &self,
+        mut sink: impl FnMut(i64, String, Option<String>, String, bool) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let mut query = self.db.prepare(
+            "SELECT id, url, title, time, (SELECT COUNT(*) FROM seed WHERE seed.url = url.url)
+             FROM url WHERE page = 1 AND state = 1 ORDER BY id",
+        )?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let is_seed = row.get::<_, i64>(4)? > 0;
+            sink(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, is_seed)?;
+        }
+        Ok(())
+    }
+
+    /// URLs by state; what waits counts as unreached.
+    pub fn counts(&self) -> Result<Counts> {
+        let mut counts = Counts::default();
+        let mut query = self
+            .db
+            .prepare("SELECT state, COUNT(*) FROM url GROUP BY state")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let n = row.get::<_, i64>(1)?.unsigned_abs();
+            counts.discovered += n;
+            *match row.get(0)? {
+                state::CAPTURED => &mut counts.captured,
+                state::EXCLUDED => &mut counts.excluded,
+                state::FAILED => &mut counts.failed,
+                _ => &mut counts.unreached,
+            } += n;
+        }
+        Ok(counts)
+    }
+
+    /// How many URLs have each reason, among those in a state; most first.
+    pub fn reasons(&self, state: i64) -> Result<Vec<(String, u64, String)>> {
+        let mut query = self.db.prepare(
+            "SELECT CASE WHEN instr(reason, ':') > 0 THEN substr(reason, 1, instr(reason, ':') - 1) ELSE reason END
+             AS word, COUNT(*) AS n, MIN(url) FROM url WHERE state = ? GROUP BY word ORDER BY n DESC, word",
+        )?;
+        let rows = query.query_map([state], |row| {
+            let word: Option<String> = row.get(0)?;
+            Ok((
+                word.unwrap_or_default(),
+                row.get::<_, i64>(1)?.unsigned_abs(),
+                row.get(2)?,
+            ))
+        })?;
+        rows.collect()
+    }
+
+    /// The row of a URL: its id and state.
+    pub fn find(&self, url: &str) -> Result<Option<(i64, i64)>> {
+        self.db
+            .prepare_cached("SELECT id, state FROM url WHERE url = ?")?
+            .query_row([url], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+    }
+
+    /// Where the response of a captured URL stands, with its status.
+    pub fn place(&self, url: &str) -> Result<Option<(String, u64, Option<u16>)>> {
+        self.db
+            .prepare_cached(
+                "SELECT w.filename, u.offset, u.status FROM url u JOIN warc w ON w.id = u.warc WHERE u.url = ?",
+            )?
+            .query_row([url], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs(), row.get(2)?)))
+            .optional()
+    }
+}
+
+/// A URL to add.
+pub struct NewUrl<'a> {
+    /// The URL.
+    pub url: &'a CanonicalUrl,
+    /// Its host's row.
+    pub host: i64,
+    /// The way to it.
+    pub path: &'a Path,
+    /// The row of the page that names it.
+    pub via: Option<i64>,
+    /// Length of that page's payload.
+    pub via_bytes: i64,
+    /// Pages of its shape in a row that led to nothing else.
+    pub barren: u32,
+    /// Why it isn't to be fetched.
+    pub excluded: Option<&'a str>,
+}
+
+impl<'a> NewUrl<'a> {
+    /// A link that `job`'s answer names.
+    pub fn of(link: &'a Link, path: &'a Path, host: i64, via: i64, via_bytes: u64) -> Self {
+        Self {
+            url: &link.url,
+            host,
+            path,
+            via: Some(via),
+            via_bytes: i64::try_from(via_bytes).unwrap_or(i64::MAX),
+            barren: 0,
+            excluded: link.excluded,
+        }
+    }
+}
+
+/// URLs in the store were canonical when they went in.
+fn stored_url(text: &str) -> CanonicalUrl {
+    CanonicalUrl::parse(text).expect("the store holds canonical URLs")
+}
+
+fn ledger_row(row: &Row<'_>, unreached: &str) -> Result<LedgerRow> {
+    let (state, reason) = match row.get::<_, i64>(1)? {
+        state::CAPTURED => (State::Captured, String::new()),
+        state::EXCLUDED => (
+            State::Excluded,
+            row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+        ),
+        state::FAILED => (
+            State::Failed,
+            row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+        ),
+        _ => (State::Unreached, unreached.to_owned()),
+    };
+    let text = |at: usize| {
+        row.get::<_, Option<String>>(at)
+            .map(Option::unwrap_or_default)
+    };
+    let number = |at: usize| {
+        row.get::<_, Option<i64>>(at)
+            .map(|n| n.map(i64::unsigned_abs))
+    };
+    let place = match (row.get::<_, Option<String>>(7)?, number(8)?, number(9)?) {
+        (Some(filename), Some(offset), Some(length)) => Some(Place {
+            filename,
+            offset,
+            length,
+        }),
+        _ => None,
+    };
+    Ok(LedgerRow {
+        url: row.get(0)?,
+        state,
+        reason,
+        mark: String::new(),
+        status: row.get(3)?,
+        media_type: text(4)?,
+        bytes: number(5)?,
+        payload_digest: text(6)?,
+        place,
+        via: text(10)?,
+        hops: row.get(11)?,
+        pass: 1,
+        time: text(12)?,
+    })
+}
