@@ -1,5 +1,65 @@
 //! The command line: the only place that prints and decides exit codes.
 
+mod crawl;
 pub mod exit;
+mod progress;
 
 pub use exit::{Exit, Failure};
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Captures a website before it closes, proves what it captured, packs it for
+/// deposit, and replays it offline.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lastlight",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Start with:\n  lastlight demo\n  lastlight crawl https://example.org/\n\nExit codes: \
+    0 done, 1 done with findings, 2 usage, 3 stopped early and resumable, 4 environment, 5 locked."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Capture sites into a new snapshot
+    Crawl(crawl::CrawlArgs),
+    /// Go on with a crawl that stopped, however it stopped
+    Resume(crawl::ResumeArgs),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results, the rest is wrong usage.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            }
+            .into();
+        }
+    };
+    let result = match &cli.command {
+        Command::Crawl(args) => crawl::crawl(args),
+        Command::Resume(args) => crawl::resume(args),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.tell();
+            failure.exit.into()
+        }
+    }
+}

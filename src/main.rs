@@ -1,1 +1,5 @@
-fn main() {}
+//! The `lastlight` command.
+
+fn main() -> std::process::ExitCode {
+    lastlight::cli::main()
+}

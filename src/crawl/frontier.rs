@@ -51,9 +51,9 @@ pub enum Decision {
     /// Ask for it.
     Turn(HostId, Turn),
     /// A line of robots.txt forbids it.
-    Disallowed(HostId, Job, String),
+    Disallowed(Job, String),
     /// robots.txt gave no answer.
-    Closed(HostId, Job, String),
+    Closed(Job, String),
 }
 
 /// All hosts with work.
@@ -190,18 +190,22 @@ impl Frontier {
             let most = connections * if host.delay.is_zero() { AHEAD } else { 1 };
             while host.outstanding.len() < most {
                 if matches!(host.gate, Gate::Unknown | Gate::Asked) {
+                    // Only robots.txt itself passes, when its second try is due.
+                    if let Some(job) = host.due(now) {
+                        decisions.push(Decision::Turn(id, host.turn(job, now)));
+                    }
                     break;
                 }
                 let Some(job) = host.next(id, store, now)? else {
                     break;
                 };
                 decisions.push(match &host.gate {
-                    Gate::Closed(reason) => Decision::Closed(id, job, reason.clone()),
+                    Gate::Closed(reason) => Decision::Closed(job, reason.clone()),
                     Gate::Open(Some(rules)) => match rules.verdict(&job.url.request_target()) {
                         RobotsVerdict::Allowed => Decision::Turn(id, host.turn(job, now)),
                         RobotsVerdict::Disallowed { line, rule } => {
                             let reason = format!("robots: line {line}, {rule}");
-                            Decision::Disallowed(id, job, reason)
+                            Decision::Disallowed(job, reason)
                         }
                     },
                     _ => Decision::Turn(id, host.turn(job, now)),
@@ -282,13 +286,20 @@ impl Host {
         Turn { job, not_before }
     }
 
+    /// A URL whose second try is due.
+    fn due(&mut self, now: Instant) -> Option<Job> {
+        let Reverse((due, job)) = self.later.peek().copied()?;
+        if due > now {
+            return None;
+        }
+        self.later.pop();
+        self.later_jobs.remove(&job)
+    }
+
     /// The next URL: one whose second try is due, else the first in the queue.
     fn next(&mut self, id: HostId, store: &Store, now: Instant) -> store::Result<Option<Job>> {
-        if let Some(Reverse((due, job))) = self.later.peek().copied()
-            && due <= now
-        {
-            self.later.pop();
-            return Ok(self.later_jobs.remove(&job));
+        if let Some(job) = self.due(now) {
+            return Ok(Some(job));
         }
         if self.queue.is_empty() && self.on_disk {
             let taken = self.outstanding.len() + self.later_jobs.len();

@@ -250,10 +250,10 @@ impl Machine {
         for decision in decisions {
             match decision {
                 Decision::Turn(host, turn) => self.give(host, turn, keeper),
-                Decision::Disallowed(_, job, reason) => {
+                Decision::Disallowed(job, reason) => {
                     keeper.refuse(&job, state::EXCLUDED, &reason)?
                 }
-                Decision::Closed(_, job, reason) => keeper.refuse(&job, state::FAILED, &reason)?,
+                Decision::Closed(job, reason) => keeper.refuse(&job, state::FAILED, &reason)?,
             }
         }
         let frontier = &keeper.frontier;

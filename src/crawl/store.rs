@@ -5,7 +5,7 @@ use std::path::Path as FsPath;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::job::{Answer, Job, Link, Path, StoredRecord};
+use super::job::{Answer, Job, Path, StoredRecord};
 use crate::snapshot::ledger::{LedgerRow, Place, State};
 use crate::snapshot::manifest::Counts;
 use crate::snapshot::records::RecordRow;
@@ -24,7 +24,6 @@ pub mod state {
 }
 
 const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS host (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS seed (url TEXT NOT NULL, given INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS url (
@@ -88,22 +87,6 @@ impl Store {
         self.db
             .execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")?;
         self.db.close().map_err(|(_, error)| error)
-    }
-
-    /// A named value.
-    pub fn meta(&self, key: &str) -> Result<Option<String>> {
-        self.db
-            .prepare_cached("SELECT value FROM meta WHERE key = ?")?
-            .query_row([key], |row| row.get(0))
-            .optional()
-    }
-
-    /// Sets a named value.
-    pub fn set_meta(&self, key: &str, value: &str) -> Result<()> {
-        self.db
-            .prepare_cached("INSERT OR REPLACE INTO meta VALUES (?, ?)")?
-            .execute([key, value])
-            .map(drop)
     }
 
     /// Adds a seed; `given` by the archivist, else found by a redirect.
@@ -461,21 +444,6 @@ pub struct NewUrl<'a> {
     pub barren: u32,
     /// Why it isn't to be fetched.
     pub excluded: Option<&'a str>,
-}
-
-impl<'a> NewUrl<'a> {
-    /// A link that `job`'s answer names.
-    pub fn of(link: &'a Link, path: &'a Path, host: i64, via: i64, via_bytes: u64) -> Self {
-        Self {
-            url: &link.url,
-            host,
-            path,
-            via: Some(via),
-            via_bytes: i64::try_from(via_bytes).unwrap_or(i64::MAX),
-            barren: 0,
-            excluded: link.excluded,
-        }
-    }
 }
 
 /// URLs in the store were canonical when they went in.

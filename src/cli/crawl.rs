@@ -1,0 +1,365 @@
+//! `lastlight crawl` and `lastlight resume`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::json;
+
+use super::exit::print;
+use super::progress::Display;
+use super::{Exit, Failure};
+use crate::config::{Config, ConfigError, Limit, RobotsPolicy, ScopeKind, Span, WarcVersion};
+use crate::crawl::{self, Control, CrawlError, Stop, Summary};
+use crate::snapshot::layout::Layout;
+use crate::time::Timestamp14;
+use crate::url::CanonicalUrl;
+
+/// Arguments of `crawl`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    lastlight crawl https://example.org/\n  \
+    lastlight crawl https://example.org/report/ --scope prefix --into snapshots/report\n  \
+    lastlight crawl http://127.0.0.1:8000/ --delay 0 --connections 8\n\n\
+    Ctrl-C stops cleanly (exit 3); `lastlight resume SNAPSHOT` goes on.")]
+pub struct CrawlArgs {
+    /// Where to begin; https://example.org/ or example.org
+    #[arg(required = true, value_name = "SEED")]
+    seeds: Vec<String>,
+    /// A configuration that overrides the defaults key by key
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The snapshot's own directory [default: snapshots/<host>-<time>]
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
+    /// What belongs to the site: host or prefix
+    #[arg(long, value_name = "KIND", value_parser = scope)]
+    scope: Option<ScopeKind>,
+    /// Take URLs that match, whatever the scope says
+    #[arg(long, value_name = "RE")]
+    include: Vec<String>,
+    /// Never take URLs that match
+    #[arg(long, value_name = "RE")]
+    exclude: Vec<String>,
+    /// Links followed from a seed at most
+    #[arg(long, value_name = "N")]
+    depth: Option<Limit<u32>>,
+    /// obey or ignore robots.txt; the choice is recorded
+    #[arg(long, value_name = "POLICY", value_parser = robots)]
+    robots: Option<RobotsPolicy>,
+    /// Pause between two requests to a host, such as 500ms or 2s
+    #[arg(long, value_name = "DURATION")]
+    delay: Option<Span>,
+    /// Connections to a host
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    connections: Option<u32>,
+    /// A private network that may be connected to, such as 10.0.0.0/8
+    #[arg(long, value_name = "CIDR")]
+    allow_address: Vec<String>,
+    /// Stop, resumable, after so many captured URLs
+    #[arg(long, value_name = "N")]
+    max_urls: Option<Limit<u64>>,
+    /// Stop, resumable, after so much time
+    #[arg(long, value_name = "DURATION")]
+    time_limit: Option<Limit<Span>>,
+    /// Version of the WARC standard: 1.0 or 1.1
+    #[arg(long, value_name = "VERSION", value_parser = warc_version)]
+    warc_version: Option<WarcVersion>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  lastlight resume snapshots/example.org-20270101120000\n\n\
+    The crawl goes on with the configuration that it began with."
+)]
+pub struct ResumeArgs {
+    /// The snapshot's directory
+    #[arg(value_name = "SNAPSHOT")]
+    snapshot: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct OutputArgs {
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+    /// No progress, and no summary but the snapshot's path
+    #[arg(long)]
+    quiet: bool,
+}
+
+fn scope(text: &str) -> Result<ScopeKind, String> {
+    match text {
+        "host" => Ok(ScopeKind::Host),
+        "prefix" => Ok(ScopeKind::Prefix),
+        _ => Err("host or prefix is expected".into()),
+    }
+}
+
+fn robots(text: &str) -> Result<RobotsPolicy, String> {
+    match text {
+        "obey" => Ok(RobotsPolicy::Obey),
+        "ignore" => Ok(RobotsPolicy::Ignore),
+        _ => Err("obey or ignore is expected".into()),
+    }
+}
+
+fn warc_version(text: &str) -> Result<WarcVersion, String> {
+    match text {
+        "1.0" => Ok(WarcVersion::V1_0),
+        "1.1" => Ok(WarcVersion::V1_1),
+        _ => Err("1.0 or 1.1 is expected".into()),
+    }
+}
+
+impl CrawlArgs {
+    /// The defaults, the file over them, the flags over both.
+    fn config(&self) -> Result<Config, Failure> {
+        let mut config = match &self.config {
+            Some(path) => Config::load(path)?,
+            None => Config::defaults(),
+        };
+        config.crawl.scope = self.scope.unwrap_or(config.crawl.scope);
+        config.crawl.include.extend_from_slice(&self.include);
+        config.crawl.exclude.extend_from_slice(&self.exclude);
+        config.crawl.depth = self.depth.unwrap_or(config.crawl.depth);
+        config.crawl.max_urls = self.max_urls.unwrap_or(config.crawl.max_urls);
+        config.crawl.time_limit = self.time_limit.unwrap_or(config.crawl.time_limit);
+        config.politeness.robots = self.robots.unwrap_or(config.politeness.robots);
+        config.politeness.delay = self.delay.unwrap_or(config.politeness.delay);
+        config.politeness.connections = self.connections.unwrap_or(config.politeness.connections);
+        config.address.allow.extend_from_slice(&self.allow_address);
+        config.warc.version = self.warc_version.unwrap_or(config.warc.version);
+        Ok(config)
+    }
+
+    fn seeds(&self) -> Result<Vec<CanonicalUrl>, Failure> {
+        let mut seeds = Vec::new();
+        for text in &self.seeds {
+            let seed = CanonicalUrl::parse_seed(text).map_err(|error| {
+                Failure::usage(error).hint("A seed is an address such as https://example.org/.")
+            })?;
+            if !seeds.contains(&seed) {
+                seeds.push(seed);
+            }
+        }
+        Ok(seeds)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error).hint("config.toml in the repository has every key with its default.")
+    }
+}
+
+impl From<CrawlError> for Failure {
+    fn from(error: CrawlError) -> Self {
+        match error {
+            CrawlError::Lock(error) => error.into(),
+            CrawlError::Config(error) => error.into(),
+            CrawlError::Pattern(_) | CrawlError::Network(_) => Self::usage(&error),
+            CrawlError::Exists { ref path } => Self::usage(&error).hint(format!(
+                "Give another directory with --into; to go on with a crawl there: lastlight resume {}",
+                path.display()
+            )),
+            CrawlError::NotASnapshot { .. } => {
+                Self::usage(&error).hint("Give the directory that `lastlight crawl` printed.")
+            }
+            _ => Self::environment(&error).hint(
+                "Nothing captured is lost: mend the cause, then `lastlight resume` the snapshot.",
+            ),
+        }
+    }
+}
+
+/// Runs `crawl`.
+pub fn crawl(args: &CrawlArgs) -> Result<Exit, Failure> {
+    let config = args.config()?;
+    let seeds = args.seeds()?;
+    let into = args
+        .into
+        .clone()
+        .unwrap_or_else(|| default_directory(&seeds));
+    let layout = Layout::new(into);
+    observed(&layout, &args.output, |control| {
+        crawl::start(&layout, &config, &seeds, control)
+    })
+}
+
+/// Runs `resume`.
+pub fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
+    let layout = Layout::new(&args.snapshot);
+    if crawl::is_complete(&layout) {
+        if !args.output.json {
+            print(format_args!(
+                "{}: complete already, nothing to resume\n",
+                args.snapshot.display()
+            ))?;
+        }
+        if !layout.store().is_file() {
+            return Ok(Exit::Done);
+        }
+    }
+    observed(&layout, &args.output, |control| {
+        crawl::resume(&layout, control)
+    })
+}
+
+/// `snapshots/<host>-<timestamp14>`; a second crawl within one second gets a
+/// number.
+fn default_directory(seeds: &[CanonicalUrl]) -> PathBuf {
+    let host = seeds.first().map_or("site", |seed| seed.host());
+    let host: String = host
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    let base = format!("{host}-{}", Timestamp14::now());
+    let candidates = std::iter::once(base.clone()).chain((2..).map(|n| format!("{base}-{n}")));
+    let mut paths = candidates.map(|name| Path::new("snapshots").join(name));
+    paths
+        .find(|path| !path.exists())
+        .expect("there are more numbers than directories")
+}
+
+/// Runs a crawl while showing its progress and listening for Ctrl-C.
+fn observed(
+    layout: &Layout,
+    output: &OutputArgs,
+    run: impl FnOnce(&Control) -> Result<Summary, CrawlError>,
+) -> Result<Exit, Failure> {
+    let control = Arc::new(Control::default());
+    stop_on_signal(control.clone())?;
+    let display = Display::start(control.clone(), output.quiet || output.json);
+    let result = run(&control);
+    drop(display);
+    let summary = result?;
+    let exit = exit_of(&summary);
+    let path = layout.root().display();
+    if output.json {
+        print(format_args!("{}\n", as_json(layout, &summary, exit)))?;
+    } else if output.quiet {
+        print(format_args!("{path}\n"))?;
+    } else {
+        print(as_text(layout, &summary))?;
+    }
+    Ok(exit)
+}
+
+fn exit_of(summary: &Summary) -> Exit {
+    if !summary.complete {
+        Exit::Stopped
+    } else if summary.counts.failed > 0 {
+        Exit::Findings
+    } else {
+        Exit::Done
+    }
+}
+
+/// The first signal stops cleanly; the second ends the process, which the
+/// order of writes allows at any moment.
+fn stop_on_signal(control: Arc<Control>) -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed =
+        |error: std::io::Error| Failure::environment(format!("listening for signals: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let (mut interrupt, mut terminate) = {
+        let _inside = runtime.enter();
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        (interrupt, signal(SignalKind::terminate()).map_err(failed)?)
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            for second in [false, true] {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if second {
+                    std::process::exit(Exit::Stopped as i32);
+                }
+                control.stop();
+            }
+        });
+    });
+    Ok(())
+}
+
+fn as_json(layout: &Layout, summary: &Summary, exit: Exit) -> String {
+    let reasons = |state: &'static str, reasons: &[(String, u64, String)]| {
+        let list = reasons.iter().map(|(reason, count, example)| {
+            json!({ "state": state, "reason": reason, "count": count, "example": example })
+        });
+        list.collect::<Vec<_>>()
+    };
+    json!({
+        "snapshot": layout.root().to_string_lossy(),
+        "complete": summary.complete,
+        "exit": exit as u8,
+        "counts": summary.counts,
+        "bytes": summary.bytes,
+        "seconds": (summary.seconds * 1000.0).round() / 1000.0,
+        "findings": reasons("failed", &summary.failed),
+        "excluded": reasons("excluded", &summary.excluded),
+        "stopped": summary.stopped.map(Stop::reason),
+    })
+    .to_string()
+}
+
+/// What was got, what was not and why, and which command comes next.
+fn as_text(layout: &Layout, summary: &Summary) -> String {
+    use std::fmt::Write as _;
+    let counts = &summary.counts;
+    let path = layout.root().display();
+    let mut text = format!("{path}\n");
+    let _ = writeln!(
+        text,
+        "captured  {:>9}  of {} URLs discovered, {} pages in this run, {} in {:.1} s",
+        HumanCount(counts.captured),
+        HumanCount(counts.discovered),
+        HumanCount(summary.pages),
+        HumanBytes(summary.bytes),
+        summary.seconds,
+    );
+    let mut list = |name: &str, total: u64, reasons: &[(String, u64, String)]| {
+        if total == 0 {
+            return;
+        }
+        let _ = writeln!(text, "{name:<10}{:>9}", HumanCount(total));
+        for (reason, count, example) in reasons.iter().take(8) {
+            let _ = writeln!(
+                text,
+                "  {reason:<24}{:>6}  such as {example}",
+                HumanCount(*count)
+            );
+        }
+    };
+    list("excluded", counts.excluded, &summary.excluded);
+    list("failed", counts.failed, &summary.failed);
+    if counts.unreached > 0 {
+        let why = summary.stopped.map_or("", Stop::reason);
+        let _ = writeln!(text, "unreached {:>9}  {why}", HumanCount(counts.unreached));
+    }
+    let _ = writeln!(text, "Every URL with its reason: {path}/reports/ledger.csv");
+    if summary.complete {
+        let _ = writeln!(text, "Next: lastlight verify {path}");
+        let _ = writeln!(text, "      lastlight replay {path}");
+    } else {
+        let _ = writeln!(text, "Stopped early. Next: lastlight resume {path}");
+    }
+    text
+}
