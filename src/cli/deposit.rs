@@ -39,7 +39,7 @@ pub struct DepositArgs {
 /// The form of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
-    /// A `BagIt` 1.0 directory, `<name>-bag`
+    /// A BagIt 1.0 directory, `<name>-bag`
     Bag,
     /// A WACZ 1.1.1 file, `<name>.wacz`
     Wacz,

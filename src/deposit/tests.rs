@@ -227,8 +227,11 @@ fn a_wacz_lists_and_fixes_every_file_in_it() {
         assert_eq!(resource.bytes, content.len() as u64);
     }
     for resource in &sealed.resources {
-        assert!(manifest.resources.contains(resource));
+        let kept = manifest.resources.contains(resource);
+        assert_eq!(kept, resource.path != INDEX, "{}", resource.path);
     }
+    assert!(listed.contains(&"indexes/index.cdx.gz"));
+    assert!(listed.contains(&"indexes/index.idx"));
     let digest: serde_json::Value = serde_json::from_slice(content(MANIFEST_DIGEST)).unwrap();
     assert_eq!(digest["hash"], Digest::sha256(json).to_string());
     for (name, method, _) in &entries {
@@ -280,6 +283,22 @@ fn the_compressed_index_is_the_index_and_its_keys_find_each_block() {
     assert_eq!(next, blocks.len());
     assert_eq!(keys.lines().count(), 3);
     assert_eq!(whole, fs::read(layout.path(INDEX)).unwrap());
+}
+
+#[test]
+fn a_compressed_index_of_another_tool_is_packed_as_it_is() {
+    let place = tempfile::tempdir().unwrap();
+    let layout = sealed(&place.path().join("inquiry"), 2, true);
+    fs::write(layout.path("indexes/index.cdx.gz"), "theirs").unwrap();
+    let mut manifest: Manifest =
+        serde_json::from_slice(&fs::read(layout.path(MANIFEST)).unwrap()).unwrap();
+    manifest.resources = Manifest::describe(&layout).unwrap();
+    manifest.write(&layout).unwrap();
+    let deposited = wacz(&layout, place.path(), quiet).unwrap();
+    let entries = zip_entries(&deposited.path);
+    let content = |name: &str| &entries.iter().find(|entry| entry.0 == name).unwrap().2;
+    assert_eq!(content("indexes/index.cdx.gz"), b"theirs");
+    assert_eq!(*content(INDEX), fs::read(layout.path(INDEX)).unwrap());
 }
 
 #[test]

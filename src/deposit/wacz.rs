@@ -1,6 +1,11 @@
-//! A snapshot as one WACZ 1.1.1 file: a ZIP of all but `state/`, with the
-//! compressed index that players look for. The same snapshot gives the same
+//! A snapshot as one WACZ 1.1.1 file: a ZIP of all but `state/`, its index in
+//! the compressed form that players look for. The same snapshot gives the same
 //! bytes: entries are sorted and bear the time of sealing.
+//!
+//! The plain index is left out, since its lines are all in the compressed one:
+//! ReplayWeb.page 2.4 fetches a plain index whole before it shows a page, even
+//! if there is a compressed one, and pywb 2.10 finds no captures without the
+//! latter.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
@@ -44,15 +49,23 @@ pub fn wacz(
         files: 0,
     };
     let (mut done, total) = (0, source.bytes());
+    let mut advance = |piece: &[u8]| {
+        done += piece.len() as u64;
+        progress(done, total);
+    };
+    let compresses = compresses_index(&source);
+    let mut added = Vec::new();
     for file in &source.manifest.resources {
+        if compresses && file.path == INDEX {
+            added = package.add_compressed_index(&source, file, &mut advance)?;
+            continue;
+        }
         package.begin(&file.path, file.bytes)?;
         source.copy(file, |piece| {
-            done += piece.len() as u64;
-            progress(done, total);
+            advance(piece);
             package.write(piece)
         })?;
     }
-    let added = package.add_compressed_index(&source)?;
     package.add_manifest(&source, &added)?;
     let files = package.files;
     package.finish()?;
@@ -66,6 +79,13 @@ pub fn wacz(
         sha256,
         complete: source.complete(),
     })
+}
+
+/// Whether the snapshot has the plain index alone; one that brings another
+/// tool's compressed index is packed as it is.
+fn compresses_index(source: &Source) -> bool {
+    let files = &source.manifest.resources;
+    !files.iter().any(|f| f.path == BLOCKS || f.path == KEYS)
 }
 
 /// The ZIP as it grows.
@@ -103,16 +123,14 @@ impl Package<'_> {
             .map_err(DepositError::write(self.path, "writing"))
     }
 
-    /// Adds [`BLOCKS`] and [`KEYS`], and gives their manifest entries. A
-    /// snapshot that brings a compressed index, or none at all, gets none.
-    fn add_compressed_index(&mut self, source: &Source) -> Result<Vec<Resource>, DepositError> {
-        let files = &source.manifest.resources;
-        let Some(index) = files.iter().find(|file| file.path == INDEX) else {
-            return Ok(Vec::new());
-        };
-        if files.iter().any(|f| f.path == BLOCKS || f.path == KEYS) {
-            return Ok(Vec::new());
-        }
+    /// Adds [`BLOCKS`] and [`KEYS`] made of a CDXJ, and gives their manifest
+    /// entries.
+    fn add_compressed_index(
+        &mut self,
+        source: &Source,
+        index: &Resource,
+        mut advance: impl FnMut(&[u8]),
+    ) -> Result<Vec<Resource>, DepositError> {
         let scratch_failed = |error| DepositError::write(&std::env::temp_dir(), "scratch")(error);
         let keys = BufWriter::new(scratch::file().map_err(scratch_failed)?);
         let mut zipnum = ZipNum::new(keys);
@@ -122,7 +140,10 @@ impl Package<'_> {
             blocks.add(member);
             self.write(member)
         };
-        source.copy(index, |piece| zipnum.push(piece, &mut emit))?;
+        source.copy(index, |piece| {
+            advance(piece);
+            zipnum.push(piece, &mut emit)
+        })?;
         let keys = zipnum.finish(&mut emit)?;
 
         let mut keys = keys
@@ -147,7 +168,7 @@ impl Package<'_> {
     }
 
     /// Adds the package's own `datapackage.json`: the snapshot's, with the
-    /// files that were added; and its digest.
+    /// compressed index for the plain one; and its digest.
     fn add_manifest(&mut self, source: &Source, added: &[Resource]) -> Result<(), DepositError> {
         let manifest = manifest_json(source, added)?;
         let digest = ManifestDigest {
@@ -182,6 +203,9 @@ fn manifest_json(source: &Source, added: &[Resource]) -> Result<Vec<u8>, Snapsho
         .get_mut("resources")
         .and_then(Value::as_array_mut)
         .ok_or_else(|| bad("no resources"))?;
+    if !added.is_empty() {
+        resources.retain(|file| file["path"] != INDEX);
+    }
     resources.extend(added.iter().map(|file| json!(file)));
     for resource in &mut *resources {
         let object = resource.as_object_mut();

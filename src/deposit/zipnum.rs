@@ -78,7 +78,8 @@ impl<K: Write> ZipNum<K> {
         mut self,
         mut sink: impl FnMut(&[u8]) -> Result<(), DepositError>,
     ) -> Result<K, DepositError> {
-        if !self.block.is_empty() {
+        // Of an empty index there is a member too: no bytes at all are no gzip.
+        if !self.block.is_empty() || self.offset == 0 {
             self.flush(&mut sink)?;
         }
         Ok(self.keys)
@@ -106,6 +107,9 @@ impl<K: Write> ZipNum<K> {
         if self.offset == 0 {
             let meta = r#"!meta 0 {"format": "cdxj-gzip-1.0", "filename": "index.cdx.gz"}"#;
             writeln!(self.keys, "{meta}")?;
+        }
+        if self.block.is_empty() {
+            return Ok(());
         }
         let line = self.block.split(|&byte| byte == b'\n').next();
         let line = line.unwrap_or_default();
