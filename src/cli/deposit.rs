@@ -1,0 +1,207 @@
+//! `lastlight deposit`: the package for the archive.
+
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::exit::{self, Exit, Failure};
+use crate::deposit::{self, DepositError, Deposited};
+use crate::snapshot::SnapshotError;
+use crate::snapshot::layout::Layout;
+
+/// Packs a sealed snapshot for an archive.
+///
+/// Every file is checked against the snapshot's manifest while it is copied; a
+/// package appears only once it is whole, and never replaces another.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  lastlight deposit snapshots/example.org-20261122022846 --as wacz
+  lastlight deposit snapshots/example.org-20261122022846 --as bag --into /mnt/deposits
+
+Exit codes: 0 packed; 1 the snapshot isn't as it was sealed; 2 usage; 4 the package
+can't be written; 5 the snapshot or package is in use.")]
+pub struct DepositArgs {
+    /// The snapshot's directory
+    #[arg(value_name = "SNAPSHOT")]
+    pub snapshot: PathBuf,
+    /// The form of the package
+    #[arg(long = "as", value_name = "FORM", value_enum)]
+    pub form: Form,
+    /// Where the package goes [default: beside the snapshot]
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The form of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// A BagIt 1.0 directory, `<name>-bag`
+    Bag,
+    /// A WACZ 1.1.1 file, `<name>.wacz`
+    Wacz,
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bag => "bag",
+            Self::Wacz => "wacz",
+        }
+    }
+}
+
+/// Packs, and tells what was made and which command comes next.
+pub fn run(args: &DepositArgs) -> Result<Exit, Failure> {
+    let deposited = pack(args)?;
+    let told = if args.json {
+        format!("{}\n", json(args.form, &deposited))
+    } else {
+        summary(args.form, &deposited)
+    };
+    exit::print(told)?;
+    Ok(Exit::Done)
+}
+
+/// Makes the package, with a bar on a terminal.
+pub fn pack(args: &DepositArgs) -> Result<Deposited, Failure> {
+    let snapshot = Layout::new(&args.snapshot);
+    let into = args
+        .into
+        .clone()
+        .unwrap_or_else(|| shortened(deposit::beside(&snapshot)));
+    let bar = bar(&args.snapshot);
+    let progress = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let deposited = match args.form {
+        Form::Bag => deposit::bag(&snapshot, &into, progress),
+        Form::Wacz => deposit::wacz(&snapshot, &into, progress),
+    };
+    bar.finish_and_clear();
+    deposited.map_err(Failure::from)
+}
+
+/// A path below the working directory without that directory, as it is typed.
+fn shortened(path: PathBuf) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    match here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned)) {
+        Some(below) => below,
+        None => path,
+    }
+}
+
+fn bar(snapshot: &Path) -> ProgressBar {
+    let style = "{prefix} [{bar:30}] {binary_bytes} of {binary_total_bytes}, {eta} left";
+    let style = ProgressStyle::with_template(style).expect("the template is well-formed");
+    ProgressBar::new(0)
+        .with_style(style)
+        .with_prefix(format!("packing {}", snapshot.display()))
+}
+
+fn json(form: Form, deposited: &Deposited) -> serde_json::Value {
+    let mut json = serde_json::json!({
+        "path": deposited.path.to_string_lossy(),
+        "as": form.name(),
+        "files": deposited.files,
+        "bytes": deposited.bytes,
+        "sha256": deposited.sha256.hex(),
+        "complete": deposited.complete,
+        "next": next(deposited),
+    });
+    if form == Form::Bag {
+        json["payload_oxum"] = deposited.oxum().into();
+    }
+    json
+}
+
+fn summary(form: Form, deposited: &Deposited) -> String {
+    let path = deposited.path.display();
+    let Deposited { files, bytes, .. } = deposited;
+    let sha256 = deposited.sha256.hex();
+    let size = indicatif::HumanBytes(*bytes);
+    let mut text = match form {
+        Form::Wacz => format!(
+            "{path}\n  WACZ 1.1.1: {size} ({bytes} bytes), {files} files\n  sha256 {sha256}\n"
+        ),
+        Form::Bag => format!(
+            "{path}\n  BagIt 1.0: payload of {size} ({bytes} bytes), {files} files; Payload-Oxum {}\n  \
+             sha256 of tagmanifest-sha256.txt {sha256}\n",
+            deposited.oxum()
+        ),
+    };
+    if deposited.complete == Some(false) {
+        text +=
+            "  The crawl ended early; reports/ledger.csv in the package says what is missing.\n";
+    }
+    text + &format!("Next: {}\n", next(deposited))
+}
+
+fn next(deposited: &Deposited) -> String {
+    format!("lastlight verify {}", quoted(&deposited.path))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        path.into_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+impl From<DepositError> for Failure {
+    fn from(error: DepositError) -> Self {
+        let what = error.to_string();
+        let with = |exit, hint: String| Self {
+            exit,
+            what: what.clone(),
+            hint: Some(hint),
+        };
+        match error {
+            DepositError::NotSnapshot { .. } => with(
+                Exit::Usage,
+                "Give the directory that `lastlight crawl` made.".into(),
+            ),
+            DepositError::Unsealed { snapshot } => with(
+                Exit::Usage,
+                format!(
+                    "`lastlight resume {}` finishes the crawl and seals it.",
+                    quoted(&snapshot)
+                ),
+            ),
+            DepositError::Exists { .. } => with(
+                Exit::Usage,
+                "Move it away, or choose another place with --into.".into(),
+            ),
+            DepositError::Inside { .. } => with(
+                Exit::Usage,
+                "A package must stand outside its snapshot: choose another --into.".into(),
+            ),
+            DepositError::Busy { .. } => with(
+                Exit::Locked,
+                "Wait until it ends; nothing was changed.".into(),
+            ),
+            DepositError::Missing { .. }
+            | DepositError::Unlisted { .. }
+            | DepositError::Length { .. }
+            | DepositError::Altered { .. }
+            | DepositError::Snapshot(SnapshotError::Malformed { .. }) => with(
+                Exit::Findings,
+                "No package was made. `lastlight verify` on the snapshot tells all that differs."
+                    .into(),
+            ),
+            DepositError::Write { .. } => {
+                Self::environment(what).hint("No package was made; is there room on the disk?")
+            }
+            DepositError::Lock(error) => error.into(),
+            DepositError::Snapshot(error) => error.into(),
+        }
+    }
+}
