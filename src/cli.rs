@@ -1,10 +1,7 @@
 //! The command line: the only place that prints and decides exit codes.
 
-<<<<<<< HEAD
 mod crawl;
-=======
 pub mod deposit;
->>>>>>> deposit
 pub mod exit;
 mod progress;
 
