@@ -3,7 +3,9 @@
 mod crawl;
 pub mod deposit;
 pub mod exit;
+pub mod index;
 mod progress;
+pub mod verify;
 
 pub use exit::{Exit, Failure};
 
@@ -32,9 +34,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Capture sites into a new snapshot
-    Crawl(crawl::CrawlArgs),
+    Crawl(Box<crawl::CrawlArgs>),
     /// Go on with a crawl that stopped, however it stopped
     Resume(crawl::ResumeArgs),
+    /// Check snapshots, WARCs, WACZs and bags
+    Verify(verify::VerifyArgs),
+    /// Write the sorted CDXJ of WARCs on stdout
+    Index(index::IndexArgs),
+    /// Pack a snapshot for the archive
+    Deposit(deposit::DepositArgs),
 }
 
 /// Runs the command line of this process.
@@ -55,6 +63,9 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Crawl(args) => crawl::crawl(args),
         Command::Resume(args) => crawl::resume(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Index(args) => index::run(args),
+        Command::Deposit(args) => deposit::run(args),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -1,1 +1,401 @@
-//! To be written.
+//! Verification: whether every byte is as it was sealed, every record reads
+//! and has the digest it states, and index, ledger and pages say what the
+//! records say. Broken archives are normal input: what is wrong becomes a
+//! [`Finding`]; an error means that we could not look. Nothing is written
+//! beside what is verified. Memory doesn't grow with the number of records:
+//! what must be compared across files is sorted in scratch files.
+
+mod bag;
+mod finding;
+mod fixity;
+mod index;
+mod join;
+mod ledger;
+mod pages;
+mod records;
+mod resync;
+mod stored;
+mod target;
+mod zipped;
+
+pub use finding::{Finding, Findings, KEPT_PER_RULE, Location, Severity};
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use crate::snapshot::SnapshotError;
+use crate::snapshot::collection::Kind;
+use crate::snapshot::layout::{LEDGER, RECORDS};
+use crate::snapshot::manifest::Seal;
+use target::Target;
+
+/// One of the things that are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Check {
+    /// Every file against the manifests, every record's stored bytes against
+    /// records.csv.
+    Fixity,
+    /// Every record read, its fields and digests.
+    Records,
+    /// The index against the records.
+    Index,
+    /// The ledger against the records.
+    Ledger,
+    /// The page lists against the records.
+    Pages,
+}
+
+impl Check {
+    /// Every check, in the order of reports.
+    pub const ALL: [Self; 5] = [
+        Self::Fixity,
+        Self::Records,
+        Self::Index,
+        Self::Ledger,
+        Self::Pages,
+    ];
+
+    /// The word on the command line and in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fixity => "fixity",
+            Self::Records => "records",
+            Self::Index => "index",
+            Self::Ledger => "ledger",
+            Self::Pages => "pages",
+        }
+    }
+
+    /// The check of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|check| check.as_str() == name)
+    }
+}
+
+/// What became of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done; its findings are in the report.
+    Done,
+    /// There is nothing of the kind; the reason says what is missing.
+    NotApplicable(&'static str),
+    /// The caller asked for others only.
+    NotAsked,
+}
+
+/// What to check.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The checks to do.
+    pub checks: Vec<Check>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            checks: Check::ALL.to_vec(),
+        }
+    }
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes read, counting each pass over a file.
+    pub bytes: u64,
+    /// Bytes that will be read.
+    pub total: u64,
+    /// Records read.
+    pub records: u64,
+}
+
+/// The whole judgement in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// No error was found. Nobody signed, so a consistent rewrite of
+    /// everything would not show.
+    IntactUnsigned,
+    /// Nothing is seen to be altered, but records break the standard in what
+    /// names or dates them.
+    Irregular,
+    /// Bytes, records or files are altered, lost or contradict each other.
+    Altered,
+}
+
+impl Verdict {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IntactUnsigned => "intact-unsigned",
+            Self::Irregular => "irregular",
+            Self::Altered => "altered",
+        }
+    }
+}
+
+/// What verification found out.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What was verified.
+    pub path: PathBuf,
+    /// What it is; `None` where it is too damaged to tell.
+    pub kind: Option<Kind>,
+    /// What the last sealing said, where a Lastlight snapshot is sealed.
+    pub seal: Option<Seal>,
+    /// Whether there is a manifest.
+    pub sealed: bool,
+    /// What became of each check.
+    pub checks: Vec<(Check, Outcome)>,
+    /// Files whose bytes were compared with a manifest.
+    pub files: u64,
+    /// Rows of records.csv whose bytes were compared.
+    pub rows: u64,
+    /// WARC files read.
+    pub warcs: u64,
+    /// Records read whole.
+    pub records: u64,
+    /// Digests in records that were recomputed.
+    pub digests: u64,
+    /// Index lines compared with their records.
+    pub index_lines: u64,
+    /// Ledger rows compared with their records.
+    pub ledger_rows: u64,
+    /// Pages looked up.
+    pub pages: u64,
+    /// Bytes read, counting each pass over a file.
+    pub bytes: u64,
+    /// All findings.
+    pub findings: Findings,
+}
+
+impl Report {
+    fn new(path: &Path, kind: Option<Kind>) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind,
+            seal: None,
+            sealed: false,
+            checks: Vec::new(),
+            files: 0,
+            rows: 0,
+            warcs: 0,
+            records: 0,
+            digests: 0,
+            index_lines: 0,
+            ledger_rows: 0,
+            pages: 0,
+            bytes: 0,
+            findings: Findings::default(),
+        }
+    }
+
+    /// The judgement.
+    pub fn verdict(&self) -> Verdict {
+        let mut verdict = Verdict::IntactUnsigned;
+        for (severity, rule, _) in self.findings.counts() {
+            match severity {
+                Severity::Error if rule.starts_with("field-") => verdict = Verdict::Irregular,
+                Severity::Error => return Verdict::Altered,
+                Severity::Warning | Severity::Note => {}
+            }
+        }
+        verdict
+    }
+}
+
+/// Bytes read so far by every thread.
+#[derive(Default)]
+struct Meter {
+    bytes: AtomicU64,
+    records: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Meter {
+    fn read(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            bytes: self.bytes.load(Relaxed),
+            total: self.total.load(Relaxed),
+            records: self.records.load(Relaxed),
+        }
+    }
+}
+
+/// Verifies a snapshot (sealed or not), a WARC, a WACZ in place, a bag, or a
+/// folder of WARCs. `progress` is called from the calling thread only.
+///
+/// An error means that the path can't be looked at (it isn't there, is nothing
+/// of the kind, or scratch space is missing).
+pub fn verify(
+    path: &Path,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, SnapshotError> {
+    let target = match Target::open(path) {
+        Ok(target) => target,
+        Err(error) => return beyond_opening(path, error),
+    };
+    let mut report = Report::new(path, Some(target.kind));
+    report.sealed = target.manifest.is_some();
+    report.seal = target.manifest.as_ref().and_then(|m| m.lastlight.clone());
+    report.findings.extend(target.findings.clone());
+    report.checks = Check::ALL
+        .into_iter()
+        .map(|check| (check, outcome(check, &target, options)))
+        .collect();
+    let applies = |check| report.checks.contains(&(check, Outcome::Done));
+
+    let meter = Meter::default();
+    let warc_bytes: u64 = target.warcs.iter().map(|warc| warc.region().len()).sum();
+    let (fixity, reads) = (applies(Check::Fixity), target.reads_records(applies));
+    let passes = 2 * u64::from(fixity) + u64::from(reads);
+    meter.total.store(warc_bytes * passes, Relaxed);
+
+    let (target, meter) = (&target, &meter);
+    let wanted = join::Wanted {
+        index: applies(Check::Index),
+        ledger: applies(Check::Ledger),
+        pages: applies(Check::Pages),
+    };
+    let report_records = applies(Check::Records);
+    thread::scope(|scope| {
+        // Each thread holds a sender until it ends.
+        let (running, ended) = mpsc::channel::<()>();
+        let files = fixity.then(|| {
+            let running = running.clone();
+            scope.spawn(move || (fixity::check(target, meter), drop(running)).0)
+        });
+        let rows = fixity.then(|| {
+            let running = running.clone();
+            scope.spawn(move || (stored::check(target, meter), drop(running)).0)
+        });
+        drop(running);
+        if reads {
+            records_and_joins(&mut report, target, wanted, report_records, meter, progress)?;
+        }
+        while ended.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
+            progress(meter.progress());
+        }
+        let mut stored_findings = Findings::default();
+        if let Some(files) = files {
+            let (findings, count) = files.join().expect("the thread doesn't panic");
+            stored_findings.extend(findings);
+            report.files = count;
+        }
+        if let Some(rows) = rows {
+            let (findings, count) = rows.join().expect("the thread doesn't panic");
+            stored_findings.extend(findings);
+            report.rows = count;
+        }
+        // What the stored bytes say comes first: it names the file and record.
+        stored_findings.extend(std::mem::take(&mut report.findings));
+        report.findings = stored_findings;
+        Ok::<(), SnapshotError>(())
+    })?;
+    report.bytes = meter.bytes.load(Relaxed);
+    progress(meter.progress());
+    Ok(report)
+}
+
+/// Reads all records, and compares index, ledger and pages with them.
+fn records_and_joins(
+    report: &mut Report,
+    target: &Target,
+    wanted: join::Wanted,
+    report_records: bool,
+    meter: &Meter,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), SnapshotError> {
+    let mut joins = join::Joins::new(target, wanted);
+    let mut findings = Findings::default();
+    let read = records::check(target, &mut joins, &mut findings, meter, progress)
+        .map_err(SnapshotError::io(&report.path, "sorting in scratch space"))?;
+    (report.warcs, report.records, report.digests) = (read.warcs, read.records, read.digests);
+    if report_records {
+        report.findings.extend(findings);
+    }
+    let mut findings = Findings::default();
+    if wanted.index {
+        report.index_lines = index::gather(target, &mut joins, &mut findings)?;
+    }
+    if wanted.ledger {
+        report.ledger_rows = ledger::gather(target, &mut joins, &mut findings)?;
+    }
+    if wanted.pages {
+        report.pages = pages::gather(target, &mut joins)?;
+    }
+    joins
+        .compare(&mut findings)
+        .map_err(SnapshotError::io(&report.path, "sorting in scratch space"))?;
+    report.findings.extend(findings);
+    Ok(())
+}
+
+/// What can be said about a check before doing it.
+fn outcome(check: Check, target: &Target, options: &Options) -> Outcome {
+    if !options.checks.contains(&check) {
+        return Outcome::NotAsked;
+    }
+    match check {
+        Check::Fixity if target.kind == Kind::Warc => {
+            Outcome::NotApplicable("a lone WARC has no manifest")
+        }
+        Check::Fixity if target.kind == Kind::Folder => {
+            Outcome::NotApplicable("a folder of WARCs has no manifest")
+        }
+        Check::Fixity if target.is_unsealed() => Outcome::NotApplicable("not sealed yet"),
+        Check::Records if target.warcs.is_empty() => Outcome::NotApplicable("there is no WARC"),
+        Check::Index if target.is_unsealed() => Outcome::NotApplicable("not sealed yet"),
+        Check::Index if target.indexes.is_empty() => Outcome::NotApplicable("there is no index"),
+        Check::Ledger if target.is_unsealed() => Outcome::NotApplicable("not sealed yet"),
+        Check::Ledger if !target.has(LEDGER) => Outcome::NotApplicable("there is no ledger"),
+        Check::Pages if target.is_unsealed() => Outcome::NotApplicable("not sealed yet"),
+        Check::Pages if !target.has_pages() => Outcome::NotApplicable("there is no page list"),
+        _ => Outcome::Done,
+    }
+}
+
+impl Target {
+    fn reads_records(&self, applies: impl Fn(Check) -> bool) -> bool {
+        !self.warcs.is_empty() && Check::ALL[1..].iter().any(|&check| applies(check))
+    }
+
+    /// Whether records.csv vouches for the WARCs.
+    fn has_rows(&self) -> bool {
+        !self.is_unsealed() && self.has(RECORDS)
+    }
+}
+
+/// A file that calls itself an archive and can't be opened as one is damaged;
+/// anything else is a mistake of who named it.
+fn beyond_opening(path: &Path, error: SnapshotError) -> Result<Report, SnapshotError> {
+    let name = path.to_string_lossy().to_ascii_lowercase();
+    let claims = [".warc", ".warc.gz", ".wacz"]
+        .iter()
+        .any(|suffix| name.ends_with(suffix));
+    let rule = match &error {
+        SnapshotError::Zip { .. } => "zip-unreadable",
+        SnapshotError::Unknown { .. } if claims => "archive-unreadable",
+        SnapshotError::Io {
+            path: at, source, ..
+        } if source.kind() == std::io::ErrorKind::NotFound && at != path => "file-missing",
+        _ => return Err(error),
+    };
+    let mut report = Report::new(path, None);
+    let location = Location::file(path.to_string_lossy());
+    report.findings.error(rule, location, error.to_string());
+    report.checks = Check::ALL
+        .map(|check| (check, Outcome::NotApplicable("it can't be opened")))
+        .to_vec();
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests;

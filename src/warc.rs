@@ -6,6 +6,7 @@ pub mod header;
 pub mod member;
 pub mod payload;
 pub mod read;
+pub mod rules;
 pub mod write;
 
 pub use header::{Header, RecordType, Version};

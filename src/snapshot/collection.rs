@@ -62,6 +62,38 @@ impl Warc {
     }
 }
 
+/// The files of a collection, opened without reading any record.
+pub struct Holdings {
+    /// What the path is.
+    pub kind: Kind,
+    /// The files beside the WARCs; `None` for a lone WARC.
+    pub container: Option<Container>,
+    /// The WARCs in order of name.
+    pub warcs: Vec<Warc>,
+}
+
+impl Holdings {
+    /// Looks at a path.
+    pub fn of(path: &Path) -> Result<Self, SnapshotError> {
+        let kind = kind_of(path)?;
+        let container = match kind {
+            Kind::Snapshot | Kind::Folder => Some(Container::Directory(path.to_owned())),
+            Kind::Bag => Some(Container::Directory(path.join("data"))),
+            Kind::Wacz => Some(Container::open_zip(path)?),
+            Kind::Warc => None,
+        };
+        let warcs = match &container {
+            Some(container) => warcs_of(container, kind)?,
+            None => vec![lone_warc(path)?],
+        };
+        Ok(Self {
+            kind,
+            container,
+            warcs,
+        })
+    }
+}
+
 /// An open collection.
 pub struct Collection {
     /// The name in replay URLs: the path's base name without its suffix.
@@ -82,17 +114,11 @@ impl Collection {
     /// Opens a path. Where there is an index it is used; else the WARCs are
     /// scanned into one in the system's temporary directory.
     pub fn open(path: &Path) -> Result<Self, SnapshotError> {
-        let kind = kind_of(path)?;
-        let container = match kind {
-            Kind::Snapshot | Kind::Folder => Some(Container::Directory(path.to_owned())),
-            Kind::Bag => Some(Container::Directory(path.join("data"))),
-            Kind::Wacz => Some(Container::open_zip(path)?),
-            Kind::Warc => None,
-        };
-        let warcs = match &container {
-            Some(container) => warcs_of(container, kind)?,
-            None => vec![lone_warc(path)?],
-        };
+        let Holdings {
+            kind,
+            container,
+            warcs,
+        } = Holdings::of(path)?;
         let by_filename = warcs
             .iter()
             .enumerate()
@@ -158,23 +184,10 @@ impl Collection {
 
     /// The manifest, where the collection is sealed.
     pub fn manifest(&self) -> Result<Option<Manifest>, SnapshotError> {
-        let Some(container) = &self.container else {
-            return Ok(None);
-        };
-        let file = match container.open(MANIFEST) {
-            Ok(file) => file,
-            Err(SnapshotError::Missing { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        // A manifest of a million files is 300 MB; what is larger is hostile.
-        let manifest = serde_json::from_reader(io::BufReader::new(file.take(512 * 1024 * 1024)));
-        manifest
-            .map(Some)
-            .map_err(|error| SnapshotError::Malformed {
-                path: self.path.join(MANIFEST),
-                line: error.line() as u64,
-                reason: error.to_string(),
-            })
+        match &self.container {
+            Some(container) => container.manifest(),
+            None => Ok(None),
+        }
     }
 
     /// The pages with titles, seeds first; at most `limit`.

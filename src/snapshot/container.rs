@@ -12,7 +12,8 @@ use flate2::read::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::SnapshotError;
-use super::manifest::files_below;
+use super::layout::MANIFEST;
+use super::manifest::{Manifest, files_below};
 
 /// A stretch of a file that is read at positions, by any number of readers.
 #[derive(Debug, Clone)]
@@ -197,6 +198,24 @@ impl Container {
             });
         }
         Ok(Box::new(self.region(relative)?.from(0)))
+    }
+
+    /// The manifest, where the files are sealed.
+    pub fn manifest(&self) -> Result<Option<Manifest>, SnapshotError> {
+        let file = match self.open(MANIFEST) {
+            Ok(file) => file,
+            Err(SnapshotError::Missing { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // A manifest of a million files is 300 MB; what is larger is hostile.
+        let manifest = serde_json::from_reader(io::BufReader::new(file.take(512 * 1024 * 1024)));
+        manifest
+            .map(Some)
+            .map_err(|error| SnapshotError::Malformed {
+                path: self.path().join(MANIFEST),
+                line: error.line() as u64,
+                reason: error.to_string(),
+            })
     }
 
     /// A file whose bytes are stored as they are, for positioned reading. A

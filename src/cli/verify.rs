@@ -1,0 +1,325 @@
+//! `lastlight verify`.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure, print};
+use crate::verify::{self, Check, Finding, Options, Outcome, Progress, Report, Severity, Verdict};
+
+/// Checks snapshots, WARCs, WACZs and bags: every byte, record, index line and
+/// ledger row.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Checks:
+  fixity   every file against the manifests, every record's stored bytes
+  records  every record's fields and digests
+  index    each index line points at its record, each capture is in the index
+  ledger   each captured URL has its record, each record its row
+  pages    each page has a capture
+
+Examples:
+  lastlight verify snapshots/example.org-20261122022846
+  lastlight verify --only fixity,records crawl.warc.gz deposit.wacz
+  lastlight verify --json bag/ > verified.json
+
+Exit code 0: no error found. 1: an error found. Warnings and notes, such as
+honestly recorded failures of the site, don't change it.")]
+pub struct VerifyArgs {
+    /// Snapshots, WARCs (plain or .gz), WACZs, bags, or folders of WARCs
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Print one JSON object with every finding
+    #[arg(long)]
+    pub json: bool,
+    /// Only these checks, separated by commas
+    #[arg(long, value_name = "CHECKS", value_delimiter = ',', value_parser = parse_check)]
+    pub only: Vec<Check>,
+    /// Print the verdict only
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+fn parse_check(name: &str) -> Result<Check, String> {
+    Check::parse(name.trim()).ok_or_else(|| {
+        let all: Vec<&str> = Check::ALL.map(Check::as_str).to_vec();
+        format!("there is no such check; the checks are {}", all.join(", "))
+    })
+}
+
+/// Verifies each path and tells what was found.
+pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
+    let options = match &args.only[..] {
+        [] => Options::default(),
+        only => Options {
+            checks: only.to_vec(),
+        },
+    };
+    let mut reports = Vec::new();
+    for path in &args.paths {
+        let mut line = ProgressLine::new(path, args.quiet);
+        let report = verify::verify(path, &options, &mut |progress| line.show(progress));
+        line.clear();
+        let report = report?;
+        if !args.json {
+            print(human(&report, args.quiet))?;
+        }
+        reports.push(report);
+    }
+    let intact = reports
+        .iter()
+        .all(|report| report.verdict() == Verdict::IntactUnsigned);
+    let exit = if intact { Exit::Done } else { Exit::Findings };
+    if args.json {
+        let reports: Vec<Value> = reports.iter().map(machine).collect();
+        print(format!(
+            "{}\n",
+            json!({ "exit": exit as u8, "reports": reports })
+        ))?;
+    }
+    Ok(exit)
+}
+
+/// So many findings of each rule are printed; the rest are counted.
+const SHOWN_PER_RULE: usize = 5;
+
+fn human(report: &Report, quiet: bool) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{}", report.path.display());
+    if !quiet {
+        for (check, outcome) in &report.checks {
+            let told = match outcome {
+                Outcome::Done => done(*check, report),
+                Outcome::NotApplicable(why) => format!("not applicable: {why}"),
+                Outcome::NotAsked => continue,
+            };
+            let _ = writeln!(text, "  {:<8} {told}", check.as_str());
+        }
+        findings(report, &mut text);
+    }
+    let _ = writeln!(text, "  {}", conclusion(report));
+    text
+}
+
+fn done(check: Check, report: &Report) -> String {
+    match check {
+        Check::Fixity => format!(
+            "{} and {} as stored",
+            count(report.files, "file", "files"),
+            count(report.rows, "record", "records")
+        ),
+        Check::Records => format!(
+            "{} in {}, {} recomputed",
+            count(report.records, "record", "records"),
+            count(report.warcs, "WARC", "WARCs"),
+            count(report.digests, "digest", "digests")
+        ),
+        Check::Index => count(report.index_lines, "line", "lines"),
+        Check::Ledger => count(report.ledger_rows, "URL", "URLs"),
+        Check::Pages => count(report.pages, "page", "pages"),
+    }
+}
+
+fn findings(report: &Report, text: &mut String) {
+    for (severity, rule, total) in report.findings.counts() {
+        let of_rule = |finding: &&Finding| finding.severity == severity && finding.rule == rule;
+        let _ = writeln!(text, "  {} {rule} ({total})", severity.as_str());
+        let kept = report.findings.kept().iter().filter(of_rule);
+        for finding in kept.take(SHOWN_PER_RULE) {
+            let section = finding
+                .section
+                .map(|section| format!(" [{section}]"))
+                .unwrap_or_default();
+            let Finding {
+                location, message, ..
+            } = finding;
+            let _ = writeln!(text, "    {location}: {message}{section}");
+        }
+        if total > SHOWN_PER_RULE as u64 {
+            let more = total - SHOWN_PER_RULE as u64;
+            let _ = writeln!(text, "    and {more} more (--json lists them)");
+        }
+    }
+}
+
+/// `intact (unsigned)`, or what is altered.
+fn conclusion(report: &Report) -> String {
+    let errors = report.findings.count(Severity::Error);
+    match report.verdict() {
+        Verdict::IntactUnsigned => "intact (unsigned)".to_owned(),
+        Verdict::Irregular => format!(
+            "IRREGULAR: {} against the standard, nothing seen to be altered",
+            count(errors, "error", "errors")
+        ),
+        Verdict::Altered => {
+            let at_fault = report
+                .findings
+                .kept()
+                .iter()
+                .filter(|finding| finding.severity == Severity::Error);
+            let (mut records, mut files) = (Vec::new(), Vec::new());
+            for Finding { location, .. } in at_fault {
+                match location.offset {
+                    Some(offset) => records.push((&location.path, offset)),
+                    None => files.push(&location.path),
+                }
+            }
+            records.sort_unstable();
+            records.dedup();
+            files.sort_unstable();
+            files.dedup();
+            let mut parts = Vec::new();
+            if !records.is_empty() {
+                parts.push(count(records.len() as u64, "record", "records"));
+            }
+            if !files.is_empty() {
+                parts.push(count(files.len() as u64, "file", "files"));
+            }
+            let errors = count(errors, "error", "errors");
+            format!("ALTERED: {} ({errors})", parts.join(", "))
+        }
+    }
+}
+
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn machine(report: &Report) -> Value {
+    let checks: serde_json::Map<String, Value> = report
+        .checks
+        .iter()
+        .map(|(check, outcome)| {
+            let outcome = match outcome {
+                Outcome::Done => json!("done"),
+                Outcome::NotApplicable(why) => json!({ "not_applicable": why }),
+                Outcome::NotAsked => json!("not asked"),
+            };
+            (check.as_str().to_owned(), outcome)
+        })
+        .collect();
+    let rules: Vec<Value> = report
+        .findings
+        .counts()
+        .map(|(severity, rule, count)| {
+            json!({ "severity": severity.as_str(), "rule": rule, "count": count })
+        })
+        .collect();
+    let findings: Vec<Value> = report.findings.kept().iter().map(finding).collect();
+    json!({
+        "path": report.path.to_string_lossy(),
+        "kind": report.kind.map(|kind| format!("{kind:?}").to_lowercase()),
+        "verdict": report.verdict().as_str(),
+        "sealed": report.sealed,
+        "complete": report.seal.as_ref().map(|seal| seal.complete),
+        "checks": checks,
+        "files": report.files,
+        "warcs": report.warcs,
+        "records": report.records,
+        "stored_records": report.rows,
+        "digests": report.digests,
+        "index_lines": report.index_lines,
+        "ledger_rows": report.ledger_rows,
+        "pages": report.pages,
+        "bytes": report.bytes,
+        "errors": report.findings.count(Severity::Error),
+        "warnings": report.findings.count(Severity::Warning),
+        "notes": report.findings.count(Severity::Note),
+        "rules": rules,
+        "findings": findings,
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    let location = &finding.location;
+    json!({
+        "rule": finding.rule,
+        "severity": finding.severity.as_str(),
+        "path": location.path,
+        "offset": location.offset,
+        "record_id": location.record_id,
+        "url": location.url,
+        "message": finding.message,
+        "section": finding.section,
+    })
+}
+
+/// One line on stderr, where that is a terminal.
+struct ProgressLine {
+    name: String,
+    shown: bool,
+    enabled: bool,
+    last: Instant,
+}
+
+impl ProgressLine {
+    fn new(path: &Path, quiet: bool) -> Self {
+        Self {
+            name: path.display().to_string(),
+            shown: false,
+            enabled: !quiet && io::stderr().is_terminal(),
+            last: Instant::now(),
+        }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        const EVERY: Duration = Duration::from_millis(200);
+        if !self.enabled || self.last.elapsed() < EVERY {
+            return;
+        }
+        self.last = Instant::now();
+        self.shown = true;
+        let percent = (progress.bytes * 100)
+            .checked_div(progress.total)
+            .unwrap_or(100)
+            .min(100);
+        let _ = write!(
+            io::stderr(),
+            "\r{}: {percent} %, {} records\x1b[K",
+            self.name,
+            progress.records
+        );
+    }
+
+    fn clear(&mut self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn an_altered_file_is_concluded_in_one_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.warc");
+        std::fs::write(&path, "WARC/1.1\r\nContent-Length: 5\r\n\r\nabc").unwrap();
+        let report = verify::verify(&path, &Options::default(), &mut |_| ()).unwrap();
+        let text = human(&report, false);
+        assert!(
+            text.contains("not applicable: a lone WARC has no manifest"),
+            "{text}"
+        );
+        assert!(text.contains("byte 0"), "{text}");
+        assert!(text.ends_with("  ALTERED: 1 record (1 error)\n"), "{text}");
+        let json = machine(&report);
+        assert_eq!(json["verdict"], "altered");
+        assert_eq!(json["findings"][0]["rule"], "record-truncated");
+    }
+
+    #[test]
+    fn an_unknown_check_is_refused_with_those_that_exist() {
+        assert!(
+            parse_check("fixty")
+                .unwrap_err()
+                .contains("fixity, records")
+        );
+    }
+}

@@ -1,0 +1,518 @@
+//! Index, ledger and pages against the records, in memory that doesn't grow:
+//! each side says what it knows as sorted lines, once by place and once by URL,
+//! and what stands side by side is compared.
+
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::target::Target;
+use super::{Findings, Location, Severity};
+use crate::digest::Digest;
+use crate::snapshot::cdxj::CdxjEntry;
+use crate::snapshot::layout::{INDEX, LEDGER};
+use crate::snapshot::ledger::{LedgerRow, Place};
+use crate::snapshot::pages::Page;
+use crate::snapshot::scratch::LineSorter;
+use crate::time::{Timestamp14, WarcDate};
+use crate::warc::RecordType;
+
+/// Which sides are compared with the records.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) index: bool,
+    pub(super) ledger: bool,
+    pub(super) pages: bool,
+}
+
+/// What every side said.
+pub(super) struct Joins {
+    wanted: Wanted,
+    /// Whether Lastlight sealed it: then everything must agree. Other tools
+    /// leave captures out of their indexes and name types in their own way.
+    strict: bool,
+    prefix: &'static str,
+    places: LineSorter,
+    urls: LineSorter,
+    warcs: Vec<(String, String)>,
+}
+
+/// What one side says about the record at a place.
+#[derive(Serialize, Deserialize, PartialEq)]
+struct AtPlace {
+    filename: String,
+    /// Padded, so that the lines of a place are equal up to here.
+    offset: String,
+    side: Side,
+    url: String,
+    timestamp: Option<String>,
+    mime: Option<String>,
+    status: Option<String>,
+    digest: Option<String>,
+    length: u64,
+}
+
+/// In the order in which the lines of one place are read.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    #[serde(rename = "0record")]
+    Record,
+    #[serde(rename = "1index")]
+    Index,
+    #[serde(rename = "2ledger")]
+    Ledger,
+}
+
+/// What one side says about a URL.
+#[derive(Serialize, Deserialize)]
+struct OfUrl {
+    url: String,
+    said: Said,
+}
+
+/// In the order in which the lines of one URL are read.
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+enum Said {
+    #[serde(rename = "0listed")]
+    Listed,
+    #[serde(rename = "1page")]
+    Page(String),
+    #[serde(rename = "2captured")]
+    Captured {
+        timestamp: String,
+        answer: bool,
+        filename: String,
+        offset: u64,
+    },
+}
+
+/// So many times of one page are told apart.
+const MOST_PAGE_TIMES: usize = 1000;
+
+impl Joins {
+    pub(super) fn new(target: &Target, wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            strict: target.is_ours(),
+            prefix: target.prefix(),
+            places: LineSorter::default(),
+            urls: LineSorter::default(),
+            warcs: target
+                .warcs
+                .iter()
+                .map(|warc| (warc.filename.clone(), warc.path.clone()))
+                .collect(),
+        }
+    }
+
+    /// Whether a record's payload digest is needed that it doesn't state.
+    pub(super) fn wants_digests(&self) -> bool {
+        self.wanted.index
+    }
+
+    /// A record, by the entry that an index has of it.
+    pub(super) fn record(
+        &mut self,
+        record_type: &RecordType,
+        entry: Option<&CdxjEntry>,
+    ) -> io::Result<()> {
+        let Some(entry) = entry else {
+            return Ok(());
+        };
+        if self.wanted.index || self.wanted.ledger {
+            self.places.add(&line(&AtPlace::of(Side::Record, entry)))?;
+        }
+        if self.wanted.ledger || self.wanted.pages {
+            let said = Said::Captured {
+                timestamp: entry.timestamp.to_string(),
+                answer: matches!(record_type, RecordType::Response | RecordType::Revisit),
+                filename: entry.filename.clone(),
+                offset: entry.offset,
+            };
+            self.url(&entry.url, said)?;
+        }
+        Ok(())
+    }
+
+    /// A line of the index.
+    pub(super) fn index(&mut self, entry: &CdxjEntry) -> io::Result<()> {
+        self.places.add(&line(&AtPlace::of(Side::Index, entry)))
+    }
+
+    /// A row of the ledger.
+    pub(super) fn ledger(&mut self, row: &LedgerRow) -> io::Result<()> {
+        if let Some(place) = &row.place {
+            self.places.add(&line(&AtPlace::of_row(row, place)))?;
+        }
+        self.url(&row.url, Said::Listed)
+    }
+
+    /// A page.
+    pub(super) fn page(&mut self, page: &Page) -> io::Result<()> {
+        let time = page.ts.parse::<WarcDate>().map(WarcDate::timestamp14);
+        let time = time.map_or_else(|_| page.ts.clone(), |time: Timestamp14| time.to_string());
+        self.url(&page.url, Said::Page(time))
+    }
+
+    fn url(&mut self, url: &str, said: Said) -> io::Result<()> {
+        let url = url.to_owned();
+        self.urls.add(&line(&OfUrl { url, said }))
+    }
+
+    /// Compares what stands side by side.
+    pub(super) fn compare(self, findings: &mut Findings) -> io::Result<()> {
+        let Self { places, urls, .. } = self;
+        let rest = Comparison {
+            wanted: self.wanted,
+            strict: self.strict,
+            prefix: self.prefix,
+            warcs: self.warcs,
+            findings,
+        };
+        let mut at_places = Places {
+            comparison: rest,
+            place: None,
+            record: None,
+            indexed: false,
+        };
+        each_line(places, |line| at_places.line(line))?;
+        at_places.leave();
+        let mut of_urls = Urls {
+            comparison: at_places.comparison,
+            url: None,
+            listed: false,
+            reported: false,
+            captured: false,
+            times: Vec::new(),
+        };
+        each_line(urls, |line| of_urls.line(line))?;
+        of_urls.leave();
+        Ok(())
+    }
+}
+
+impl AtPlace {
+    fn of(side: Side, entry: &CdxjEntry) -> Self {
+        let filename = entry.filename.rsplit('/').next().unwrap_or_default();
+        Self {
+            filename: filename.to_owned(),
+            offset: format!("{:020}", entry.offset),
+            side,
+            url: entry.url.clone(),
+            timestamp: Some(entry.timestamp.to_string()),
+            mime: entry.mime.clone(),
+            status: entry.status.clone(),
+            digest: entry.digest.clone(),
+            length: entry.length,
+        }
+    }
+
+    fn of_row(row: &LedgerRow, place: &Place) -> Self {
+        let digest = &row.payload_digest;
+        Self {
+            filename: place.filename.clone(),
+            offset: format!("{:020}", place.offset),
+            side: Side::Ledger,
+            url: row.url.clone(),
+            timestamp: None,
+            mime: None,
+            status: row.status.map(|status| status.to_string()),
+            digest: (!digest.is_empty()).then(|| digest.clone()),
+            length: place.length,
+        }
+    }
+
+    fn offset(&self) -> u64 {
+        self.offset.parse().unwrap_or_default()
+    }
+}
+
+fn line(fact: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(fact).expect("strings and numbers are JSON")
+}
+
+/// What the comparisons share.
+struct Comparison<'f> {
+    wanted: Wanted,
+    strict: bool,
+    prefix: &'static str,
+    warcs: Vec<(String, String)>,
+    findings: &'f mut Findings,
+}
+
+impl Comparison<'_> {
+    fn location(&self, filename: &str, offset: u64, url: &str) -> Location {
+        let warc = self.warcs.iter().find(|(name, _)| name == filename);
+        let path = warc.map_or(filename, |(_, path)| path);
+        Location::file(format!("{}{path}", self.prefix))
+            .at(offset)
+            .url(Some(url))
+    }
+
+    /// An error in what Lastlight sealed, a warning in other tools' files.
+    fn strictly(&self) -> Severity {
+        if self.strict {
+            Severity::Error
+        } else {
+            Severity::Warning
+        }
+    }
+}
+
+/// Goes through the lines by place.
+struct Places<'f> {
+    comparison: Comparison<'f>,
+    /// WARC and padded offset.
+    place: Option<(String, String)>,
+    /// The record at the place, if there is one.
+    record: Option<AtPlace>,
+    indexed: bool,
+}
+
+impl Places<'_> {
+    fn line(&mut self, line: &[u8]) {
+        let said: AtPlace = serde_json::from_slice(line).expect("written by `line`");
+        let here = self
+            .place
+            .as_ref()
+            .is_some_and(|(filename, offset)| *offset == said.offset && *filename == said.filename);
+        if !here {
+            self.leave();
+            self.place = Some((said.filename.clone(), said.offset.clone()));
+            self.record = None;
+            self.indexed = false;
+        }
+        match said.side {
+            Side::Record => self.record = Some(said),
+            Side::Index => {
+                self.indexed = true;
+                self.index_line(&said);
+            }
+            Side::Ledger => self.ledger_row(&said),
+        }
+    }
+
+    /// Ends the place that the lines were at.
+    fn leave(&mut self) {
+        if let Some(record) = &self.record
+            && self.comparison.wanted.index
+            && !self.indexed
+        {
+            let severity = self.comparison.strictly();
+            let location = self
+                .comparison
+                .location(&record.filename, record.offset(), &record.url);
+            let message = "the index doesn't have it";
+            self.comparison
+                .findings
+                .add(severity, "index-missing", None, location, message);
+        }
+    }
+
+    fn index_line(&mut self, line: &AtPlace) {
+        let location = self
+            .comparison
+            .location(&line.filename, line.offset(), &line.url);
+        let Some(record) = &self.record else {
+            let message = format!("{INDEX} points here, and no capture starts here");
+            self.comparison
+                .findings
+                .error("index-dangling", location, message);
+            return;
+        };
+        let strictly = self.comparison.strictly();
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let mut differ = |what: &str, severity, index: &str, record: &str| {
+            let message = format!("the index says {what} {index:?}, the record {record:?}");
+            self.comparison.findings.add(
+                severity,
+                "index-differs",
+                None,
+                location.clone(),
+                message,
+            );
+        };
+        if line.url != record.url {
+            differ("url", Severity::Error, &line.url, &record.url);
+        }
+        if line.timestamp != record.timestamp {
+            let (index, record) = (text(&line.timestamp), text(&record.timestamp));
+            differ("time", Severity::Error, &index, &record);
+        }
+        if line.length != record.length {
+            let (index, record) = (line.length.to_string(), record.length.to_string());
+            differ("length", Severity::Error, &index, &record);
+        }
+        if !same_digest(line.digest.as_deref(), record.digest.as_deref()) {
+            let (index, record) = (text(&line.digest), text(&record.digest));
+            differ("digest", strictly, &index, &record);
+        }
+        if line.mime != record.mime {
+            differ("mime", strictly, &text(&line.mime), &text(&record.mime));
+        }
+        if line.status != record.status {
+            differ(
+                "status",
+                strictly,
+                &text(&line.status),
+                &text(&record.status),
+            );
+        }
+    }
+
+    fn ledger_row(&mut self, row: &AtPlace) {
+        let location = self
+            .comparison
+            .location(&row.filename, row.offset(), &row.url);
+        let Some(record) = &self.record else {
+            let message = format!("{LEDGER} says that its capture is here, and none starts here");
+            self.comparison
+                .findings
+                .error("ledger-dangling", location, message);
+            return;
+        };
+        let mut differ = |what: &str, row: &str, record: &str| {
+            let message = format!("the ledger says {what} {row:?}, the record {record:?}");
+            self.comparison
+                .findings
+                .error("ledger-differs", location.clone(), message);
+        };
+        if row.url != record.url {
+            differ("url", &row.url, &record.url);
+        }
+        if row.length != record.length {
+            differ(
+                "length",
+                &row.length.to_string(),
+                &record.length.to_string(),
+            );
+        }
+        if row.digest.is_some() && !same_digest(row.digest.as_deref(), record.digest.as_deref()) {
+            let text = |value: &Option<String>| value.clone().unwrap_or_default();
+            differ("payload digest", &text(&row.digest), &text(&record.digest));
+        }
+    }
+}
+
+/// Other tools spell digests in base32 or base16, with or without label.
+fn same_digest(one: Option<&str>, other: Option<&str>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) if one != other => {
+            let parse = |text: &str| text.parse::<Digest>().ok();
+            let bare = |text: &str| text.rsplit(':').next().map(str::to_owned);
+            match (parse(one), parse(other)) {
+                (Some(one), Some(other)) => one == other,
+                _ => bare(one) == bare(other),
+            }
+        }
+        (one, other) => one == other,
+    }
+}
+
+/// Goes through the lines by URL.
+struct Urls<'f> {
+    comparison: Comparison<'f>,
+    url: Option<String>,
+    listed: bool,
+    /// Whether it was told that the ledger doesn't list the URL.
+    reported: bool,
+    captured: bool,
+    /// Times of pages for which no capture was seen yet.
+    times: Vec<String>,
+}
+
+impl Urls<'_> {
+    fn line(&mut self, line: &[u8]) {
+        let OfUrl { url, said } = serde_json::from_slice(line).expect("written by `line`");
+        if self.url.as_ref() != Some(&url) {
+            self.leave();
+            self.url = Some(url.clone());
+        }
+        match said {
+            Said::Listed => self.listed = true,
+            Said::Page(time) => {
+                if self.times.len() < MOST_PAGE_TIMES {
+                    self.times.push(time);
+                }
+            }
+            Said::Captured {
+                timestamp,
+                answer,
+                filename,
+                offset,
+            } => {
+                self.captured = true;
+                self.times.retain(|time| *time != timestamp);
+                if answer && self.comparison.wanted.ledger && !self.listed && !self.reported {
+                    self.reported = true;
+                    let location = self.comparison.location(&filename, offset, &url);
+                    let message = "the ledger doesn't list its URL";
+                    self.comparison
+                        .findings
+                        .error("ledger-missing", location, message);
+                }
+            }
+        }
+    }
+
+    /// Ends the URL that the lines were at.
+    fn leave(&mut self) {
+        let times = std::mem::take(&mut self.times);
+        if let Some(url) = &self.url {
+            for time in times {
+                let location = Location::file(format!("{}pages", self.comparison.prefix));
+                let location = location.url(Some(url));
+                if !self.captured {
+                    let message = "a page that no capture has";
+                    self.comparison.findings.add(
+                        Severity::Warning,
+                        "page-missing",
+                        "WACZ 1.1.1 §5.2.3",
+                        location,
+                        message,
+                    );
+                } else if self.comparison.strict {
+                    let message = format!("a page of {time}, when no capture was made");
+                    self.comparison.findings.add(
+                        Severity::Warning,
+                        "page-time",
+                        "WACZ 1.1.1 §5.2.3",
+                        location,
+                        message,
+                    );
+                }
+            }
+        }
+        (self.listed, self.reported, self.captured) = (false, false, false);
+    }
+}
+
+/// Gives the sorted lines one by one.
+fn each_line(sorter: LineSorter, sink: impl FnMut(&[u8])) -> io::Result<()> {
+    sorter.write_to(&mut LineSink {
+        line: Vec::new(),
+        sink,
+    })
+}
+
+struct LineSink<F> {
+    line: Vec<u8>,
+    sink: F,
+}
+
+impl<F: FnMut(&[u8])> Write for LineSink<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let end = bytes.iter().position(|&b| b == b'\n');
+        self.line
+            .extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+        if end.is_some() {
+            (self.sink)(&self.line);
+            self.line.clear();
+        }
+        Ok(end.map_or(bytes.len(), |end| end + 1))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
