@@ -269,7 +269,7 @@ fn exit_of(summary: &Summary) -> Exit {
 
 /// The first signal stops cleanly; the second ends the process, which the
 /// order of writes allows at any moment.
-fn stop_on_signal(control: Arc<Control>) -> Result<(), Failure> {
+pub fn stop_on_signal(control: Arc<Control>) -> Result<(), Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let failed =
         |error: std::io::Error| Failure::environment(format!("listening for signals: {error}"));
@@ -321,7 +321,7 @@ fn as_json(layout: &Layout, summary: &Summary, exit: Exit) -> String {
 }
 
 /// What was got, what was not and why, and which command comes next.
-fn as_text(layout: &Layout, summary: &Summary) -> String {
+pub fn as_text(layout: &Layout, summary: &Summary) -> String {
     use std::fmt::Write as _;
     let counts = &summary.counts;
     let path = layout.root().display();

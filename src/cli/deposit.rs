@@ -8,6 +8,7 @@ use super::exit::{self, Exit, Failure};
 use crate::deposit::{self, DepositError, Deposited};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
+use crate::verify;
 
 /// Packs a sealed snapshot for an archive.
 ///
@@ -57,13 +58,27 @@ impl Form {
 /// Packs, and tells what was made and which command comes next.
 pub fn run(args: &DepositArgs) -> Result<Exit, Failure> {
     let deposited = pack(args)?;
-    let told = if args.json {
-        format!("{}\n", json(args.form, &deposited))
+    // A package that doesn't verify must never pass for a deposit.
+    let report = verify::verify(&deposited.path, &verify::Options::default(), &mut |_| ())?;
+    let intact = report.verdict() == verify::Verdict::IntactUnsigned;
+    if args.json {
+        let mut json = json(args.form, &deposited);
+        json["verified"] = intact.into();
+        exit::print(format!("{json}\n"))?;
     } else {
-        summary(args.form, &deposited)
-    };
-    exit::print(told)?;
-    Ok(Exit::Done)
+        exit::print(summary(args.form, &deposited))?;
+    }
+    if intact {
+        return Ok(Exit::Done);
+    }
+    Err(Failure {
+        exit: Exit::Findings,
+        what: format!(
+            "{}: what was packed does not verify",
+            deposited.path.display()
+        ),
+        hint: Some(format!("See why: {}", next(&deposited))),
+    })
 }
 
 /// Makes the package, with a bar on a terminal.
@@ -119,7 +134,8 @@ fn json(form: Form, deposited: &Deposited) -> serde_json::Value {
     json
 }
 
-fn summary(form: Form, deposited: &Deposited) -> String {
+/// What was made, in a few lines.
+pub fn summary(form: Form, deposited: &Deposited) -> String {
     let path = deposited.path.display();
     let Deposited { files, bytes, .. } = deposited;
     let sha256 = deposited.sha256.hex();

@@ -50,6 +50,20 @@ fn parse_check(name: &str) -> Result<Check, String> {
     })
 }
 
+/// Verifies one path that a command has just made, and tells what was found.
+pub fn check(path: &Path) -> Result<Exit, Failure> {
+    let report = verify::verify(path, &Options::default(), &mut |_| ())?;
+    print(human(&report, false))?;
+    Ok(exit_of(&report))
+}
+
+fn exit_of(report: &Report) -> Exit {
+    match report.verdict() {
+        Verdict::IntactUnsigned => Exit::Done,
+        Verdict::Irregular | Verdict::Altered => Exit::Findings,
+    }
+}
+
 /// Verifies each path and tells what was found.
 pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
     let options = match &args.only[..] {
