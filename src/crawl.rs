@@ -24,6 +24,8 @@ pub use scope::PatternError;
 use std::fs;
 use std::io;
 
+use scope::Scope;
+
 use crate::config::{Config, ConfigError};
 use crate::net::guard::CidrError;
 use crate::snapshot::layout::{CONFIG, Layout, MANIFEST};
@@ -101,6 +103,9 @@ pub fn start(
     seeds: &[CanonicalUrl],
     control: &Control,
 ) -> Result<Summary, CrawlError> {
+    // What a configuration gets wrong is told before anything is made.
+    Scope::new(config, seeds)?;
+    run::networks(config)?;
     let root = layout.root();
     let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some());
     if occupied {

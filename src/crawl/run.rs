@@ -22,6 +22,7 @@ use super::scope::Scope;
 use super::store::state;
 use super::{CrawlError, Summary, recover, seal};
 use crate::config::Config;
+use crate::net::guard::CidrError;
 use crate::net::{AddressGuard, Cidr, Connector};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
@@ -47,13 +48,8 @@ pub fn run(
     control: &Control,
 ) -> Result<Summary, CrawlError> {
     let begun = Instant::now();
-    let networks: Result<Vec<Cidr>, _> = config
-        .address
-        .allow
-        .iter()
-        .map(|text| text.parse())
-        .collect();
-    let connector = Connector::new(AddressGuard::new(networks?), config.fetch.connect_timeout.0);
+    let guard = AddressGuard::new(networks(config)?);
+    let connector = Connector::new(guard, config.fetch.connect_timeout.0);
     let mut keeper = Keeper::open(layout, config)?;
     keeper.add_seeds(seeds)?;
     let all_seeds = keeper.store.seeds()?;
@@ -110,6 +106,12 @@ pub fn run(
     };
     keeper.close()?;
     Ok(summary)
+}
+
+/// The networks of a configuration that may be connected to.
+pub fn networks(config: &Config) -> Result<Vec<Cidr>, CidrError> {
+    let allowed = config.address.allow.iter();
+    allowed.map(|text| text.parse()).collect()
 }
 
 /// A seed's own addresses may be private: the archivist named it. A name that
