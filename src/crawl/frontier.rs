@@ -31,6 +31,8 @@ pub enum Gate {
     Open(Option<Rules>),
     /// No answer: nothing may be fetched.
     Closed(String),
+    /// No address that may be connected to.
+    Refused(String),
 }
 
 struct Host {
@@ -50,7 +52,7 @@ struct Host {
 pub enum Decision {
     /// Ask for it.
     Turn(HostId, Turn),
-    /// A line of robots.txt forbids it.
+    /// A line of robots.txt forbids it, or the host's address does.
     Disallowed(Job, String),
     /// robots.txt gave no answer.
     Closed(Job, String),
@@ -201,6 +203,7 @@ impl Frontier {
                 };
                 decisions.push(match &host.gate {
                     Gate::Closed(reason) => Decision::Closed(job, reason.clone()),
+                    Gate::Refused(reason) => Decision::Disallowed(job, reason.clone()),
                     Gate::Open(Some(rules)) => match rules.verdict(&job.url.request_target()) {
                         RobotsVerdict::Allowed => Decision::Turn(id, host.turn(job, now)),
                         RobotsVerdict::Disallowed { line, rule } => {

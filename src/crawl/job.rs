@@ -253,6 +253,8 @@ pub enum RobotsOutcome {
     /// Nothing may be fetched, as nobody knows what is allowed (RFC 9309
     /// §2.3.1.4).
     Unavailable(String),
+    /// The host's address is none that may be connected to.
+    Refused(String),
 }
 
 #[cfg(test)]

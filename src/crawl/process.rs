@@ -64,9 +64,13 @@ impl Processing {
             _ if job.tries < self.retries => Verdict::Retry(backoff(job.tries), reason.clone()),
             _ => Verdict::Failed(reason.clone()),
         };
-        let robots = job.robots_for.is_some() && !matches!(verdict, Verdict::Retry(..));
+        let robots = match (&job.robots_for, &verdict) {
+            (None, _) | (_, Verdict::Retry(..)) => None,
+            (Some(_), Verdict::Excluded(_)) => Some(RobotsOutcome::Refused(reason)),
+            (Some(_), _) => Some(RobotsOutcome::Unavailable(reason)),
+        };
         Outcome {
-            robots: robots.then_some(RobotsOutcome::Unavailable(reason)),
+            robots,
             verdict,
             ..Outcome::of(job)
         }
@@ -242,9 +246,14 @@ fn retry_after(head: &Head<'_>) -> Option<Duration> {
 /// What an answer to robots.txt means (RFC 9309 §2.3.1).
 fn robots(job: &Job, verdict: &Verdict, head: &Head<'_>, response: &Spool) -> RobotsOutcome {
     if let Verdict::Failed(reason) | Verdict::Excluded(reason) = verdict {
-        return RobotsOutcome::Unavailable(reason.clone());
+        return RobotsOutcome::Unavailable(without_rules(reason));
     }
     robots_rules(&job.url, job.path.redirects(), head, response)
+}
+
+/// Why nothing of a host is asked for whose answer to robots.txt was none.
+pub fn without_rules(reason: &str) -> String {
+    format!("robots-unavailable: {reason}")
 }
 
 /// The rules in an answer to robots.txt that was whole.

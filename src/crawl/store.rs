@@ -409,6 +409,13 @@ impl Store {
         rows.collect()
     }
 
+    /// The reason that a URL was settled with.
+    pub fn reason(&self, id: i64) -> Result<Option<String>> {
+        self.db
+            .prepare_cached("SELECT reason FROM url WHERE id = ?")?
+            .query_row([id], |row| row.get(0))
+    }
+
     /// The row of a URL: its id and state.
     pub fn find(&self, url: &str) -> Result<Option<(i64, i64)>> {
         self.db

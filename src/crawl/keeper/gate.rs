@@ -5,7 +5,7 @@ use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Decision, Gate, HostId};
 use crate::crawl::job::{Hop, Job, Path, RobotsOutcome};
-use crate::crawl::process::robots_rules;
+use crate::crawl::process::{robots_rules, without_rules};
 use crate::crawl::store::state;
 use crate::http::{Head, MAX_HEAD_BYTES};
 use crate::net::Spool;
@@ -34,6 +34,7 @@ impl Keeper<'_> {
         match robots {
             RobotsOutcome::Rules(rules) => self.frontier.open(host, Gate::Open(Some(rules))),
             RobotsOutcome::Unavailable(reason) => self.frontier.open(host, Gate::Closed(reason)),
+            RobotsOutcome::Refused(reason) => self.frontier.open(host, Gate::Refused(reason)),
             RobotsOutcome::Redirect(target) => {
                 let key = job.robots_for.clone().unwrap_or_else(|| job.host());
                 self.robots_turn(host, &key, target, job.path.then(Hop::Redirect))?;
@@ -79,9 +80,17 @@ impl Keeper<'_> {
                     Ok(())
                 }
             },
-            _ => {
-                let reason = format!("robots.txt: {} could not be had", job.url);
-                self.frontier.open(gate_host, Gate::Closed(reason));
+            state => {
+                let reason = self.store.reason(job.id)?.unwrap_or_default();
+                let gate = match state {
+                    state::EXCLUDED => Gate::Refused(reason),
+                    // These tell of robots.txt itself, the others of the host.
+                    _ if reason.starts_with("status-") || reason.starts_with("cut:") => {
+                        Gate::Closed(without_rules(&reason))
+                    }
+                    _ => Gate::Closed(reason),
+                };
+                self.frontier.open(gate_host, gate);
                 Ok(())
             }
         }
