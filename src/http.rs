@@ -160,7 +160,7 @@ impl<'a> Head<'a> {
                 });
                 valid.then(|| essence.to_ascii_lowercase())
             })
-            .last()
+            .next_back()
     }
 
     /// The charset parameter of the content type.

@@ -150,6 +150,7 @@ impl WarcDate {
     }
 
     /// The form of WARC 1.0, in whole seconds.
+    #[must_use]
     pub fn to_seconds(self) -> Self {
         Self(Timestamp::from_second(self.0.as_second()).expect("a second of a valid time is valid"))
     }

@@ -19,7 +19,7 @@ pub const PRODUCT_TOKEN: &str = "lastlight";
 
 /// The longest pause that `Retry-After` may ask for; a longer one ends in the
 /// next pass.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
 /// Redirects of robots.txt that are followed (RFC 9309 §2.3.1.2).
 const MAX_ROBOTS_REDIRECTS: usize = 5;
 

@@ -251,7 +251,7 @@ impl Machine {
             match decision {
                 Decision::Turn(host, turn) => self.give(host, turn, keeper),
                 Decision::Disallowed(job, reason) => {
-                    keeper.refuse(&job, state::EXCLUDED, &reason)?
+                    keeper.refuse(&job, state::EXCLUDED, &reason)?;
                 }
                 Decision::Closed(job, reason) => keeper.refuse(&job, state::FAILED, &reason)?,
             }
