@@ -123,7 +123,9 @@ impl FromStr for Timestamp14 {
             return Err(error());
         }
         let parsed = Self(text.parse().map_err(|_| error())?);
-        parsed.civil().map(|_| parsed).ok_or_else(error)
+        // Years are 0 to 9999, but for the last hours, which no instant has.
+        let instant = parsed.civil().and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
+        instant.map(|_| parsed).ok_or_else(error)
     }
 }
 
@@ -205,6 +207,7 @@ mod tests {
             "20270231000000",
             "2027033123595x",
             "20271331000000",
+            "99991231235959",
         ] {
             assert!(text.parse::<Timestamp14>().is_err(), "{text}");
         }
