@@ -1,1 +1,363 @@
-//! To be written.
+//! The configuration: one typed tree over `config.toml`, which is compiled in
+//! and the only place where defaults stand. Code receives the part it needs.
+
+mod quantity;
+
+pub use quantity::{Limit, Size, Span};
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// The annotated defaults.
+pub const DEFAULTS: &str = include_str!("../config.toml");
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What is captured.
+    pub crawl: Crawl,
+    /// How a URL is asked for.
+    pub fetch: Fetch,
+    /// How hosts are spared.
+    pub politeness: Politeness,
+    /// Which addresses may be connected to.
+    pub address: Address,
+    /// What is cut off as endless.
+    pub traps: Traps,
+    /// How records are written.
+    pub warc: Warc,
+    /// When and where things become durable.
+    pub storage: Storage,
+}
+
+/// `[crawl]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crawl {
+    /// What belongs to the site.
+    pub scope: ScopeKind,
+    /// Patterns on whole URLs that are always in scope.
+    pub include: Vec<String>,
+    /// Patterns on whole URLs that never are.
+    pub exclude: Vec<String>,
+    /// Links from a seed at most.
+    pub depth: Limit<u32>,
+    /// Take page requisites from any host.
+    pub requisites: bool,
+    /// Captured URLs at most.
+    pub max_urls: Limit<u64>,
+    /// Time at most.
+    pub time_limit: Limit<Span>,
+}
+
+/// `crawl.scope`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScopeKind {
+    /// Every URL of the seeds' hosts.
+    Host,
+    /// Every URL below the seeds' directories.
+    Prefix,
+}
+
+/// `[fetch]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fetch {
+    /// `User-Agent`.
+    pub user_agent: String,
+    /// `Accept-Encoding`; empty sends none.
+    pub accept_encoding: String,
+    /// For look-up, connection and handshake together.
+    pub connect_timeout: Span,
+    /// The longest silence.
+    pub idle_timeout: Span,
+    /// The longest answer in time.
+    pub response_timeout: Span,
+    /// The largest answer.
+    pub max_bytes: Limit<Size>,
+    /// Larger bodies wait on disk.
+    pub spool_above: Size,
+    /// Tries after the first.
+    pub retries: u32,
+}
+
+/// `[politeness]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Politeness {
+    /// Whether robots.txt binds.
+    pub robots: RobotsPolicy,
+    /// Pause between the starts of two requests to one host.
+    pub delay: Span,
+    /// The longest Crawl-delay that is followed.
+    pub max_crawl_delay: Span,
+    /// Connections to one host.
+    pub connections: u32,
+    /// Hosts at a time.
+    pub hosts: u32,
+}
+
+/// `politeness.robots`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RobotsPolicy {
+    /// RFC 9309.
+    Obey,
+    /// Only by explicit choice; recorded.
+    Ignore,
+}
+
+impl RobotsPolicy {
+    /// The word in warcinfo.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Obey => "obey",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
+/// `[address]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Networks in CIDR notation that may be connected to although they are
+    /// not public.
+    pub allow: Vec<String>,
+}
+
+/// `[traps]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traps {
+    /// Pages of one shape in a row that led to nothing else.
+    pub barren: u32,
+    /// Repetitions of one path segment.
+    pub repeated_segments: u32,
+    /// Segments of a path.
+    pub path_segments: u32,
+}
+
+/// `[warc]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warc {
+    /// The standard's version.
+    pub version: WarcVersion,
+    /// Size at which the next file is begun.
+    pub rotate: Size,
+    /// For warcinfo.
+    pub operator: String,
+    /// For warcinfo.
+    pub description: String,
+    /// For warcinfo.
+    pub is_part_of: String,
+}
+
+/// `warc.version`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WarcVersion {
+    /// WARC 1.0 (ISO 28500:2009).
+    #[serde(rename = "1.0")]
+    V1_0,
+    /// WARC 1.1 (ISO 28500:2017).
+    #[serde(rename = "1.1")]
+    V1_1,
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// Pause between two commits.
+    pub commit_every: Span,
+    /// Free bytes below which the crawl stops.
+    pub min_free: Size,
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("{path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: String,
+    },
+    /// Not TOML, or a value of the wrong kind.
+    #[error("{path}: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        reason: String,
+    },
+    /// A key that doesn't exist.
+    #[error("{path}: unknown key {key:?}; did you mean {nearest:?}?")]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key with its table.
+        key: String,
+        /// The nearest one that exists.
+        nearest: String,
+    },
+}
+
+impl Config {
+    /// The defaults.
+    pub fn defaults() -> Self {
+        toml::from_str(DEFAULTS).expect("the compiled-in config.toml is valid")
+    }
+
+    /// The defaults, overridden key by key by a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Self::over_defaults(path, &text)
+    }
+
+    fn over_defaults(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let malformed = |reason: &dyn std::fmt::Display| ConfigError::Malformed {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        };
+        let file: Table = toml::from_str(text).map_err(|error| malformed(&error))?;
+        let mut merged: Table = toml::from_str(DEFAULTS).expect("config.toml is valid");
+        for (table, values) in file {
+            let Some(Value::Table(known)) = merged.get_mut(&table) else {
+                return Err(unknown(path, &table));
+            };
+            let Value::Table(values) = values else {
+                return Err(malformed(&format!("{table} is a table: write [{table}]")));
+            };
+            for (key, value) in values {
+                if !known.contains_key(&key) {
+                    return Err(unknown(path, &format!("{table}.{key}")));
+                }
+                // One value at a time, so that the message can name its key.
+                known.insert(key.clone(), value);
+                let so_far: Result<Self, _> = Table::try_into(merged_with(&table, known));
+                if let Err(error) = so_far {
+                    let reason = error.to_string();
+                    return Err(malformed(&format!("{table}.{key}: {}", reason.trim())));
+                }
+            }
+        }
+        Table::try_into(merged).map_err(|error| malformed(&error))
+    }
+
+    /// The whole configuration as TOML, as it goes into the snapshot and
+    /// warcinfo. It holds no secrets: there is no key for any yet.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a configuration is plain data")
+    }
+}
+
+/// The defaults with one table replaced.
+fn merged_with(table: &str, values: &Table) -> Table {
+    let mut whole: Table = toml::from_str(DEFAULTS).expect("config.toml is valid");
+    whole.insert(table.to_owned(), Value::Table(values.clone()));
+    whole
+}
+
+fn unknown(path: &Path, key: &str) -> ConfigError {
+    let defaults: Table = toml::from_str(DEFAULTS).expect("config.toml is valid");
+    let mut known = Vec::new();
+    for (table, values) in &defaults {
+        known.push(table.clone());
+        if let Value::Table(values) = values {
+            known.extend(values.keys().map(|key| format!("{table}.{key}")));
+        }
+    }
+    let nearest = known
+        .into_iter()
+        .min_by_key(|candidate| distance(candidate, key));
+    ConfigError::UnknownKey {
+        path: path.to_owned(),
+        key: key.to_owned(),
+        nearest: nearest.unwrap_or_default(),
+    }
+}
+
+/// Levenshtein distance; where only the table is wrong, the key counts.
+fn distance(known: &str, given: &str) -> usize {
+    let leaf = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
+    edits(known, given).min(edits(&leaf(known), &leaf(given)) + 1)
+}
+
+fn edits(a: &str, b: &str) -> usize {
+    // Keys of a hostile length needn't be compared to the end.
+    let b: Vec<char> = b.chars().take(100).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        Config::over_defaults(Path::new("my.toml"), text)
+    }
+
+    #[test]
+    fn a_file_overrides_key_by_key() {
+        let config = load("[politeness]\ndelay = \"2s\"").unwrap();
+        assert_eq!(config.politeness.delay, Span::from_secs(2));
+        assert_eq!(
+            config.politeness.connections,
+            Config::defaults().politeness.connections
+        );
+        assert_eq!(load(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        for (text, nearest) in [
+            ("[politeness]\ndelays = \"1s\"", "politeness.delay"),
+            ("[crawl]\nconnections = 3", "politeness.connections"),
+            ("[fetsh]\n", "fetch"),
+        ] {
+            match load(text) {
+                Err(ConfigError::UnknownKey { nearest: found, .. }) => assert_eq!(found, nearest),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_key() {
+        for text in [
+            "[crawl]\ndepth = -3",
+            "[crawl]\nscope = \"moon\"",
+            "crawl = 1",
+            "[fetch]\nconnect_timeout = \"soon\"",
+        ] {
+            let error = load(text).unwrap_err().to_string();
+            assert!(error.starts_with("my.toml: "), "{error}");
+            assert!(
+                error.contains("crawl") || error.contains("connect_timeout"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,1 +1,82 @@
-//! To be written.
+//! The wire: connections that are guarded, traced and read verbatim. It knows
+//! HTTP's framing and nothing of records, scope or politeness.
+
+pub mod connection;
+pub mod exchange;
+pub mod guard;
+pub mod spool;
+
+pub use connection::{Connection, Connector, TlsSession};
+pub use exchange::{Exchange, Limits, Truncated};
+pub use guard::{AddressGuard, Cidr};
+pub use spool::Spool;
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Why no answer came. The first word of each message is the ledger's reason.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// The name doesn't resolve.
+    #[error("dns: {host} does not resolve: {reason}")]
+    Dns {
+        /// The host.
+        host: String,
+        /// The resolver's reason.
+        reason: String,
+    },
+    /// Every address of the host is refused.
+    #[error("address: {host} is at {address}, which is not public")]
+    Refused {
+        /// The host.
+        host: String,
+        /// Its first address.
+        address: IpAddr,
+    },
+    /// No TCP connection.
+    #[error("connect: {host}: {source}")]
+    Connect {
+        /// Host and port.
+        host: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The TLS handshake failed.
+    #[error("tls: {host}: {reason}")]
+    Tls {
+        /// The host.
+        host: String,
+        /// The reason.
+        reason: String,
+    },
+    /// Nothing came within the time.
+    #[error("timeout: {host}: nothing within {limit:?} ({what})")]
+    Timeout {
+        /// The host.
+        host: String,
+        /// What was waited for.
+        what: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// The connection ended before a byte of the answer.
+    #[error("no-answer: {host}: {source}")]
+    NoAnswer {
+        /// The host.
+        host: String,
+        /// How it ended.
+        source: io::Error,
+    },
+    /// Head without end.
+    #[error("head-too-long: {host}: the head of the answer has no end within {limit} bytes")]
+    HeadTooLong {
+        /// The host.
+        host: String,
+        /// The bound in bytes.
+        limit: usize,
+    },
+    /// The spool's disk failed: our fault, not the site's.
+    #[error("spool: {0}")]
+    Spool(io::Error),
+}

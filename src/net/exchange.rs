@@ -1,0 +1,284 @@
+//! One request and its answer, byte for byte as they went over the wire.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{timeout, timeout_at};
+
+use super::{Connection, NetError, Spool, TlsSession};
+use crate::http::{Chunked, Framing, Head, MAX_HEAD_BYTES, Step, head_length};
+use crate::time::WarcDate;
+
+/// Bounds of one answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The longest silence.
+    pub idle: Duration,
+    /// The longest answer in time.
+    pub whole: Duration,
+    /// The largest answer in bytes.
+    pub bytes: u64,
+    /// Bytes kept in memory.
+    pub memory: usize,
+}
+
+/// Why an answer is not whole (WARC 1.1 §5.13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truncated {
+    /// The connection ended before the body did.
+    Disconnect,
+    /// It took too long.
+    Time,
+    /// It was too long.
+    Length,
+}
+
+impl Truncated {
+    /// The value of `WARC-Truncated`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disconnect => "disconnect",
+            Self::Time => "time",
+            Self::Length => "length",
+        }
+    }
+}
+
+/// What went over the wire.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The request as sent.
+    pub request: Vec<u8>,
+    /// The answer as received: head, then body with its transfer coding.
+    pub response: Spool,
+    /// Length of the answer's head in bytes.
+    pub head_length: usize,
+    /// Set if the answer isn't whole.
+    pub truncated: Option<Truncated>,
+    /// When the request was begun.
+    pub started: WarcDate,
+    /// Until the last byte.
+    pub elapsed: Duration,
+    /// The server's address.
+    pub address: SocketAddr,
+    /// The TLS session, for https.
+    pub tls: Option<TlsSession>,
+    /// Whether the connection takes another request.
+    pub reusable: bool,
+}
+
+impl Connection {
+    /// Sends a request and reads its answer to the end. What arrived before a
+    /// cut is an [`Exchange`] with `truncated`; an error means that not even a
+    /// head came. `spool` is the directory for what doesn't fit memory.
+    pub async fn exchange(
+        &mut self,
+        host: &str,
+        method: &str,
+        request: Vec<u8>,
+        limits: &Limits,
+        spool: &Path,
+    ) -> Result<Exchange, NetError> {
+        let (started, clock) = (WarcDate::now(), Instant::now());
+        self.exchanges += 1;
+        let no_answer = |source| NetError::NoAnswer {
+            host: host.to_owned(),
+            source,
+        };
+        timeout(limits.idle, self.write_all(&request))
+            .await
+            .map_err(|_| silence(host, "sending", limits))?
+            .map_err(no_answer)?;
+        let deadline = tokio::time::Instant::now() + limits.whole;
+        let mut reading = Reading {
+            connection: self,
+            buffer: Vec::with_capacity(16 * 1024),
+            limits,
+            deadline,
+        };
+        let head_length = reading.head(host).await?;
+        let head = Head::parse(&reading.buffer[..head_length]);
+        let framing = head.framing(method);
+        let keeps_alive = head.keeps_alive();
+        let mut response = Spool::new(spool, limits.memory);
+        let end = reading.body(head_length, framing, &mut response).await?;
+        let (address, tls) = (self.address, self.tls.clone());
+        Ok(Exchange {
+            request,
+            response,
+            head_length,
+            truncated: end.truncated,
+            started,
+            elapsed: clock.elapsed(),
+            address,
+            tls,
+            reusable: keeps_alive && end.clean,
+        })
+    }
+}
+
+struct Reading<'c> {
+    connection: &'c mut Connection,
+    /// Received and not yet given to the spool.
+    buffer: Vec<u8>,
+    limits: &'c Limits,
+    deadline: tokio::time::Instant,
+}
+
+struct End {
+    truncated: Option<Truncated>,
+    /// The body ended by its framing, and nothing came after it.
+    clean: bool,
+}
+
+enum Received {
+    Bytes,
+    End,
+    Cut(Truncated, Option<io::Error>),
+}
+
+impl Reading<'_> {
+    /// Receives more bytes into the buffer.
+    async fn more(&mut self) -> Received {
+        self.buffer.reserve(16 * 1024);
+        let deadline = self
+            .deadline
+            .min(tokio::time::Instant::now() + self.limits.idle);
+        match timeout_at(deadline, self.connection.read_buf(&mut self.buffer)).await {
+            Err(_) => Received::Cut(Truncated::Time, None),
+            Ok(Ok(0)) => Received::End,
+            Ok(Ok(_)) => Received::Bytes,
+            // A TLS peer that closes without notice, as many do.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Received::End,
+            Ok(Err(error)) => Received::Cut(Truncated::Disconnect, Some(error)),
+        }
+    }
+
+    /// Reads the final head; interim ones (1xx) are passed over. A connection
+    /// that closes within the head leaves what came as the head.
+    async fn head(&mut self, host: &str) -> Result<usize, NetError> {
+        loop {
+            if let Some(length) = head_length(&self.buffer) {
+                let interim = Head::parse(&self.buffer[..length])
+                    .status()
+                    .is_some_and(|status| (100..200).contains(&status) && status != 101);
+                if !interim {
+                    return Ok(length);
+                }
+                self.buffer.drain(..length);
+                continue;
+            }
+            if self.buffer.len() > MAX_HEAD_BYTES {
+                return Err(NetError::HeadTooLong {
+                    host: host.to_owned(),
+                    limit: MAX_HEAD_BYTES,
+                });
+            }
+            let ended = match self.more().await {
+                Received::Bytes => continue,
+                Received::Cut(Truncated::Time, _) => {
+                    return Err(silence(host, "an answer", self.limits));
+                }
+                Received::Cut(_, error) => error,
+                Received::End => None,
+            };
+            return Err(NetError::NoAnswer {
+                host: host.to_owned(),
+                source: ended.unwrap_or_else(|| {
+                    let came = self.buffer.len();
+                    let reason =
+                        format!("the connection was closed after {came} bytes of the head");
+                    io::Error::new(io::ErrorKind::UnexpectedEof, reason)
+                }),
+            });
+        }
+    }
+
+    /// Reads the body to its end and gives head and body to the spool.
+    async fn body(
+        &mut self,
+        head_length: usize,
+        framing: Framing,
+        response: &mut Spool,
+    ) -> Result<End, NetError> {
+        response
+            .write(&self.buffer[..head_length])
+            .map_err(NetError::Spool)?;
+        self.buffer.drain(..head_length);
+        let mut framing = framing;
+        let mut chunked = Chunked::default();
+        let mut left = match framing {
+            Framing::Length(length) => length,
+            Framing::None => 0,
+            _ => u64::MAX,
+        };
+        loop {
+            let mut take = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(self.buffer.len());
+            let mut done = left == take as u64;
+            if framing == Framing::Chunked {
+                match chunked.feed(&self.buffer, |_| ()) {
+                    Step::More => {}
+                    Step::Done { used } => (take, done) = (used, true),
+                    // Not chunks, whatever the head says: keep all that comes.
+                    Step::Invalid => framing = Framing::UntilClose,
+                }
+            }
+            let room = self.limits.bytes.saturating_sub(response.len());
+            if take as u64 > room {
+                let room = usize::try_from(room).unwrap_or(usize::MAX);
+                response
+                    .write(&self.buffer[..room])
+                    .map_err(NetError::Spool)?;
+                return Ok(cut(Truncated::Length));
+            }
+            response
+                .write(&self.buffer[..take])
+                .map_err(NetError::Spool)?;
+            left = left.saturating_sub(take as u64);
+            if done {
+                let clean = take == self.buffer.len();
+                return Ok(End {
+                    truncated: None,
+                    clean,
+                });
+            }
+            self.buffer.clear();
+            match self.more().await {
+                Received::Bytes => {}
+                Received::Cut(reason, _) => return Ok(cut(reason)),
+                Received::End => {
+                    let whole = match framing {
+                        Framing::UntilClose => true,
+                        Framing::Chunked => chunked.is_whole(),
+                        Framing::Length(_) | Framing::None => false,
+                    };
+                    let truncated = (!whole).then_some(Truncated::Disconnect);
+                    return Ok(End {
+                        truncated,
+                        clean: false,
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn cut(reason: Truncated) -> End {
+    End {
+        truncated: Some(reason),
+        clean: false,
+    }
+}
+
+fn silence(host: &str, what: &'static str, limits: &Limits) -> NetError {
+    NetError::Timeout {
+        host: host.to_owned(),
+        what,
+        limit: limits.idle,
+    }
+}

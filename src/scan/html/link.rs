@@ -1,0 +1,138 @@
+//! What the values of `rel`, `as`, `type` and `property` make of a URL.
+
+use super::super::Role;
+use super::tag::Tag;
+
+/// The keywords of `rel` (HTML standard §4.6.7 and those in use).
+fn keywords(rel: &[u8]) -> impl Iterator<Item = &[u8]> {
+    rel.split(u8::is_ascii_whitespace)
+        .filter(|keyword| !keyword.is_empty())
+}
+
+fn is_any(keyword: &[u8], of: &[&str]) -> bool {
+    of.iter()
+        .any(|known| keyword.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Whether a link only prepares connections.
+pub(super) fn is_only_hint(rel: &[u8]) -> bool {
+    let is_hint = |keyword| is_any(keyword, &["preconnect", "dns-prefetch"]);
+    keywords(rel).next().is_some() && keywords(rel).all(is_hint)
+}
+
+/// What a `link` is fetched for.
+pub(super) fn role(tag: &Tag<'_, '_>) -> Role {
+    let rel = tag.value("rel").unwrap_or_default();
+    let has = |of: &[&str]| keywords(rel).any(|keyword| is_any(keyword, of));
+    if is_only_hint(rel) {
+        Role::Hint
+    } else if has(&["stylesheet"]) {
+        Role::Stylesheet
+    } else if has(&["modulepreload"]) {
+        Role::Script
+    } else if has(&["preload"]) {
+        destination(tag.value("as").unwrap_or_default())
+    } else if has(&[
+        "icon",
+        "apple-touch-icon",
+        "apple-touch-icon-precomposed",
+        "apple-touch-startup-image",
+        "mask-icon",
+        "fluid-icon",
+        "image_src",
+    ]) {
+        Role::Image
+    } else if has(&["manifest"]) {
+        Role::Manifest
+    } else if has(&["import"]) {
+        Role::Requisite
+    } else if has(&["prefetch", "subresource"]) {
+        match tag.value("as") {
+            // A page that may come next, as a rule.
+            None | Some(b"") => Role::Alternate,
+            Some(kind) if kind.eq_ignore_ascii_case(b"document") => Role::Alternate,
+            Some(kind) => destination(kind),
+        }
+    } else {
+        Role::Alternate
+    }
+}
+
+/// The `as` of a preload (Fetch standard, destinations).
+fn destination(kind: &[u8]) -> Role {
+    if is_any(kind, &["style"]) {
+        Role::Stylesheet
+    } else if is_any(
+        kind,
+        &[
+            "script",
+            "worker",
+            "sharedworker",
+            "audioworklet",
+            "paintworklet",
+        ],
+    ) {
+        Role::Script
+    } else if is_any(kind, &["image"]) {
+        Role::Image
+    } else if is_any(kind, &["font"]) {
+        Role::Font
+    } else if is_any(kind, &["audio", "video", "track"]) {
+        Role::Media
+    } else if is_any(kind, &["document", "frame", "iframe", "embed", "object"]) {
+        Role::Frame
+    } else {
+        Role::Requisite
+    }
+}
+
+/// What an `object` shows, by its `type`.
+pub(super) fn object_role(kind: &[u8]) -> Role {
+    let starts = |prefix: &str| {
+        kind.get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    if starts("image/") && !starts("image/svg") {
+        Role::Image
+    } else if starts("audio/") || starts("video/") {
+        Role::Media
+    } else if starts("application/x-") {
+        Role::Requisite
+    } else {
+        Role::Frame
+    }
+}
+
+/// Whether a `param` of an `object` names what a plug-in plays.
+pub(super) fn is_url_parameter(name: &[u8]) -> bool {
+    is_any(name, &["movie", "src", "url", "filename", "data"])
+}
+
+/// A `meta` that states a URL, by its name or property: the name and the role.
+pub(super) fn meta_role(name: &[u8]) -> Option<(&'static str, Role)> {
+    const KNOWN: &[(&str, Role)] = &[
+        ("og:image", Role::Image),
+        ("og:image:url", Role::Image),
+        ("og:image:secure_url", Role::Image),
+        ("twitter:image", Role::Image),
+        ("twitter:image:src", Role::Image),
+        ("image", Role::Image),
+        ("thumbnail", Role::Image),
+        ("thumbnailurl", Role::Image),
+        ("msapplication-tileimage", Role::Image),
+        ("msapplication-square70x70logo", Role::Image),
+        ("msapplication-square150x150logo", Role::Image),
+        ("msapplication-wide310x150logo", Role::Image),
+        ("msapplication-square310x310logo", Role::Image),
+        ("msapplication-config", Role::Requisite),
+        ("og:video", Role::Media),
+        ("og:video:url", Role::Media),
+        ("og:video:secure_url", Role::Media),
+        ("og:audio", Role::Media),
+        ("og:url", Role::Alternate),
+    ];
+    KNOWN
+        .iter()
+        .find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
+        .copied()
+}
