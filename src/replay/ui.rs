@@ -1,51 +1,164 @@
-//! The interface. A bare shell until the pages are merged.
+//! The replay's own interface: collections, search, calendars of captures, the
+//! ledger, and the shell in which an archived page is shown. Pages are made on
+//! the server and read without JavaScript; nothing in them comes from another
+//! host. It answers the interface's host alone and never archived content.
+
+mod assets;
+mod calendar;
+mod captures;
+mod collection;
+mod directions;
+mod home;
+mod ledger;
+mod link;
+mod listing;
+mod moment;
+mod problem;
+mod query;
+mod search;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod view;
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use axum::http::{Response, StatusCode};
 
+use super::address::Base;
 use super::server::State;
-use crate::time::Timestamp14;
-use crate::url::CanonicalUrl;
+use super::shelf::Shelf;
+use crate::snapshot::collection::Collection;
+use problem::Problem;
+use query::Query;
 
-/// A request to the interface's host.
+/// A request for the interface's host.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UiRequest {
-    /// The path as it was sent, percent-encoded.
+    /// The path as it came, percent-encoded.
     pub path: String,
-    /// The query, without `?`.
+    /// What follows the `?`.
     pub query: Option<String>,
     /// Whether only the head is asked for.
     pub head: bool,
 }
 
-/// Answers a request to the interface.
-#[expect(clippy::unused_async, reason = "the pages read the index")]
+/// What the interface answers. The server adds the headers that all answers
+/// have: Content-Security-Policy, `no-store` and the like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UiResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type of the body.
+    pub content_type: &'static str,
+    /// `Location`, where the status is a redirect.
+    pub location: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Answers a request to the interface, on a thread that may wait for files.
 pub async fn route(state: &Arc<State>, request: UiRequest) -> Response<Body> {
-    let shown = request.path.strip_prefix("/view/").and_then(|rest| {
-        let (collection, rest) = rest.split_once('/')?;
-        let (time, url) = rest.split_once('/')?;
-        let query = request.query.as_ref().map(|query| format!("?{query}"));
-        let url = CanonicalUrl::parse(&format!("{url}{}", query.unwrap_or_default())).ok()?;
-        let time: Timestamp14 = time.parse().ok()?;
-        Some(state.base.content_url(collection, time, &url))
-    });
-    let (status, page) = match shown {
-        Some(address) => {
-            let address = address.replace('&', "&amp;").replace('"', "%22");
-            let frame = format!(
-                "<!doctype html><title>Lastlight</title><iframe width=\"1000\" height=\"700\" \
-                 sandbox=\"allow-scripts allow-same-origin allow-forms allow-modals\" \
-                 src=\"{address}\"></iframe>"
-            );
-            (StatusCode::OK, frame)
-        }
-        None => (StatusCode::NOT_FOUND, "<!doctype html>".to_owned()),
-    };
-    let mut response = Response::new(Body::from(page));
-    *response.status_mut() = status;
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, html);
+    let state = Arc::clone(state);
+    let page = move || answer(&state.shelf, &state.base, &request);
+    let answer = tokio::task::spawn_blocking(page).await;
+    answer.map_or_else(
+        |_| {
+            let mut response = Response::new(Body::from("The interface failed."));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        },
+        UiResponse::into_response,
+    )
+}
+
+/// Answers a request. Reads files, so it blocks.
+pub fn answer(shelf: &Shelf, base: &Base, request: &UiRequest) -> UiResponse {
+    let site = Site { shelf, base };
+    let mut response = site
+        .answer(request)
+        .unwrap_or_else(|problem| problem.response());
+    if request.head {
+        response.body.clear();
+    }
     response
+}
+
+impl UiResponse {
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or_default();
+        let fields = response.headers_mut();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        if let Some(location) = self.location.and_then(|l| l.parse().ok()) {
+            fields.insert(LOCATION, location);
+        }
+        response
+    }
+}
+
+/// What every page is made from.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    shelf: &'a Shelf,
+    base: &'a Base,
+}
+
+impl<'a> Site<'a> {
+    fn answer(self, request: &UiRequest) -> Result<UiResponse, Problem> {
+        let raw_query = request.query.as_deref();
+        let query = Query::parse(raw_query)?;
+        let path = request.path.strip_prefix('/').unwrap_or(&request.path);
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        match first {
+            "" => home::page(self, &query),
+            "-" => match rest.strip_prefix("around/") {
+                Some(rest) => directions::json(self, rest, &query),
+                None => assets::file(rest).ok_or(Problem::NoPage),
+            },
+            "go" => directions::go(self, &query),
+            "c" => self.collection_page(rest, &query),
+            "view" => view::page(self, rest, raw_query),
+            "favicon.ico" => Ok(redirect(assets::ICON)),
+            _ => Err(Problem::NoPage),
+        }
+    }
+
+    fn collection_page(self, rest: &str, query: &Query) -> Result<UiResponse, Problem> {
+        let (name, page) = rest.split_once('/').unwrap_or((rest, ""));
+        let collection = self.collection(name)?;
+        match page {
+            "" => collection::page(collection, query),
+            "captures" => captures::page(collection, query),
+            "ledger" => ledger::page(collection, query),
+            _ => Err(Problem::NoPage),
+        }
+    }
+
+    fn collection(self, name: &str) -> Result<&'a Collection, Problem> {
+        let found = self.shelf.get(name);
+        found.ok_or_else(|| Problem::NoCollection(name.chars().take(80).collect()))
+    }
+}
+
+fn html(status: u16, page: &impl Template) -> UiResponse {
+    let body = page.render().expect("pages format into memory");
+    UiResponse {
+        status,
+        content_type: "text/html; charset=utf-8",
+        location: None,
+        body: body.into_bytes(),
+    }
+}
+
+fn redirect(location: impl Into<String>) -> UiResponse {
+    UiResponse {
+        status: 302,
+        content_type: "text/plain; charset=utf-8",
+        location: Some(location.into()),
+        body: Vec::new(),
+    }
 }
