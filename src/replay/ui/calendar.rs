@@ -11,7 +11,7 @@ const BAR_HEIGHT: u64 = 48;
 
 /// A year in the strip above the calendar.
 pub(super) struct Year {
-    pub year: i16,
+    pub number: i16,
     pub captures: String,
     pub link: String,
     pub chosen: bool,
@@ -87,7 +87,7 @@ fn of_year(here: &str, year: i16) -> String {
 fn years(moments: &[Moment], chosen: i16, here: &str) -> Vec<Year> {
     let groups = moments.chunk_by(|a, b| a.year() == b.year());
     let shown = groups.map(|group| Year {
-        year: group[0].year(),
+        number: group[0].year(),
         captures: counted(group.len() as u64, "capture"),
         link: of_year(here, group[0].year()),
         chosen: group[0].year() == chosen,
@@ -123,7 +123,10 @@ fn month_of(
         weeks[week][weekday] = Some(Day {
             number,
             link,
-            label: format!("{number} {name} {year}: {}", counted(count as u64, "capture")),
+            label: format!(
+                "{number} {name} {year}: {}",
+                counted(count as u64, "capture")
+            ),
             weight: match count {
                 0 | 1 => 1,
                 2..=4 => 2,
@@ -137,13 +140,7 @@ fn month_of(
 
 /// A bar for each month, or for several where the span is long; and the width
 /// of the whole.
-fn bars(
-    moments: &[Moment],
-    first: i16,
-    last: i16,
-    chosen: i16,
-    here: &str,
-) -> (Vec<Bar>, usize) {
+fn bars(moments: &[Moment], first: i16, last: i16, chosen: i16, here: &str) -> (Vec<Bar>, usize) {
     let month_at = |moment: &Moment| {
         let years = usize::try_from(moment.year() - first).unwrap_or(0);
         years * 12 + usize::try_from(moment.month() - 1).unwrap_or(0)
@@ -225,10 +222,13 @@ mod tests {
 
     #[test]
     fn any_span_of_years_fits_the_timeline() {
-        let shown = calendar(&["00000101000000", "20260101000000", "99991231000000"], None);
+        let shown = calendar(
+            &["00000101000000", "20260101000000", "99991231000000"],
+            None,
+        );
         assert!(shown.width <= MAX_BARS * 10);
         assert!(shown.bars.iter().all(|bar| bar.x < shown.width));
         assert_eq!(shown.bars.len(), 3);
-        assert_eq!(shown.years[0].year, 0);
+        assert_eq!(shown.years[0].number, 0);
     }
 }

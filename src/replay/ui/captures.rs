@@ -25,6 +25,9 @@ const MAX_CAPTURES: usize = 20_000;
 const ROWS: usize = 100;
 /// URLs named for one that was not captured.
 const NEAREST: usize = 10;
+/// Each look for neighbours is a few reads; a URL has few folders unless it is
+/// a trap.
+const MAX_FOLDERS: usize = 8;
 
 #[derive(Template)]
 #[template(path = "replay/ui/captures.html")]
@@ -100,7 +103,10 @@ pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse,
     let more = rows.len() > start.saturating_add(ROWS);
     let list = match query.text("day") {
         "" => here.clone(),
-        day => format!("{here}&day={}", day.chars().filter(char::is_ascii_digit).collect::<String>()),
+        day => format!(
+            "{here}&day={}",
+            day.chars().filter(char::is_ascii_digit).collect::<String>()
+        ),
     };
     let page = Page {
         collection: collection.name.clone(),
@@ -224,8 +230,6 @@ fn nearest(collection: &Collection, asked: &str) -> Result<Stretch, SnapshotErro
     let Ok(url) = CanonicalUrl::parse_seed(asked) else {
         return Ok(Stretch::default());
     };
-    // Each look is a few reads; a URL has few folders unless it is a trap.
-    const MAX_FOLDERS: usize = 8;
     let base = url.as_str();
     let host_end = base.find("://").map_or(0, |at| at + 3);
     let path = base.split('?').next().unwrap_or(base);
@@ -234,7 +238,7 @@ fn nearest(collection: &Collection, asked: &str) -> Result<Stretch, SnapshotErro
     folders.retain(|folder| folder.len() > host_end);
     let shallow = folders.len().saturating_sub(MAX_FOLDERS);
     let mut found = Stretch::default();
-    for folder in folders.drain(..).skip(shallow) {
+    for folder in folders.into_iter().skip(shallow) {
         found = search::beginning(collection, folder, 1)?;
         if !found.rows.is_empty() {
             break;

@@ -33,7 +33,9 @@ pub(super) fn nearest(
     time: Option<Timestamp14>,
 ) -> Result<Option<Nearest>, SnapshotError> {
     let failed = || SnapshotError::io(&collection.path, "reading the index");
-    let lines = collection.index().lines(&format!("{} ", key_of(url).as_str()));
+    let lines = collection
+        .index()
+        .lines(&format!("{} ", key_of(url).as_str()));
     let mut best: Option<Nearest> = None;
     let (mut count, mut before) = (0, None);
     for (read, line) in (0u64..).zip(lines.map_err(failed())?) {

@@ -38,7 +38,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn of_page(collection: &str, page: Page) -> Self {
+    fn of_page(collection: &str, page: &Page) -> Self {
         let time = Moment::parse(&page.ts);
         let canonical = CanonicalUrl::parse(&page.url).ok();
         let view = time.zip(canonical.as_ref());
@@ -100,7 +100,7 @@ pub(super) fn pages(
             break;
         }
         if kept > (page - 1) * ROWS {
-            stretch.rows.push(Row::of_page(&collection.name, found));
+            stretch.rows.push(Row::of_page(&collection.name, &found));
         }
     }
     Ok((read > 0).then_some(stretch))

@@ -53,7 +53,9 @@ impl Problem {
             Self::NoUrl(text) => (
                 400,
                 "That is not a web address",
-                format!("“{text}” can’t be read as an http or https URL, and only those are captured."),
+                format!(
+                    "“{text}” can’t be read as an http or https URL, and only those are captured."
+                ),
             ),
             Self::TooLong => (
                 414,

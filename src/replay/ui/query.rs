@@ -32,10 +32,7 @@ impl Query {
 
     /// The number of the page of a list, from 1.
     pub(super) fn page(&self) -> u64 {
-        self.text("page")
-            .parse()
-            .unwrap_or(1u64)
-            .clamp(1, MAX_PAGE)
+        self.text("page").parse().unwrap_or(1u64).clamp(1, MAX_PAGE)
     }
 }
 

@@ -160,10 +160,7 @@ fn by_state(collection: &str, counts: &Counts) -> Vec<StateCount> {
     shown.collect()
 }
 
-fn seeds(
-    collection: &Collection,
-    main_page: &str,
-) -> Result<Vec<(String, String)>, SnapshotError> {
+fn seeds(collection: &Collection, main_page: &str) -> Result<Vec<(String, String)>, SnapshotError> {
     let mut seeds: Vec<String> = Vec::new();
     if let Some(container) = collection.container()
         && let Ok(file) = container.open(PAGES)
@@ -213,7 +210,10 @@ impl Span {
             if line.starts_with("dns:") || line.starts_with("urn:") {
                 continue;
             }
-            let time = line.split(' ').nth(1).and_then(|digits| digits.parse().ok());
+            let time = line
+                .split(' ')
+                .nth(1)
+                .and_then(|digits| digits.parse().ok());
             let Some(moment) = time.map(Moment) else {
                 continue;
             };

@@ -280,7 +280,7 @@ fn nothing_from_an_archive_becomes_markup() {
                 let value = &ours[at + attribute.len()..];
                 let inside = value.starts_with('/') && !value.starts_with("//");
                 let content = value.starts_with("http://s-") || value.starts_with("http://h-");
-                assert!(inside || content || value.starts_with('#'), "{address}: {:.60}", value);
+                assert!(inside || content || value.starts_with('#'), "{address}: {value:.60}");
             }
         }
         assert!(!ours.contains(" style=") && !ours.contains(" onclick="), "{address}");

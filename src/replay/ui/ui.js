@@ -28,22 +28,30 @@
   const viewOf = (url) => `/view/${collection}/${time}/${url}`;
   const rawOf = (url) => `/${collection}/${time}id_/${withoutFragment(url)}`;
 
-  // <label>.<timestamp14>.<collection>.lastlight.localhost, this visit's own.
-  const isContent = (origin) => {
+  // The label of an origin <label>.<timestamp14>.<collection>.lastlight.localhost
+  // of this visit; null for any other.
+  const labelOf = (origin) => {
     let url;
     try {
       url = new URL(origin);
     } catch {
-      return false;
+      return null;
     }
     const suffix = `.${time}.${collection}.${location.hostname}`;
     const label = url.hostname.slice(0, -suffix.length);
-    return (
+    const ours =
       url.protocol === location.protocol &&
       url.port === location.port &&
       url.hostname.endsWith(suffix) &&
-      /^[a-z0-9_-]+$/.test(label)
-    );
+      /^[a-z0-9_-]+$/.test(label);
+    return ours ? label : null;
+  };
+
+  // Whether a URL has the host of its sender's label: no archived site may
+  // show itself under another's name. A hashed label can't be read.
+  const isOf = (url, label) => {
+    const host = new URL(url).hostname.replaceAll("-", "--").replaceAll(".", "-");
+    return label.startsWith("x-") || label.replace(/^[hs][0-9]*-/, "") === host;
   };
 
   const linkTo = (id, href) => {
@@ -90,9 +98,7 @@
   };
 
   let shownTimestamp = null;
-  const onPage = (message) => {
-    const url = archived(message.url);
-    if (!url) return;
+  const onPage = (url, message) => {
     const title = typeof message.title === "string" ? message.title.trim().slice(0, 300) : "";
     document.title = `${title || withoutFragment(url)} · Lastlight`;
     element("said").replaceChildren();
@@ -112,16 +118,9 @@
     }
   };
 
-  const onOpen = (message) => {
-    const url = archived(message.url);
-    if (url) location.assign(viewOf(url));
-  };
-
   // Chromium shows PDF in no sandboxed frame. The address answers with PDF
   // and nothing else, so nothing that runs leaves the sandbox.
-  const onPdf = (message, origin) => {
-    const url = archived(message.url);
-    if (!url) return;
+  const onPdf = (url, origin) => {
     const { pathname, search } = new URL(url);
     const free = document.createElement("iframe");
     free.id = "frame";
@@ -134,12 +133,11 @@
     // The swapped frame takes its history along: this entry is a new one.
     history.pushState(null, "", viewOf(url));
     element("url").value = url;
+    element("said").replaceChildren();
     tellCapture(url, null);
   };
 
-  const onDownload = (message) => {
-    const url = archived(message.url);
-    if (!url) return;
+  const onDownload = (url, message) => {
     const link = document.createElement("a");
     link.href = rawOf(url);
     link.download = "";
@@ -149,20 +147,28 @@
   };
 
   window.addEventListener("message", (event) => {
-    if (event.source !== frame.contentWindow || !isContent(event.origin)) return;
+    if (event.source !== frame.contentWindow) return;
+    const label = labelOf(event.origin);
     const message = event.data;
-    if (typeof message !== "object" || message === null) return;
-    if (message.lastlight === "page") onPage(message);
-    else if (message.lastlight === "open") onOpen(message);
-    else if (message.lastlight === "pdf") onPdf(message, event.origin);
-    else if (message.lastlight === "download") onDownload(message);
+    if (label === null || typeof message !== "object" || message === null) return;
+    const url = archived(message.url);
+    if (!url) return;
+    if (message.lastlight === "page" && isOf(url, label)) onPage(url, message);
+    else if (message.lastlight === "pdf" && isOf(url, label)) onPdf(url, event.origin);
+    else if (message.lastlight === "open") location.assign(viewOf(url));
+    else if (message.lastlight === "download") onDownload(url, message);
   });
 
   // An entry that this script pushed has no frame of its own to come back to.
   window.addEventListener("popstate", () => {
-    if (location.pathname + location.search !== new URL(viewOf(withoutFragment(current)), location).pathname + new URL(viewOf(withoutFragment(current)), location).search) {
-      location.reload();
-    }
+    const told = new URL(viewOf(current), location.origin);
+    if (location.pathname + location.search !== told.pathname + told.search) location.reload();
+  });
+
+  // The address's fragment is the archived page's, so no jump may take it.
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    frame.focus();
   });
 
   const showMissing = (urls, more) => {

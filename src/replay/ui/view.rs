@@ -35,11 +35,7 @@ struct Page {
 
 /// `rest` is `<collection>/<timestamp>/<url>`, as it came; the query of the
 /// request is that of the archived URL.
-pub(super) fn page(
-    site: Site<'_>,
-    rest: &str,
-    query: Option<&str>,
-) -> Result<UiResponse, Problem> {
+pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<UiResponse, Problem> {
     let mut parts = rest.splitn(3, '/');
     let (name, digits) = (parts.next().unwrap_or_default(), parts.next());
     let collection = site.collection(name)?;
