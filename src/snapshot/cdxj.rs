@@ -63,13 +63,11 @@ impl CdxjEntry {
         let record_type = header.record_type();
         let content_type = header.field("Content-Type");
         let mime = match record_type {
-            RecordType::Response => {
-                let head = http?;
-                head.fields
-                    .iter()
-                    .find(|f| f.is("content-type"))
-                    .map(|f| essence(&f.text()))
-            }
+            RecordType::Response => http.and_then(|head| {
+                let mut fields = head.fields.iter();
+                let field = fields.find(|f| f.is("content-type"))?;
+                Some(essence(&field.text()))
+            }),
             RecordType::Revisit => Some(REVISIT.to_owned()),
             RecordType::Resource | RecordType::Metadata => {
                 if content_type.is_some_and(|kind| kind == "application/warc-fields") {
@@ -92,7 +90,7 @@ impl CdxjEntry {
                     .trim();
                 (!status.is_empty()).then(|| status.to_owned())
             });
-        let url = header.target_uri()?.to_owned();
+        let url = indexed_url(header)?;
         Some(Self {
             surt: Surt::of(&url),
             timestamp: header.date()?.ok()?.timestamp14(),
@@ -105,6 +103,12 @@ impl CdxjEntry {
             filename: filename.to_owned(),
         })
     }
+}
+
+/// The URL as an index has it. A space, which no URI may hold, would end the
+/// key; warcio escapes it, so the keys agree.
+pub fn indexed_url(header: &Header) -> Option<String> {
+    header.target_uri().map(|url| url.replace(' ', "%20"))
 }
 
 fn essence(content_type: &str) -> String {
