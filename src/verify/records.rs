@@ -74,7 +74,7 @@ impl Pass<'_> {
         }
         loop {
             let mut reader = warc.reader_at(start);
-            let Err(error) = self.to_the_end(&mut reader, warc)? else {
+            let Err(error) = self.read_on(&mut reader, warc)? else {
                 return Ok(());
             };
             damage += 1;
@@ -135,7 +135,7 @@ impl Pass<'_> {
     }
 
     /// Reads records up to the end or the first that doesn't read.
-    fn to_the_end(
+    fn read_on(
         &mut self,
         reader: &mut Reader<RegionReader>,
         warc: &Warc,
@@ -378,7 +378,7 @@ enum Payload {
     /// The block is the payload, and so is its digest.
     Block,
     Whole(Hasher),
-    Http(PayloadHasher),
+    Http(Box<PayloadHasher>),
 }
 
 /// What came out.
@@ -397,7 +397,7 @@ impl Digesting {
         let stated = algorithm(header.payload_digest());
         let of = |algorithm| {
             if header.is_http() {
-                Payload::Http(PayloadHasher::new(algorithm))
+                Payload::Http(Box::new(PayloadHasher::new(algorithm)))
             } else {
                 Payload::Whole(Hasher::new(algorithm))
             }

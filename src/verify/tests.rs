@@ -142,7 +142,9 @@ fn captured(entry: &cdxj::CdxjEntry) -> LedgerRow {
 fn write_ledger(layout: &Layout, rows: &[LedgerRow]) {
     let mut file = Vec::new();
     let mut writer = LedgerWriter::new(&mut file).unwrap();
-    rows.iter().for_each(|row| writer.add(row).unwrap());
+    for row in rows {
+        writer.add(row).unwrap();
+    }
     writer.finish().unwrap();
     fs::write(layout.path(LEDGER), file).unwrap();
 }
