@@ -26,7 +26,7 @@ use std::io;
 
 use crate::config::{Config, ConfigError};
 use crate::net::guard::CidrError;
-use crate::snapshot::layout::{CONFIG, Layout, MANIFEST};
+use crate::snapshot::layout::{CONFIG, Layout, MANIFEST, MANIFEST_DIGEST};
 use crate::snapshot::lock::{LockError, SnapshotLock};
 use crate::snapshot::manifest::{Counts, Manifest};
 use crate::snapshot::{SnapshotError, whole};
@@ -130,12 +130,14 @@ pub fn resume(layout: &Layout, control: &Control) -> Result<Summary, CrawlError>
     let _lock = SnapshotLock::acquire(layout)?;
     let config = Config::load(&layout.path(CONFIG))?;
     // From here until the end the snapshot is not what its manifest says.
-    let manifest = layout.path(MANIFEST);
-    match fs::remove_file(&manifest) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(SnapshotError::io(&manifest, "removing")(error).into());
+    for file in [MANIFEST, MANIFEST_DIGEST] {
+        let path = layout.path(file);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(SnapshotError::io(&path, "removing")(error).into());
+            }
+            _ => whole::sync_directory(layout.root())?,
         }
-        _ => whole::sync_directory(layout.root())?,
     }
     run::run(layout, &config, &[], control)
 }
