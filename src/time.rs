@@ -124,7 +124,9 @@ impl FromStr for Timestamp14 {
         }
         let parsed = Self(text.parse().map_err(|_| error())?);
         // Years are 0 to 9999, but for the last hours, which no instant has.
-        let instant = parsed.civil().and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
+        let instant = parsed
+            .civil()
+            .and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
         instant.map(|_| parsed).ok_or_else(error)
     }
 }

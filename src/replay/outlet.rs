@@ -7,7 +7,6 @@ use axum::http::Response;
 use axum::http::header::{CONTENT_LENGTH, HeaderValue};
 use tokio::sync::oneshot;
 
-
 /// Where the answer to one request goes, head first.
 pub struct Outlet(oneshot::Sender<Response<Body>>);
 

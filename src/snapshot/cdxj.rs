@@ -79,15 +79,7 @@ impl CdxjEntry {
         let record_type = header.record_type();
         let content_type = header.field("Content-Type");
         let mime = match record_type {
-<<<<<<< HEAD
-            RecordType::Response => mime(http?),
-=======
-            RecordType::Response => http.and_then(|head| {
-                let mut fields = head.fields.iter();
-                let field = fields.find(|f| f.is("content-type"))?;
-                Some(essence(&field.text()))
-            }),
->>>>>>> verify
+            RecordType::Response => http.and_then(mime),
             RecordType::Revisit => Some(REVISIT.to_owned()),
             RecordType::Resource | RecordType::Metadata => {
                 if content_type.is_some_and(|kind| kind == "application/warc-fields") {
@@ -99,23 +91,8 @@ impl CdxjEntry {
         };
         let status = http
             .filter(|_| matches!(record_type, RecordType::Response | RecordType::Revisit))
-<<<<<<< HEAD
             .and_then(status);
-        let url = header.target_uri()?.to_owned();
-=======
-            .and_then(|head| {
-                let line = String::from_utf8_lossy(head.start_line).into_owned();
-                let (_, rest) = line.split_once(' ')?;
-                let status = rest
-                    .trim_start()
-                    .split(' ')
-                    .next()
-                    .unwrap_or_default()
-                    .trim();
-                (!status.is_empty()).then(|| status.to_owned())
-            });
         let url = indexed_url(header)?;
->>>>>>> verify
         Some(Self {
             surt: Surt::of(&url),
             timestamp: header.date()?.ok()?.timestamp14(),
@@ -130,7 +107,6 @@ impl CdxjEntry {
     }
 }
 
-<<<<<<< HEAD
 /// The media type that a response names first, as the server wrote it.
 fn mime(head: &Head<'_>) -> Option<String> {
     let field = head.fields.iter().find(|f| f.is("content-type"))?;
@@ -148,12 +124,12 @@ fn status(head: &Head<'_>) -> Option<String> {
         .unwrap_or_default()
         .trim();
     (!status.is_empty()).then(|| status.to_owned())
-=======
+}
+
 /// The URL as an index has it. A space, which no URI may hold, would end the
 /// key; warcio escapes it, so the keys agree.
 pub fn indexed_url(header: &Header) -> Option<String> {
     header.target_uri().map(|url| url.replace(' ', "%20"))
->>>>>>> verify
 }
 
 fn essence(content_type: &str) -> String {
