@@ -116,7 +116,7 @@ pub fn start(
         io::Write::write_all(out, config.to_toml().as_bytes())
     })?;
     whole::sync_directory(root)?;
-    run::run(layout, config, seeds, control)
+    run::run(layout, config, run::Start::Fresh(seeds), control)
 }
 
 /// Goes on with a crawl that stopped, however it stopped. The configuration is
@@ -139,14 +139,19 @@ pub fn resume(layout: &Layout, control: &Control) -> Result<Summary, CrawlError>
             _ => whole::sync_directory(layout.root())?,
         }
     }
-    run::run(layout, &config, &[], control)
+    for folder in layout.folders() {
+        // Tools that copy a snapshot may leave out empty folders.
+        fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
+    }
+    run::run(layout, &config, run::Start::Resumed, control)
 }
 
-/// Whether a snapshot is sealed with nothing left to do.
+/// Whether a snapshot is sealed with nothing left to do, nor anything that
+/// failed and may be tried again.
 pub fn is_complete(layout: &Layout) -> bool {
     let manifest = fs::read(layout.path(MANIFEST)).ok();
     let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
     manifest
         .and_then(|manifest| manifest.lastlight)
-        .is_some_and(|seal| seal.complete)
+        .is_some_and(|seal| seal.complete && seal.counts.failed == 0)
 }

@@ -4,7 +4,7 @@
 
 mod chunked;
 
-pub use chunked::{Chunked, Step, dechunk};
+pub use chunked::{Chunked, Step, dechunk, dechunk_what_came};
 
 use std::borrow::Cow;
 
