@@ -134,7 +134,8 @@ impl<'c> Keeper<'c> {
         let host = self.host(&job.host())?;
         if let Some(answer) = &outcome.answer {
             self.store.answered(job.id, answer, place)?;
-            self.progress.pages += u64::from(answer.is_page);
+            let captured = outcome.verdict == Verdict::Captured;
+            self.progress.pages += u64::from(answer.is_page && captured);
             self.progress.received += answer.bytes;
         }
         self.write_log(&outcome)?;
