@@ -292,7 +292,12 @@ impl<R: BufRead> BufRead for Dechunked<R> {
             let input = self.inner.fill_buf()?;
             let taken = input.len();
             if taken == 0 {
-                self.state = Dechunking::Done;
+                let last = std::mem::replace(&mut self.state, Dechunking::Done);
+                if let Dechunking::Untried(held) = last
+                    && !self.chunked.is_whole()
+                {
+                    self.out = held;
+                }
                 break;
             }
             if let Dechunking::Untried(held) = &mut self.state {
