@@ -32,21 +32,22 @@ pub struct ReplayArgs {
 /// Opens the paths, prints the address, and serves.
 pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let shelf = Shelf::open(&args.paths)?;
-    let mut report = String::new();
+    let mut listed = String::new();
     for collection in shelf.collections() {
         for damage in &collection.damage {
             tracing::warn!("{damage}");
         }
-        report += &format!("  {}  {}\n", collection.name, collection.path.display());
+        let (name, path) = (&collection.name, collection.path.display());
+        listed.extend(["  ", name, "  ", &path.to_string(), "\n"]);
     }
     let server = bind(shelf, args.listen)?;
     print(format!(
-        "Replaying\n{report}at {}/ until Ctrl-C\n",
+        "Replaying\n{listed}at {}/ until Ctrl-C\n",
         server.ui_origin()
     ))?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::environment(format!("starting threads failed: {error}")))?;
-    let served = runtime.block_on(server.run_until(async {
+    let outcome = runtime.block_on(server.run_until(async {
         // Where signals can't be listened to, only the process's end stops it.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
@@ -54,7 +55,7 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     }));
     // Answers that are under way need not end.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    served.map_err(|error| Failure::environment(format!("serving failed: {error}")))?;
+    outcome.map_err(|error| Failure::environment(format!("serving failed: {error}")))?;
     Ok(Exit::Done)
 }
 

@@ -102,8 +102,8 @@ impl Capture {
             return Some(kind.clone());
         }
         let head = self.head();
-        let last = head.values("content-type").last().map(String::from);
-        last
+        let mut fields = head.fields.iter().filter(|field| field.is("content-type"));
+        fields.next_back().map(|field| field.text().into_owned())
     }
 
     /// The media type without parameters, lower case.
@@ -311,12 +311,11 @@ impl<R: BufRead> BufRead for Dechunked<R> {
                     .chunked
                     .feed(input, |piece| out.extend_from_slice(piece));
                 match (step, &mut self.state) {
-                    (Step::Done { .. }, state) => *state = Dechunking::Done,
                     (Step::Invalid, Dechunking::Untried(held)) => {
                         self.out = std::mem::take(held);
                         self.state = Dechunking::Plain;
                     }
-                    (Step::Invalid, state) => *state = Dechunking::Done,
+                    (Step::Done { .. } | Step::Invalid, state) => *state = Dechunking::Done,
                     (Step::More, state) if !self.out.is_empty() => *state = Dechunking::Chunks,
                     (Step::More, _) => {}
                 }

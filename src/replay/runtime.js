@@ -319,7 +319,11 @@
       const mapped = map(to);
       if (mapped === to) return;
       event.preventDefault();
-      location.href = mapped;
+      // Another navigation can't start while this one is being decided.
+      setTimeout(() => {
+        if (event.navigationType === "replace") location.replace(mapped);
+        else location.href = mapped;
+      });
     });
   }
   for (const name of ["pushState", "replaceState"]) {

@@ -55,8 +55,8 @@ impl Archive {
         let directory = tempfile::tempdir().unwrap();
         let path: PathBuf = directory.path().join("Demo.warc");
         std::fs::write(&path, self.0).unwrap();
-        let shelf = Shelf::open(&[path]).unwrap();
-        let server = Server::bind(shelf, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let open = Shelf::open(&[path]).unwrap();
+        let server = Server::bind(open, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let state = Arc::clone(server.state());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
