@@ -102,8 +102,8 @@ impl Capture {
             return Some(kind.clone());
         }
         let head = self.head();
-        let last = head.values("content-type").last().map(String::from);
-        last
+        let mut fields = head.fields.iter().filter(|field| field.is("content-type"));
+        fields.next_back().map(|field| field.text().into_owned())
     }
 
     /// The media type without parameters, lower case.
@@ -292,7 +292,12 @@ impl<R: BufRead> BufRead for Dechunked<R> {
             let input = self.inner.fill_buf()?;
             let taken = input.len();
             if taken == 0 {
-                self.state = Dechunking::Done;
+                let last = std::mem::replace(&mut self.state, Dechunking::Done);
+                if let Dechunking::Untried(held) = last
+                    && !self.chunked.is_whole()
+                {
+                    self.out = held;
+                }
                 break;
             }
             if let Dechunking::Untried(held) = &mut self.state {
@@ -306,12 +311,11 @@ impl<R: BufRead> BufRead for Dechunked<R> {
                     .chunked
                     .feed(input, |piece| out.extend_from_slice(piece));
                 match (step, &mut self.state) {
-                    (Step::Done { .. }, state) => *state = Dechunking::Done,
                     (Step::Invalid, Dechunking::Untried(held)) => {
                         self.out = std::mem::take(held);
                         self.state = Dechunking::Plain;
                     }
-                    (Step::Invalid, state) => *state = Dechunking::Done,
+                    (Step::Done { .. } | Step::Invalid, state) => *state = Dechunking::Done,
                     (Step::More, state) if !self.out.is_empty() => *state = Dechunking::Chunks,
                     (Step::More, _) => {}
                 }

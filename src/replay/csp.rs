@@ -15,8 +15,7 @@ pub fn content(base: &Base) -> String {
          object-src {hosts} data:; \
          base-uri {hosts}; \
          form-action {hosts}; \
-         frame-ancestors {ui} {hosts}; \
-         webrtc 'block'"
+         frame-ancestors {ui} {hosts}"
     )
 }
 

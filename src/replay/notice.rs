@@ -1,6 +1,8 @@
 //! The small pages that stand in the place of archived content: not in this
 //! archive, a PDF or a file that the shell must take over, a refusal.
 
+use std::fmt::Write as _;
+
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
 
@@ -34,19 +36,24 @@ impl Notice<'_> {
              code {{ overflow-wrap: anywhere }}\n</style>\n<h1>{heading}</h1>\n<p>{}</p>\n",
             escape(self.text)
         );
+        // Writing to a String can't fail.
         if let Some(url) = self.url {
-            body += &format!("<p><code>{}</code></p>\n", escape(url));
+            let _ = writeln!(body, "<p><code>{}</code></p>", escape(url));
         }
         if let Some((address, words)) = self.link {
             let (address, words) = (escape(address), escape(words));
-            body += &format!("<p><a href=\"{address}\" target=\"_top\">{words}</a></p>\n");
+            let _ = writeln!(
+                body,
+                "<p><a href=\"{address}\" target=\"_top\">{words}</a></p>"
+            );
         }
         if let Some(message) = &self.message {
             // In a script, `<` is all that could end the element or open a comment.
             let message = message.to_string().replace('<', "\\u003c");
             let shell = base.ui_origin();
-            body += &format!(
-                "<script>if (parent !== self) parent.postMessage({message}, \"{shell}\")</script>\n"
+            let _ = writeln!(
+                body,
+                "<script>if (parent !== self) parent.postMessage({message}, \"{shell}\")</script>"
             );
         }
         let mut response = Response::new(body.into_bytes());

@@ -79,7 +79,11 @@ impl Server {
     /// Listens at an address; port 0 takes a free one. Requests wait until
     /// [`Server::run_until`].
     pub fn bind(shelf: Shelf, address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        Self::with_listener(shelf, TcpListener::bind(address)?)
+    }
+
+    /// Takes a listener that is already bound.
+    pub fn with_listener(shelf: Shelf, listener: TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let state = State {
             shelf,
@@ -506,3 +510,6 @@ fn too_many_cookies() -> Response<Body> {
         .insert(HeaderName::from_static("clear-site-data"), clear);
     response
 }
+
+#[cfg(test)]
+mod tests;
