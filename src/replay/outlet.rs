@@ -1,17 +1,23 @@
-//! How a body that is read on a blocking thread gets to the connection.
+//! How a body that is read on a blocking thread gets to the connection, piece
+//! by piece as the reader takes it.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use axum::http::{Response, StatusCode};
-use tokio::sync::oneshot;
+use axum::body::{Body, Bytes};
+use axum::http::Response;
+use axum::http::header::{CONTENT_LENGTH, HeaderValue};
+use http_body::Frame;
+use tokio::sync::{mpsc, oneshot};
+
+/// Bodies are sent in pieces of so many bytes; shorter ones in one.
+const PIECE: usize = 256 * 1024;
+/// So many pieces wait for a slow reader.
+const WAITING: usize = 4;
 
 /// Where the answer to one request goes.
 pub struct Outlet(oneshot::Sender<Response<Body>>);
-
-/// A longer body is refused: it is held in memory while it is sent.
-const MAX_HELD: u64 = 256 * 1024 * 1024;
 
 impl Outlet {
     /// An outlet, and what waits at its end.
@@ -27,19 +33,49 @@ impl Outlet {
     }
 
     /// Answers with everything that `body` gives; `length` is how much that
-    /// is, where it is known. A stream that fails ends where it fails: what
-    /// there is of a capture is worth showing.
+    /// should be, where it is known. A stream that fails ends where it fails:
+    /// what there is of a capture is worth showing. Returns when the last
+    /// piece is taken, or the reader went away.
     pub fn stream(self, mut response: Response<()>, length: Option<u64>, body: &mut dyn Read) {
-        let mut held = Vec::new();
-        let _ = body.take(MAX_HELD + 1).read_to_end(&mut held);
-        if held.len() as u64 > MAX_HELD || length.is_some_and(|length| length > MAX_HELD) {
-            *response.status_mut() = StatusCode::INSUFFICIENT_STORAGE;
-            let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-            let fields = response.headers_mut();
-            fields.remove(CONTENT_LENGTH);
-            fields.insert(CONTENT_TYPE, plain);
-            held = b"This body is too large to be held; ask for ranges of it.\n".to_vec();
+        let first = piece(body);
+        if first.len() < PIECE {
+            return self.whole(response.map(|()| first));
         }
-        self.whole(response.map(|()| held));
+        if let Some(length) = length {
+            let length = HeaderValue::from(length);
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+        }
+        let (pieces, receiver) = mpsc::channel(WAITING);
+        let sent = self.0.send(response.map(|()| Body::new(Pieces(receiver))));
+        let mut next = first;
+        while sent.is_ok() && !next.is_empty() {
+            if pieces.blocking_send(Bytes::from(next)).is_err() {
+                return;
+            }
+            next = piece(body);
+        }
+    }
+}
+
+/// The next bytes; fewer than a piece only at the end, or where the stream
+/// fails.
+fn piece(body: &mut dyn Read) -> Vec<u8> {
+    let mut piece = Vec::with_capacity(PIECE);
+    let _ = body.take(PIECE as u64).read_to_end(&mut piece);
+    piece
+}
+
+struct Pieces(mpsc::Receiver<Bytes>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let next = self.0.poll_recv(context);
+        next.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }

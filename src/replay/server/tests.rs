@@ -529,3 +529,28 @@ fn ranges_sharing_workers_and_cookies() {
         (431, Some("\"cookies\""))
     );
 }
+
+#[test]
+fn a_large_body_is_streamed_whole() {
+    let body: Vec<u8> = (0..3_000_000u32).map(|n| (n % 251) as u8).collect();
+    let chunked = [
+        format!("{:x}\r\n", body.len()).as_bytes(),
+        &body,
+        b"\r\n0\r\n\r\n",
+    ]
+    .concat();
+    let head = "200 OK\nContent-Type: video/mp4";
+    let served = Archive::default()
+        .response("http://a.example/v", EARLY, head, &body)
+        .response(
+            "http://a.example/c",
+            EARLY,
+            &format!("{head}\nTransfer-Encoding: chunked"),
+            &chunked,
+        )
+        .serve();
+    let known = served.get("http://a.example/v", EARLY, "");
+    assert_eq!(known.field("content-length"), Some("3000000"));
+    assert_eq!(known.body, body);
+    assert_eq!(served.get("http://a.example/c", EARLY, "").body, body);
+}
