@@ -1,10 +1,12 @@
 //! The command line: the only place that prints and decides exit codes.
 
 mod crawl;
+mod demo;
 pub mod deposit;
 pub mod exit;
 pub mod index;
 mod progress;
+pub mod replay;
 pub mod verify;
 
 pub use exit::{Exit, Failure};
@@ -43,6 +45,10 @@ enum Command {
     Index(index::IndexArgs),
     /// Pack a snapshot for the archive
     Deposit(deposit::DepositArgs),
+    /// Replay snapshots, WARCs, WACZs and bags offline
+    Replay(replay::ReplayArgs),
+    /// Capture, verify, pack and replay a built-in closing site
+    Demo(demo::DemoArgs),
 }
 
 /// Runs the command line of this process.
@@ -66,6 +72,8 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args),
         Command::Index(args) => index::run(args),
         Command::Deposit(args) => deposit::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Demo(args) => demo::run(args),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -99,6 +99,8 @@ pub struct Politeness {
     pub connections: u32,
     /// Hosts at a time.
     pub hosts: u32,
+    /// How long a silent host is waited for.
+    pub outage: Span,
 }
 
 /// `politeness.robots`

@@ -28,7 +28,7 @@ use scope::Scope;
 
 use crate::config::{Config, ConfigError};
 use crate::net::guard::CidrError;
-use crate::snapshot::layout::{CONFIG, Layout, MANIFEST};
+use crate::snapshot::layout::{CONFIG, Layout, MANIFEST, MANIFEST_DIGEST};
 use crate::snapshot::lock::{LockError, SnapshotLock};
 use crate::snapshot::manifest::{Counts, Manifest};
 use crate::snapshot::{SnapshotError, whole};
@@ -121,7 +121,7 @@ pub fn start(
         io::Write::write_all(out, config.to_toml().as_bytes())
     })?;
     whole::sync_directory(root)?;
-    run::run(layout, config, seeds, control)
+    run::run(layout, config, run::Start::Fresh(seeds), control)
 }
 
 /// Goes on with a crawl that stopped, however it stopped. The configuration is
@@ -135,21 +135,28 @@ pub fn resume(layout: &Layout, control: &Control) -> Result<Summary, CrawlError>
     let _lock = SnapshotLock::acquire(layout)?;
     let config = Config::load(&layout.path(CONFIG))?;
     // From here until the end the snapshot is not what its manifest says.
-    let manifest = layout.path(MANIFEST);
-    match fs::remove_file(&manifest) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(SnapshotError::io(&manifest, "removing")(error).into());
+    for file in [MANIFEST, MANIFEST_DIGEST] {
+        let path = layout.path(file);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(SnapshotError::io(&path, "removing")(error).into());
+            }
+            _ => whole::sync_directory(layout.root())?,
         }
-        _ => whole::sync_directory(layout.root())?,
     }
-    run::run(layout, &config, &[], control)
+    for folder in layout.folders() {
+        // Tools that copy a snapshot may leave out empty folders.
+        fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
+    }
+    run::run(layout, &config, run::Start::Resumed, control)
 }
 
-/// Whether a snapshot is sealed with nothing left to do.
+/// Whether a snapshot is sealed with nothing left to do, nor anything that
+/// failed and may be tried again.
 pub fn is_complete(layout: &Layout) -> bool {
     let manifest = fs::read(layout.path(MANIFEST)).ok();
     let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
     manifest
         .and_then(|manifest| manifest.lastlight)
-        .is_some_and(|seal| seal.complete)
+        .is_some_and(|seal| seal.complete && seal.counts.failed == 0)
 }

@@ -159,7 +159,7 @@ fn decode(value: &str, length: usize) -> Option<Vec<u8>> {
         HEXLOWER_PERMISSIVE.decode(bare.as_bytes()).ok()
     } else if bare.len() == (length * 8).div_ceil(5) {
         let mut padded = bare.to_ascii_uppercase();
-        while padded.len() % 8 != 0 {
+        while !padded.len().is_multiple_of(8) {
             padded.push('=');
         }
         BASE32.decode(padded.as_bytes()).ok()

@@ -4,7 +4,7 @@
 
 mod chunked;
 
-pub use chunked::{Chunked, Step, dechunk};
+pub use chunked::{Chunked, Step, dechunk, dechunk_what_came};
 
 use std::borrow::Cow;
 
@@ -160,7 +160,7 @@ impl<'a> Head<'a> {
                 });
                 valid.then(|| essence.to_ascii_lowercase())
             })
-            .last()
+            .next_back()
     }
 
     /// The charset parameter of the content type.

@@ -1,3 +1,18 @@
-//! To be written.
+//! Replay: serves captures to a browser, each archived origin at an origin of
+//! its own, with nothing fetched from the live web.
 
+pub mod address;
+pub mod answer;
+pub mod content;
+pub mod csp;
+pub mod headers;
+pub mod missing;
+pub mod notice;
+pub mod outlet;
+pub mod resolve;
+pub mod rewrite;
+pub mod server;
 pub mod shelf;
+pub mod ui;
+
+pub use server::Server;

@@ -8,6 +8,7 @@ pub mod container;
 pub mod index;
 pub mod layout;
 pub mod ledger;
+mod lines;
 pub mod lock;
 pub mod manifest;
 pub mod merkle;

@@ -123,7 +123,11 @@ impl FromStr for Timestamp14 {
             return Err(error());
         }
         let parsed = Self(text.parse().map_err(|_| error())?);
-        parsed.civil().map(|_| parsed).ok_or_else(error)
+        // Years are 0 to 9999, but for the last hours, which no instant has.
+        let instant = parsed
+            .civil()
+            .and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
+        instant.map(|_| parsed).ok_or_else(error)
     }
 }
 
@@ -150,6 +154,7 @@ impl WarcDate {
     }
 
     /// The form of WARC 1.0, in whole seconds.
+    #[must_use]
     pub fn to_seconds(self) -> Self {
         Self(Timestamp::from_second(self.0.as_second()).expect("a second of a valid time is valid"))
     }
@@ -204,6 +209,7 @@ mod tests {
             "20270231000000",
             "2027033123595x",
             "20271331000000",
+            "99991231235959",
         ] {
             assert!(text.parse::<Timestamp14>().is_err(), "{text}");
         }

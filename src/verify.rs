@@ -20,6 +20,7 @@ mod zipped;
 
 pub use finding::{Finding, Findings, KEPT_PER_RULE, Location, Severity};
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -285,12 +286,12 @@ pub fn verify(
         }
         let mut stored_findings = Findings::default();
         if let Some(files) = files {
-            let (findings, count) = files.join().expect("the thread doesn't panic");
+            let (findings, count) = files.join().unwrap_or_else(|panic| resume_unwind(panic));
             stored_findings.extend(findings);
             report.files = count;
         }
         if let Some(rows) = rows {
-            let (findings, count) = rows.join().expect("the thread doesn't panic");
+            let (findings, count) = rows.join().unwrap_or_else(|panic| resume_unwind(panic));
             stored_findings.extend(findings);
             report.rows = count;
         }
@@ -350,13 +351,12 @@ fn outcome(check: Check, target: &Target, options: &Options) -> Outcome {
         Check::Fixity if target.kind == Kind::Folder => {
             Outcome::NotApplicable("a folder of WARCs has no manifest")
         }
-        Check::Fixity if target.is_unsealed() => Outcome::NotApplicable("not sealed yet"),
+        Check::Fixity | Check::Index | Check::Ledger | Check::Pages if target.is_unsealed() => {
+            Outcome::NotApplicable("not sealed yet")
+        }
         Check::Records if target.warcs.is_empty() => Outcome::NotApplicable("there is no WARC"),
-        Check::Index if target.is_unsealed() => Outcome::NotApplicable("not sealed yet"),
         Check::Index if target.indexes.is_empty() => Outcome::NotApplicable("there is no index"),
-        Check::Ledger if target.is_unsealed() => Outcome::NotApplicable("not sealed yet"),
         Check::Ledger if !target.has(LEDGER) => Outcome::NotApplicable("there is no ledger"),
-        Check::Pages if target.is_unsealed() => Outcome::NotApplicable("not sealed yet"),
         Check::Pages if !target.has_pages() => Outcome::NotApplicable("there is no page list"),
         _ => Outcome::Done,
     }

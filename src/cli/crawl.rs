@@ -196,15 +196,17 @@ pub fn crawl(args: &CrawlArgs) -> Result<Exit, Failure> {
 pub fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
     let layout = Layout::new(&args.snapshot);
     if crawl::is_complete(&layout) {
-        if !args.output.json {
-            print(format_args!(
-                "{}: complete already, nothing to resume\n",
-                args.snapshot.display()
-            ))?;
-        }
-        if !layout.store().is_file() {
-            return Ok(Exit::Done);
-        }
+        let path = args.snapshot.display();
+        let told = format!("{path}: complete already, nothing to resume");
+        let told = match (args.output.json, args.output.quiet) {
+            (true, _) => json!({ "snapshot": args.snapshot.to_string_lossy(), "complete": true,
+                "exit": 0, "findings": [] })
+            .to_string(),
+            (false, true) => path.to_string(),
+            (false, false) => told,
+        };
+        print(format_args!("{told}\n"))?;
+        return Ok(Exit::Done);
     }
     observed(&layout, &args.output, |control| {
         crawl::resume(&layout, control)
@@ -355,6 +357,9 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
         let _ = writeln!(text, "unreached {:>9}  {why}", HumanCount(counts.unreached));
     }
     let _ = writeln!(text, "Every URL with its reason: {path}/reports/ledger.csv");
+    if summary.complete && counts.failed > 0 {
+        let _ = writeln!(text, "To try the failed again: lastlight resume {path}");
+    }
     if summary.complete {
         let _ = writeln!(text, "Next: lastlight verify {path}");
         let _ = writeln!(text, "      lastlight replay {path}");

@@ -38,20 +38,28 @@ pub fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::environment(format!("starting threads: {error}")))?;
-    let layout = Layout::new(args.into.clone().unwrap_or_else(|| {
-        Path::new("snapshots").join(format!("demo-{}", Timestamp14::now()))
-    }));
+    let layout =
+        Layout::new(args.into.clone().unwrap_or_else(|| {
+            Path::new("snapshots").join(format!("demo-{}", Timestamp14::now()))
+        }));
 
     let site = runtime.block_on(serve())?;
     let seed = format!("{}/", site.main_origin());
-    step(&format!("1. A site that closes on {CLOSES} is served at {seed}"))?;
+    step(&format!(
+        "1. A site that closes on {CLOSES} is served at {seed}"
+    ))?;
     let seed = CanonicalUrl::parse(&seed).map_err(Failure::environment)?;
 
     step("2. Capture")?;
     let control = Arc::new(Control::default());
     crawl_face::stop_on_signal(control.clone())?;
     let display = super::progress::Display::start(control.clone(), false);
-    let result = crawl::start(&layout, &demo::config(), std::slice::from_ref(&seed), &control);
+    let result = crawl::start(
+        &layout,
+        &demo::config(),
+        std::slice::from_ref(&seed),
+        &control,
+    );
     drop(display);
     let summary = result?;
     print(crawl_face::as_text(&layout, &summary))?;
@@ -68,7 +76,10 @@ pub fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     let into = deposit::beside(&layout);
     let wacz = deposit::wacz(&layout, &into, |_, _| ())?;
     let bag = deposit::bag(&layout, &into, |_, _| ())?;
-    for (form, packed) in [(deposit_face::Form::Wacz, &wacz), (deposit_face::Form::Bag, &bag)] {
+    for (form, packed) in [
+        (deposit_face::Form::Wacz, &wacz),
+        (deposit_face::Form::Bag, &bag),
+    ] {
         print(deposit_face::summary(form, packed))?;
         exit = worst(exit, verify_face::check(&packed.path)?);
     }
@@ -91,7 +102,11 @@ async fn serve() -> Result<Serving, Failure> {
 /// Opens the replay, asks it for the main page as a reader's browser would,
 /// and serves until Ctrl-C where somebody is there to look.
 async fn replay(shelf: Shelf, seed: &CanonicalUrl, once: bool) -> Result<Exit, Failure> {
-    let name = shelf.collections().first().map(|collection| collection.name.clone()).unwrap_or_default();
+    let name = shelf
+        .collections()
+        .first()
+        .map(|collection| collection.name.clone())
+        .unwrap_or_default();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let preferred = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
     let server = match std::net::TcpListener::bind(preferred) {
@@ -102,27 +117,40 @@ async fn replay(shelf: Shelf, seed: &CanonicalUrl, once: bool) -> Result<Exit, F
     let port = server.port();
     let origin = server.ui_origin();
     let now = Timestamp14::now();
-    let page = server.state().base.content_origin(&name, now, &seed.host_key());
+    let page = server
+        .state()
+        .base
+        .content_origin(&name, now, &seed.host_key());
     let host = page.trim_start_matches("http://").to_owned();
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.run_until(async {
         let _ = ended.await;
     }));
     let asked = tokio::task::spawn_blocking(move || demo::ask(port, &host, "/")).await;
-    let answer = asked
-        .map_err(Failure::environment)?
-        .map_err(|error| Failure::environment(format!("asking the replay for the main page: {error}")))?;
+    let answer = asked.map_err(Failure::environment)?.map_err(|error| {
+        Failure::environment(format!("asking the replay for the main page: {error}"))
+    })?;
     let head = Head::parse(&answer);
     let said = String::from_utf8_lossy(&answer[head.length..]).contains(CLOSES);
-    let verdict = if head.status() == Some(200) && said { Exit::Done } else { Exit::Findings };
+    let verdict = if head.status() == Some(200) && said {
+        Exit::Done
+    } else {
+        Exit::Findings
+    };
     print(format_args!(
         "{seed} answers {} from the archive, {} bytes{}\n",
         head.status().unwrap_or(0),
         answer.len() - head.length,
-        if said { ", with its closing notice" } else { ": NOT the page that was captured" },
+        if said {
+            ", with its closing notice"
+        } else {
+            ": NOT the page that was captured"
+        },
     ))?;
     if !once && std::io::stdout().is_terminal() {
-        print(format_args!("\nOpen {origin}/ in a browser; Ctrl-C ends.\n"))?;
+        print(format_args!(
+            "\nOpen {origin}/ in a browser; Ctrl-C ends.\n"
+        ))?;
         let _ = tokio::signal::ctrl_c().await;
     } else {
         print(format_args!("The replay was at {origin}/ and has ended.\n"))?;

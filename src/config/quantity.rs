@@ -47,7 +47,7 @@ impl FromStr for Span {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
-        if millis % 1000 == 0 {
+        if millis.is_multiple_of(1000) {
             write!(f, "{}s", millis / 1000)
         } else {
             write!(f, "{millis}ms")
@@ -90,7 +90,7 @@ impl fmt::Display for Size {
         ];
         let unit = units
             .into_iter()
-            .find(|(factor, _)| self.0 > 0 && self.0 % factor == 0);
+            .find(|(factor, _)| self.0 > 0 && self.0.is_multiple_of(*factor));
         let (factor, unit) = unit.unwrap_or((1, ""));
         write!(f, "{}{unit}", self.0 / factor)
     }

@@ -80,7 +80,11 @@ impl Fetcher {
     }
 
     /// Takes turns until there are no more.
-    pub async fn lane(self: Arc<Self>, host: HostKey, turns: Arc<Mutex<mpsc::Receiver<Turn>>>) {
+    pub async fn lane(
+        self: Arc<Self>,
+        host: HostKey,
+        turns: Arc<Mutex<mpsc::UnboundedReceiver<Turn>>>,
+    ) {
         let mut connection: Option<Connection> = None;
         loop {
             let Some(turn) = turns.lock().await.recv().await else {
@@ -91,13 +95,7 @@ impl Fetcher {
                 () = stopped(self.stopping.clone()) => return,
                 () = tokio::time::sleep_until(turn.not_before.into()) => {}
             }
-            // robots.txt may have been redirected to another host.
-            let elsewhere = turn.job.host();
-            let result = if elsewhere == host {
-                self.ask(&host, &turn.job, &mut connection).await
-            } else {
-                self.ask(&elsewhere, &turn.job, &mut None).await
-            };
+            let result = self.ask(&host, &turn.job, &mut connection).await;
             let kib = match &result {
                 Ok(exchange) => {
                     exchange
@@ -123,8 +121,9 @@ impl Fetcher {
         }
     }
 
-    /// One exchange. A kept connection that the server has closed meanwhile is
-    /// replaced once.
+    /// One exchange. A kept connection on which the server has said something
+    /// or closed meanwhile is replaced, and an answer on it that can't belong to
+    /// this request is asked for again.
     async fn ask(
         &self,
         host: &HostKey,
@@ -133,10 +132,11 @@ impl Fetcher {
     ) -> Result<Exchange, NetError> {
         let request = self.request(job);
         let name = host.to_string();
-        if let Some(mut connection) = kept.take() {
+        if let Some(mut connection) = kept.take().filter(Connection::is_quiet) {
             let again =
                 connection.exchange(&name, "GET", request.clone(), &self.limits, &self.spool);
             match again.await {
+                Ok(exchange) if is_stray(&exchange) => {}
                 Ok(exchange) => {
                     if exchange.reusable {
                         *kept = Some(connection);
@@ -183,6 +183,14 @@ impl Fetcher {
         request += "\r\n";
         request.into_bytes()
     }
+}
+
+/// Whether an answer on a kept connection is rather the rest of an earlier one,
+/// or the server's word that it waited too long (408).
+fn is_stray(exchange: &Exchange) -> bool {
+    let start = exchange.response.memory().unwrap_or(b"HTTP/");
+    let head = crate::http::Head::parse(&start[..exchange.head_length.min(start.len())]);
+    !start.starts_with(b"HTTP/") || head.status() == Some(408)
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {

@@ -46,7 +46,23 @@ struct Host {
     delay: Duration,
     gate: Gate,
     active: bool,
+    outage: Outage,
 }
+
+/// Whether a host that answered before has gone silent.
+#[derive(Default)]
+struct Outage {
+    has_answered: bool,
+    failures: u32,
+    since: Option<Instant>,
+}
+
+/// Failures in a row, without any answer between them, that make an outage.
+const OUTAGE_AFTER: u32 = 5;
+/// Probes of a silent host come at least this often.
+const MAX_PROBE_PAUSE: Duration = Duration::from_secs(60);
+/// Refusals of one host that are decided on before they are written down.
+const REFUSALS: usize = 500;
 
 /// What dispatching decided about a URL.
 pub enum Decision {
@@ -93,6 +109,7 @@ impl Frontier {
             delay,
             gate,
             active: false,
+            outage: Outage::default(),
         });
         host.on_disk = true;
     }
@@ -131,6 +148,33 @@ impl Frontier {
         host.later_jobs.insert(job.id, job);
     }
 
+    /// Notes whether a host answered. `Some` means that it has gone silent: its
+    /// URLs wait so long, and the tries don't count.
+    pub fn note(&mut self, id: HostId, silent: bool) -> Option<Duration> {
+        let limit = self.policy.outage.0;
+        let host = self.hosts.get_mut(&id)?;
+        let outage = &mut host.outage;
+        if !silent {
+            *outage = Outage {
+                has_answered: true,
+                ..Outage::default()
+            };
+            return None;
+        }
+        outage.failures = outage.failures.saturating_add(1);
+        if !outage.has_answered || outage.failures < OUTAGE_AFTER {
+            return None;
+        }
+        let since = *outage.since.get_or_insert_with(Instant::now);
+        if since.elapsed() > limit {
+            return None;
+        }
+        let pause = Duration::from_secs(2).saturating_mul(outage.failures - OUTAGE_AFTER + 1);
+        let pause = pause.min(MAX_PROBE_PAUSE);
+        host.next_start = host.next_start.max(Instant::now() + pause);
+        Some(pause)
+    }
+
     /// Notes that a URL's try is over.
     pub fn finished(&mut self, id: HostId, job: i64) {
         if let Some(host) = self.hosts.get_mut(&id) {
@@ -161,6 +205,8 @@ impl Frontier {
         {
             host.delay = host.delay.max(asked.min(self.policy.max_crawl_delay.0));
         }
+        // Rules come from an answer, of this run or an earlier one.
+        host.outage.has_answered |= matches!(gate, Gate::Open(Some(_)));
         host.gate = gate;
     }
 
@@ -169,18 +215,14 @@ impl Frontier {
         self.hosts.contains_key(&id)
     }
 
-    /// Keeps a URL out of its host's queue, as another lane asks for it.
-    pub fn hold(&mut self, id: HostId, job: i64) {
-        if let Some(host) = self.hosts.get_mut(&id) {
-            host.queue.retain(|_, queued| queued.id != job);
-            host.outstanding.insert(job);
-        }
-    }
-
-    /// A turn that passes the gate: robots.txt itself.
+    /// A turn that passes the gate, for what is read as a robots.txt; `None`
+    /// where the URL is on its way already.
     pub fn robots_turn(&mut self, id: HostId, job: Job) -> Option<Turn> {
         let host = self.hosts.get_mut(&id)?;
-        Some(host.turn(job, Instant::now()))
+        host.queue.retain(|_, queued| queued.id != job.id);
+        let on_its_way =
+            host.outstanding.contains(&job.id) || host.later_jobs.contains_key(&job.id);
+        (!on_its_way).then(|| host.turn(job, Instant::now()))
     }
 
     /// Decides on every URL whose turn has come. `Err` is the store's.
@@ -189,8 +231,16 @@ impl Frontier {
         let now = Instant::now();
         let connections = self.policy.connections.max(1) as usize;
         for (&id, host) in self.hosts.iter_mut().filter(|(_, host)| host.active) {
-            let most = connections * if host.delay.is_zero() { AHEAD } else { 1 };
-            while host.outstanding.len() < most {
+            // A silent host is probed by one request at a time.
+            let most = match host.outage.since {
+                Some(_) => 1,
+                None if host.delay.is_zero() => connections * AHEAD,
+                None => connections,
+            };
+            let mut refusals = 0;
+            // Refused URLs wait in the store until the caller has settled them:
+            // it must do so before more are read from there.
+            while host.outstanding.len() < most && refusals < REFUSALS {
                 if matches!(host.gate, Gate::Unknown | Gate::Asked) {
                     // Only robots.txt itself passes, when its second try is due.
                     if let Some(job) = host.due(now) {
@@ -201,7 +251,7 @@ impl Frontier {
                 let Some(job) = host.next(id, store, now)? else {
                     break;
                 };
-                decisions.push(match &host.gate {
+                let decision = match &host.gate {
                     Gate::Closed(reason) => Decision::Closed(job, reason.clone()),
                     Gate::Refused(reason) => Decision::Disallowed(job, reason.clone()),
                     Gate::Open(Some(rules)) => match rules.verdict(&job.url.request_target()) {
@@ -212,7 +262,9 @@ impl Frontier {
                         }
                     },
                     _ => Decision::Turn(id, host.turn(job, now)),
-                });
+                };
+                refusals += usize::from(!matches!(decision, Decision::Turn(..)));
+                decisions.push(decision);
             }
         }
         Ok(())
@@ -240,7 +292,7 @@ impl Frontier {
         for host in self
             .hosts
             .values_mut()
-            .filter(|host| !host.active && host.on_disk)
+            .filter(|host| !host.active && !host.is_idle())
         {
             if self.active >= most {
                 break;

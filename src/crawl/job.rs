@@ -131,8 +131,8 @@ pub struct Job {
     pub barren: u32,
     /// Tries so far.
     pub tries: u32,
-    /// The host whose robots.txt this is, also where it was redirected.
-    pub robots_for: Option<HostKey>,
+    /// Set where the answer is read as a robots.txt: the redirects behind it.
+    pub as_robots: Option<u32>,
 }
 
 impl Job {
@@ -241,6 +241,9 @@ pub struct Outcome {
     pub robots: Option<RobotsOutcome>,
     /// How long the whole host is to be left alone.
     pub host_pause: Option<Duration>,
+    /// No answer, or one that says that the host has too much to do: it may
+    /// be the network or the host, not the URL.
+    pub outage: bool,
 }
 
 /// What asking for robots.txt gave.

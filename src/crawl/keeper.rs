@@ -42,6 +42,10 @@ pub struct Keeper<'c> {
     pub(super) progress: Progress,
     /// Decisions that came up beside dispatching.
     pub(super) pending: Vec<Decision>,
+    /// Hosts whose gates wait for a URL's answer, with the redirects behind it.
+    robots_waiting: HashMap<i64, Vec<(HostId, u32)>>,
+    /// URLs that earlier runs had captured.
+    captured_before: u64,
     last_commit: Instant,
 }
 
@@ -69,8 +73,10 @@ impl<'c> Keeper<'c> {
             seen: HashSet::new(),
             hosts: HashMap::new(),
             log: BufWriter::new(log),
+            captured_before: progress.counts.captured,
             progress,
             pending: Vec::new(),
+            robots_waiting: HashMap::new(),
             last_commit: Instant::now(),
         })
     }
@@ -94,6 +100,14 @@ impl<'c> Keeper<'c> {
         Ok(())
     }
 
+    /// Puts back what failed for a reason that may have passed.
+    pub fn requeue_failures(&mut self) -> Result<(), CrawlError> {
+        if self.store.requeue_failures()? > 0 {
+            self.progress.counts = self.store.counts()?;
+        }
+        Ok(())
+    }
+
     /// Takes in one outcome: its records, its row, and what it names.
     pub fn absorb(&mut self, mut outcome: Outcome) -> Result<(), CrawlError> {
         let place = self.append(&mut outcome)?;
@@ -113,26 +127,32 @@ impl<'c> Keeper<'c> {
 
     fn settle(
         &mut self,
-        outcome: Outcome,
+        mut outcome: Outcome,
         place: Option<(i64, u64, u64)>,
     ) -> Result<(), CrawlError> {
         let job = &outcome.job;
         let host = self.host(&job.host())?;
         if let Some(answer) = &outcome.answer {
             self.store.answered(job.id, answer, place)?;
-            self.progress.pages += u64::from(answer.is_page);
+            let captured = outcome.verdict == Verdict::Captured;
+            self.progress.pages += u64::from(answer.is_page && captured);
             self.progress.received += answer.bytes;
         }
         self.write_log(&outcome)?;
         if let Some(seed) = &outcome.new_seed {
             self.store.add_seed(seed, false)?;
         }
-        let gate_host = match &job.robots_for {
-            Some(key) => self.host(key)?,
-            None => host,
-        };
-        self.frontier.finished(gate_host, job.id);
         self.frontier.finished(host, job.id);
+        let mut silent = false;
+        if let Some(pause) = self.frontier.note(host, outcome.outage)
+            && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
+        {
+            outcome.verdict = Verdict::Retry(pause, reason.clone());
+            outcome.robots = None;
+            silent = true;
+        }
+        let job = &outcome.job;
+        let tries = if silent { job.tries } else { job.tries + 1 };
         let counts = &mut self.progress.counts;
         match &outcome.verdict {
             Verdict::Captured => {
@@ -157,16 +177,14 @@ impl<'c> Keeper<'c> {
             Verdict::Retry(pause, reason) => {
                 self.trouble(&outcome.job.url, reason);
                 self.store
-                    .settle(job.id, state::QUEUED, Some(reason), job.tries + 1)?;
+                    .settle(job.id, state::QUEUED, Some(reason), tries)?;
                 let mut again = job.clone();
-                again.tries += 1;
+                again.tries = tries;
                 self.frontier
-                    .retry(gate_host, again, *pause, outcome.host_pause.is_some());
+                    .retry(host, again, *pause, outcome.host_pause.is_some());
             }
         }
-        if let Some(robots) = outcome.robots.clone() {
-            self.open_gate(gate_host, &outcome.job, robots)?;
-        }
+        self.open_gates(&outcome)?;
         self.add_links(outcome)
     }
 
@@ -271,6 +289,14 @@ impl<'c> Keeper<'c> {
             self.store.set_warc_bytes(warc.id, bytes)?;
         }
         Ok(())
+    }
+
+    /// URLs that this run has captured.
+    pub fn captured_now(&self) -> u64 {
+        self.progress
+            .counts
+            .captured
+            .saturating_sub(self.captured_before)
     }
 
     /// Whether the next commit is due.

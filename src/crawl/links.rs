@@ -9,7 +9,7 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use super::job::{Hop, Job, Link};
 use super::scope::{Scope, shape};
 use crate::digest::Digest;
-use crate::http::{Head, dechunk};
+use crate::http::{Head, dechunk_what_came};
 use crate::net::Spool;
 use crate::scan::{Kind, Role, Scan, scan};
 use crate::url::CanonicalUrl;
@@ -134,12 +134,22 @@ pub fn entity<'r>(head: &Head<'_>, response: &'r Spool, media_type: &str) -> Opt
             Cow::Owned(bytes)
         }
     };
-    let mut entity = match head.is_chunked().then(|| dechunk(&body)).flatten() {
+    // What a cut body's chunks gave is scanned too.
+    let mut entity = match head
+        .is_chunked()
+        .then(|| dechunk_what_came(&body))
+        .flatten()
+    {
         Some(entity) => Cow::Owned(entity),
         None => body,
     };
     for coding in head.content_codings().iter().rev() {
-        entity = Cow::Owned(decode(coding, &entity)?);
+        // A coding that the body doesn't have, or that isn't known: the bytes
+        // may be plain, as browsers find them to be.
+        let Some(decoded) = decode(coding, &entity) else {
+            break;
+        };
+        entity = Cow::Owned(decoded);
     }
     Some(entity)
 }
@@ -267,7 +277,7 @@ mod tests {
             via_bytes: 0,
             barren: 0,
             tries: 0,
-            robots_for: None,
+            as_robots: None,
         };
         let found = vec![(image.clone(), Hop::Link), (image, Hop::Embed)];
         let links = judge(found, &job, &scope);

@@ -19,9 +19,9 @@ pub const PRODUCT_TOKEN: &str = "lastlight";
 
 /// The longest pause that `Retry-After` may ask for; a longer one ends in the
 /// next pass.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
 /// Redirects of robots.txt that are followed (RFC 9309 §2.3.1.2).
-const MAX_ROBOTS_REDIRECTS: usize = 5;
+const MAX_ROBOTS_REDIRECTS: u32 = 5;
 
 /// What processing needs beside the exchange; one a crawl.
 pub struct Processing {
@@ -64,13 +64,14 @@ impl Processing {
             _ if job.tries < self.retries => Verdict::Retry(backoff(job.tries), reason.clone()),
             _ => Verdict::Failed(reason.clone()),
         };
-        let robots = match (&job.robots_for, &verdict) {
+        let robots = match (job.as_robots, &verdict) {
             (None, _) | (_, Verdict::Retry(..)) => None,
             (Some(_), Verdict::Excluded(_)) => Some(RobotsOutcome::Refused(reason)),
             (Some(_), _) => Some(RobotsOutcome::Unavailable(reason)),
         };
         Outcome {
             robots,
+            outage: !matches!(error, NetError::Refused { .. }),
             verdict,
             ..Outcome::of(job)
         }
@@ -93,6 +94,7 @@ impl Processing {
             let pause = host_pause.unwrap_or(Duration::ZERO).max(backoff(job.tries));
             return Ok(Outcome {
                 verdict: Verdict::Retry(pause, reason),
+                outage: matches!(status, Some(429 | 503)),
                 host_pause,
                 ..Outcome::of(job)
             });
@@ -101,14 +103,16 @@ impl Processing {
         let recording = recorder.record(&self.records, &job, exchange, &head, &digests)?;
         let verdict = if let Some(truncated) = exchange.truncated {
             let reason = format!("cut: {}", truncated.as_str());
-            // A cut for length or time would be cut again.
-            if truncated == Truncated::Disconnect && !last_try {
+            // What is too long or too slow would be so again.
+            if matches!(truncated, Truncated::Disconnect | Truncated::Silence) && !last_try {
                 Verdict::Retry(backoff(job.tries), reason)
             } else {
                 Verdict::Failed(reason)
             }
         } else if busy {
             Verdict::Failed(format!("status-{}", status.unwrap_or(0)))
+        } else if status.is_none() {
+            Verdict::Failed("not-http: the answer has no status line".into())
         } else {
             Verdict::Captured
         };
@@ -147,11 +151,13 @@ impl Processing {
             is_page: found.is_html && status == Some(200) && !job.path.ends_with(Hop::Embed),
             title: found.title.clone(),
         };
-        let robots = match (&job.robots_for, &judged.verdict) {
+        let robots = match (job.as_robots, &judged.verdict) {
             (None, _) | (_, Verdict::Retry(..)) => None,
-            (Some(_), verdict) => Some(robots(&job, verdict, head, response)),
+            (Some(behind), verdict) => Some(robots(&job, behind, verdict, head, response)),
         };
-        let (new_seed, links) = if job.robots_for.is_some() {
+        // The text of robots.txt names no pages; a page that a robots.txt was
+        // redirected to does.
+        let (new_seed, links) = if job.url == job.host().robots_url() {
             (None, Vec::new())
         } else {
             let new_seed = self.new_seed(&job, &found);
@@ -164,6 +170,7 @@ impl Processing {
             links,
             new_seed,
             robots,
+            outage: matches!(status, Some(429 | 503)),
             host_pause: judged.host_pause,
             job,
         }
@@ -209,6 +216,7 @@ impl Outcome {
             new_seed: None,
             robots: None,
             host_pause: None,
+            outage: false,
         }
     }
 }
@@ -244,22 +252,24 @@ fn retry_after(head: &Head<'_>) -> Option<Duration> {
 }
 
 /// What an answer to robots.txt means (RFC 9309 §2.3.1).
-fn robots(job: &Job, verdict: &Verdict, head: &Head<'_>, response: &Spool) -> RobotsOutcome {
+fn robots(
+    job: &Job,
+    behind: u32,
+    verdict: &Verdict,
+    head: &Head<'_>,
+    response: &Spool,
+) -> RobotsOutcome {
     if let Verdict::Failed(reason) | Verdict::Excluded(reason) = verdict {
-        return RobotsOutcome::Unavailable(without_rules(reason));
+        return RobotsOutcome::Unavailable(reason.clone());
     }
-    robots_rules(&job.url, job.path.redirects(), head, response)
+    robots_rules(&job.url, behind, head, response)
 }
 
-/// Why nothing of a host is asked for whose answer to robots.txt was none.
-pub fn without_rules(reason: &str) -> String {
-    format!("robots-unavailable: {reason}")
-}
-
-/// The rules in an answer to robots.txt that was whole.
+/// The rules in an answer to robots.txt that was whole; `behind` redirects led
+/// to it.
 pub fn robots_rules(
     url: &CanonicalUrl,
-    redirects: usize,
+    behind: u32,
     head: &Head<'_>,
     response: &Spool,
 ) -> RobotsOutcome {
@@ -268,7 +278,7 @@ pub fn robots_rules(
             let text = links::entity(head, response, "text/plain").unwrap_or_default();
             Robots::parse(&text)
         }
-        Some(300..=399) if redirects < MAX_ROBOTS_REDIRECTS => match links::redirect(url, head) {
+        Some(300..=399) if behind < MAX_ROBOTS_REDIRECTS => match links::redirect(url, head) {
             Some(target) => return RobotsOutcome::Redirect(target),
             None => Robots::allow_all(),
         },

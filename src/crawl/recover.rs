@@ -280,7 +280,7 @@ impl Keeper<'_> {
             via_bytes: 0,
             barren: 0,
             tries: 0,
-            robots_for: None,
+            as_robots: None,
         }))
     }
 }

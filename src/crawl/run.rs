@@ -40,18 +40,30 @@ type Done = (
     Option<tokio::sync::OwnedSemaphorePermit>,
 );
 
+/// How a run begins.
+#[derive(Clone, Copy)]
+pub enum Start<'s> {
+    /// With these seeds.
+    Fresh(&'s [CanonicalUrl]),
+    /// Where the last run stopped.
+    Resumed,
+}
+
 /// Crawls until nothing is left or a stop, and seals.
 pub fn run(
     layout: &Layout,
     config: &Config,
-    seeds: &[CanonicalUrl],
+    start: Start<'_>,
     control: &Control,
 ) -> Result<Summary, CrawlError> {
     let begun = Instant::now();
     let guard = AddressGuard::new(networks(config)?);
     let connector = Connector::new(guard, config.fetch.connect_timeout.0);
     let mut keeper = Keeper::open(layout, config)?;
-    keeper.add_seeds(seeds)?;
+    let resuming = matches!(start, Start::Resumed);
+    if let Start::Fresh(seeds) = start {
+        keeper.add_seeds(seeds)?;
+    }
     let all_seeds = keeper.store.seeds()?;
     let scope_seeds: Vec<_> = all_seeds.iter().map(|(url, _)| url.clone()).collect();
     let scope = Arc::new(Scope::new(config, &scope_seeds)?);
@@ -62,6 +74,9 @@ pub fn run(
         "software": concat!("lastlight/", env!("CARGO_PKG_VERSION")),
     }))?;
     keeper.commit()?;
+    if resuming {
+        keeper.requeue_failures()?;
+    }
     keeper.load_hosts()?;
     control.publish(keeper.progress.clone());
 
@@ -132,7 +147,7 @@ fn admit_seeds(
 struct Machine {
     fetcher: Option<Arc<Fetcher>>,
     runtime: tokio::runtime::Handle,
-    lanes: HashMap<HostId, turns::Sender<Turn>>,
+    lanes: HashMap<HostId, turns::UnboundedSender<Turn>>,
     connections: usize,
     outcomes: mpsc::Receiver<Done>,
     stop_lanes: watch::Sender<bool>,
@@ -253,7 +268,7 @@ impl Machine {
             match decision {
                 Decision::Turn(host, turn) => self.give(host, turn, keeper),
                 Decision::Disallowed(job, reason) => {
-                    keeper.refuse(&job, state::EXCLUDED, &reason)?
+                    keeper.refuse(&job, state::EXCLUDED, &reason)?;
                 }
                 Decision::Closed(job, reason) => keeper.refuse(&job, state::FAILED, &reason)?,
             }
@@ -268,7 +283,7 @@ impl Machine {
             return;
         };
         let lane = self.lanes.entry(host).or_insert_with(|| {
-            let (give, take) = turns::channel(1024);
+            let (give, take) = turns::unbounded_channel();
             let take = Arc::new(tokio::sync::Mutex::new(take));
             let key = keeper.frontier.key(host).unwrap_or_else(|| turn.job.host());
             for _ in 0..self.connections {
@@ -277,8 +292,9 @@ impl Machine {
             }
             give
         });
-        // The frontier gives out far fewer turns than the channel holds.
-        let _ = lane.try_send(turn);
+        // The frontier bounds what is outstanding; a lane ends only when the
+        // crawl does, and then the turn is taken up when it is resumed.
+        let _ = lane.send(turn);
     }
 
     /// Ends the lanes once their current answer is in.
@@ -346,7 +362,7 @@ fn reason_to_stop(
     if control.is_stopped() {
         return Ok(Some(Stop::Interrupted));
     }
-    let captured = keeper.progress.counts.captured;
+    let captured = keeper.captured_now();
     if config
         .crawl
         .max_urls

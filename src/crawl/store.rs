@@ -204,7 +204,7 @@ impl Store {
                 via_bytes: row.get::<_, i64>(3)?.unsigned_abs(),
                 barren: row.get(6)?,
                 tries: row.get(7)?,
-                robots_for: None,
+                as_robots: None,
             };
             Ok((row.get(8)?, job))
         })?;
@@ -414,6 +414,30 @@ impl Store {
         self.db
             .prepare_cached("SELECT reason FROM url WHERE id = ?")?
             .query_row([id], |row| row.get(0))
+    }
+
+    /// The way to a URL, as its row tells it.
+    pub fn path(&self, id: i64) -> Result<Path> {
+        self.db
+            .prepare_cached("SELECT hops, depth FROM url WHERE id = ?")?
+            .query_row([id], |row| {
+                Ok(Path {
+                    hops: row.get(0)?,
+                    depth: row.get(1)?,
+                })
+            })
+    }
+
+    /// Puts back what failed for a reason that may have passed: no network, a
+    /// busy server, a cut answer. Returns how many.
+    pub fn requeue_failures(&self) -> Result<usize> {
+        self.db.execute(
+            "UPDATE url SET state = 0, tries = 0 WHERE state = 3 AND (reason LIKE 'dns:%' OR
+             reason LIKE 'connect:%' OR reason LIKE 'timeout:%' OR reason LIKE 'no-answer:%' OR
+             reason LIKE 'tls:%' OR reason LIKE 'cut:%' OR reason LIKE 'status-%' OR
+             reason LIKE 'robots.txt:%')",
+            [],
+        )
     }
 
     /// The row of a URL: its id and state.

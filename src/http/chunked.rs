@@ -36,6 +36,7 @@ pub struct Chunked {
     state: State,
     line: Vec<u8>,
     trailer_bytes: usize,
+    any_chunk: bool,
 }
 
 impl Default for Chunked {
@@ -44,6 +45,7 @@ impl Default for Chunked {
             state: State::Size,
             line: Vec::new(),
             trailer_bytes: 0,
+            any_chunk: false,
         }
     }
 }
@@ -84,12 +86,16 @@ impl Chunked {
     }
 
     fn after_line(&mut self) -> State {
-        let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
+        let line = std::mem::take(&mut self.line);
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
         match self.state {
             State::DataEnd if line.is_empty() => State::Size,
             State::Size => match size(line) {
                 Some(0) => State::Trailer,
-                Some(size) => State::Data(size),
+                Some(size) => {
+                    self.any_chunk = true;
+                    State::Data(size)
+                }
                 None => State::Invalid,
             },
             State::Trailer if line.is_empty() => State::Done,
@@ -107,6 +113,16 @@ impl Chunked {
         matches!(self.state, State::Trailer | State::Done)
     }
 
+    /// Whether no chunk has come and what came can't begin one: the head said
+    /// chunked, and the body is plain.
+    pub fn was_never_chunked(&self) -> bool {
+        let begins_a_size = self
+            .line
+            .iter()
+            .all(|b| b.is_ascii_hexdigit() || b.is_ascii_whitespace());
+        !self.any_chunk && matches!(self.state, State::Size | State::Invalid) && !begins_a_size
+    }
+
     /// Whether the bytes were found not to be chunks.
     pub fn is_invalid(&self) -> bool {
         matches!(self.state, State::Invalid)
@@ -120,6 +136,15 @@ fn size(line: &[u8]) -> Option<u64> {
         return None;
     }
     u64::from_str_radix(digits, 16).ok()
+}
+
+/// The data of all chunks that came, whether or not the last one did; `None`
+/// where the body isn't chunks at all.
+pub fn dechunk_what_came(body: &[u8]) -> Option<Vec<u8>> {
+    let mut data = Vec::with_capacity(body.len());
+    let mut chunked = Chunked::default();
+    chunked.feed(body, |piece| data.extend_from_slice(piece));
+    (chunked.any_chunk || chunked.is_whole()).then_some(data)
 }
 
 /// The entity of a whole chunked body; `None` where the body isn't one, or is

@@ -199,6 +199,21 @@ fn session(connection: &rustls::ClientConnection) -> TlsSession {
     }
 }
 
+impl Connection {
+    /// Whether nothing has come since the last answer. What comes between two
+    /// exchanges (the rest of a body longer than its length, a 408, an end)
+    /// belongs to no request: such a connection must not be used again.
+    pub fn is_quiet(&self) -> bool {
+        let tcp = match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT;
+        let peeked = rustix::net::recv(tcp, &mut [0_u8; 1][..], flags);
+        peeked.is_err_and(|errno| errno == rustix::io::Errno::AGAIN)
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,

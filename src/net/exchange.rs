@@ -32,6 +32,8 @@ pub enum Truncated {
     Disconnect,
     /// It took too long.
     Time,
+    /// Nothing came for too long.
+    Silence,
     /// It was too long.
     Length,
 }
@@ -41,7 +43,7 @@ impl Truncated {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Disconnect => "disconnect",
-            Self::Time => "time",
+            Self::Time | Self::Silence => "time",
             Self::Length => "length",
         }
     }
@@ -103,6 +105,9 @@ impl Connection {
         let head = Head::parse(&reading.buffer[..head_length]);
         let framing = head.framing(method);
         let keeps_alive = head.keeps_alive();
+        let cut_head = head_length == reading.buffer.len()
+            && head.status().is_some()
+            && crate::http::head_length(&reading.buffer).is_none();
         let mut response = Spool::new(spool, limits.memory);
         let end = reading.body(head_length, framing, &mut response).await?;
         let (address, tls) = (self.address, self.tls.clone());
@@ -110,7 +115,11 @@ impl Connection {
             request,
             response,
             head_length,
-            truncated: end.truncated,
+            truncated: if cut_head {
+                Some(Truncated::Disconnect)
+            } else {
+                end.truncated
+            },
             started,
             elapsed: clock.elapsed(),
             address,
@@ -148,7 +157,10 @@ impl Reading<'_> {
             .deadline
             .min(tokio::time::Instant::now() + self.limits.idle);
         match timeout_at(deadline, self.connection.read_buf(&mut self.buffer)).await {
-            Err(_) => Received::Cut(Truncated::Time, None),
+            Err(_) if tokio::time::Instant::now() >= self.deadline => {
+                Received::Cut(Truncated::Time, None)
+            }
+            Err(_) => Received::Cut(Truncated::Silence, None),
             Ok(Ok(0)) => Received::End,
             Ok(Ok(_)) => Received::Bytes,
             // A TLS peer that closes without notice, as many do.
@@ -157,8 +169,9 @@ impl Reading<'_> {
         }
     }
 
-    /// Reads the final head; interim ones (1xx) are passed over. A connection
-    /// that closes within the head leaves what came as the head.
+    /// Reads the final head; interim ones (1xx) are passed over. Where the
+    /// connection closes without a blank line, all that came is the head: a
+    /// head that was cut, or an answer of HTTP/0.9, which has none.
     async fn head(&mut self, host: &str) -> Result<usize, NetError> {
         loop {
             if let Some(length) = head_length(&self.buffer) {
@@ -179,18 +192,19 @@ impl Reading<'_> {
             }
             let ended = match self.more().await {
                 Received::Bytes => continue,
-                Received::Cut(Truncated::Time, _) => {
+                Received::Cut(Truncated::Time | Truncated::Silence, _) => {
                     return Err(silence(host, "an answer", self.limits));
                 }
                 Received::Cut(_, error) => error,
                 Received::End => None,
             };
+            if !self.buffer.is_empty() {
+                return Ok(self.buffer.len());
+            }
             return Err(NetError::NoAnswer {
                 host: host.to_owned(),
                 source: ended.unwrap_or_else(|| {
-                    let came = self.buffer.len();
-                    let reason =
-                        format!("the connection was closed after {came} bytes of the head");
+                    let reason = "the connection was closed without an answer";
                     io::Error::new(io::ErrorKind::UnexpectedEof, reason)
                 }),
             });
@@ -254,7 +268,7 @@ impl Reading<'_> {
                 Received::End => {
                     let whole = match framing {
                         Framing::UntilClose => true,
-                        Framing::Chunked => chunked.is_whole(),
+                        Framing::Chunked => chunked.is_whole() || chunked.was_never_chunked(),
                         Framing::Length(_) | Framing::None => false,
                     };
                     let truncated = (!whole).then_some(Truncated::Disconnect);

@@ -79,7 +79,7 @@ impl CdxjEntry {
         let record_type = header.record_type();
         let content_type = header.field("Content-Type");
         let mime = match record_type {
-            RecordType::Response => mime(http?),
+            RecordType::Response => http.and_then(mime),
             RecordType::Revisit => Some(REVISIT.to_owned()),
             RecordType::Resource | RecordType::Metadata => {
                 if content_type.is_some_and(|kind| kind == "application/warc-fields") {
@@ -92,7 +92,7 @@ impl CdxjEntry {
         let status = http
             .filter(|_| matches!(record_type, RecordType::Response | RecordType::Revisit))
             .and_then(status);
-        let url = header.target_uri()?.to_owned();
+        let url = indexed_url(header)?;
         Some(Self {
             surt: Surt::of(&url),
             timestamp: header.date()?.ok()?.timestamp14(),
@@ -124,6 +124,12 @@ fn status(head: &Head<'_>) -> Option<String> {
         .unwrap_or_default()
         .trim();
     (!status.is_empty()).then(|| status.to_owned())
+}
+
+/// The URL as an index has it. A space, which no URI may hold, would end the
+/// key; warcio escapes it, so the keys agree.
+pub fn indexed_url(header: &Header) -> Option<String> {
+    header.target_uri().map(|url| url.replace(' ', "%20"))
 }
 
 fn essence(content_type: &str) -> String {

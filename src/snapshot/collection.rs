@@ -384,7 +384,7 @@ fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<Region> {
 /// Whether a record's header is that of an index entry: another record at the
 /// place means that the index doesn't fit the WARC.
 pub fn entry_fits(entry: &CdxjEntry, header: &Header) -> bool {
-    header.target_uri() == Some(entry.url.as_str())
+    cdxj::indexed_url(header).as_ref() == Some(&entry.url)
         && header
             .date()
             .and_then(Result::ok)

@@ -175,7 +175,7 @@ pub fn read(
     let path = path.to_owned();
     let rows = csv::ReaderBuilder::new()
         .flexible(true)
-        .from_reader(file)
+        .from_reader(super::lines::BoundedLines::new(file))
         .into_records();
     rows.enumerate().map(move |(at, row)| {
         let malformed = |reason: String| SnapshotError::Malformed {
@@ -267,6 +267,13 @@ mod tests {
             .unwrap();
         assert_eq!(back, [row]);
         assert!(file.starts_with(b"url,state,reason,mark,status,media_type,bytes,payload_digest,filename,offset,length,via,hops,pass,time\r\n"));
+    }
+
+    #[test]
+    fn a_field_without_end_is_an_error_not_all_memory() {
+        use std::io::Read;
+        let endless = b"url\n\"".chain(std::io::repeat(b'x'));
+        assert!(read(Path::new("l"), endless).any(|row| row.is_err()));
     }
 
     #[test]

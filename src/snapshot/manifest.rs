@@ -54,6 +54,7 @@ pub struct Manifest {
 
 /// A file of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "LooseResource")]
 pub struct Resource {
     /// Base name.
     pub name: String,
@@ -63,6 +64,46 @@ pub struct Resource {
     pub hash: String,
     /// Length in bytes.
     pub bytes: u64,
+}
+
+/// As other tools write it: without name, or with digest and length where the
+/// first drafts of WACZ had them.
+#[derive(Deserialize)]
+struct LooseResource {
+    #[serde(default)]
+    name: Option<String>,
+    path: String,
+    #[serde(default)]
+    hash: String,
+    #[serde(default)]
+    bytes: u64,
+    #[serde(default)]
+    stats: Option<LooseStats>,
+    #[serde(default)]
+    hashing: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct LooseStats {
+    hash: String,
+    bytes: u64,
+}
+
+impl From<LooseResource> for Resource {
+    fn from(loose: LooseResource) -> Self {
+        let label = loose.hashing.unwrap_or_else(|| "sha256".to_owned());
+        let (hash, bytes) = match loose.stats {
+            Some(stats) => (format!("{label}:{}", stats.hash), stats.bytes),
+            None => (loose.hash, loose.bytes),
+        };
+        let base = || loose.path.rsplit('/').next().unwrap_or_default().to_owned();
+        Self {
+            name: loose.name.unwrap_or_else(base),
+            path: loose.path,
+            hash,
+            bytes,
+        }
+    }
 }
 
 /// What sealing adds to the manifest.

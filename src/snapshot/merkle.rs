@@ -49,7 +49,9 @@ fn parent(left: &Digest, right: &Digest) -> Digest {
 fn hash(prefix: u8, parts: &[&[u8]]) -> Digest {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     hasher.update(&[prefix]);
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     hasher.finish()
 }
 

@@ -79,7 +79,7 @@ pub fn read(
     let path = path.to_owned();
     let rows = csv::ReaderBuilder::new()
         .flexible(true)
-        .from_reader(file)
+        .from_reader(super::lines::BoundedLines::new(file))
         .into_records();
     rows.enumerate().map(move |(at, row)| {
         let malformed = |reason: String| SnapshotError::Malformed {

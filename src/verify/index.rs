@@ -27,7 +27,7 @@ pub(super) fn gather(
     };
     for path in &target.indexes {
         let file = container.open(path)?;
-        let file: Box<dyn Read> = if path.ends_with(".gz") {
+        let file: Box<dyn Read> = if path.strip_suffix(".gz").is_some() {
             Box::new(MultiGzDecoder::new(BufReader::new(file)))
         } else {
             file

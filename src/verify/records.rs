@@ -74,7 +74,7 @@ impl Pass<'_> {
         }
         loop {
             let mut reader = warc.reader_at(start);
-            let Err(error) = self.to_the_end(&mut reader, warc)? else {
+            let Err(error) = self.read_on(&mut reader, warc)? else {
                 return Ok(());
             };
             damage += 1;
@@ -124,17 +124,18 @@ impl Pass<'_> {
             _ => None,
         };
         let location = self.target.location(&warc.path).at(at);
-        self.findings.add(
-            severity,
-            rule,
-            section,
-            location,
-            format!("{error}{ending}"),
-        );
+        // The location names the file already.
+        let told = error.to_string();
+        let told = told
+            .strip_prefix(&warc.path)
+            .and_then(|told| told.strip_prefix(": "))
+            .unwrap_or(&told);
+        self.findings
+            .add(severity, rule, section, location, format!("{told}{ending}"));
     }
 
     /// Reads records up to the end or the first that doesn't read.
-    fn to_the_end(
+    fn read_on(
         &mut self,
         reader: &mut Reader<RegionReader>,
         warc: &Warc,
@@ -251,7 +252,19 @@ impl Pass<'_> {
             && let Some(found) = &computed.block
         {
             self.read.digests += 1;
-            if *found != stated {
+            let of_nothing = Hasher::new(stated.algorithm()).finish();
+            if *found != stated
+                && stated == of_nothing
+                && header.record_type() == RecordType::Revisit
+            {
+                let message = "its block digest is that of no bytes, as wget writes on revisits";
+                self.warning(
+                    "block-digest-of-nothing",
+                    "WARC 1.1 §5.8",
+                    location,
+                    message,
+                );
+            } else if *found != stated {
                 let message = format!("its block's digest is {found}, and it says {stated}");
                 self.mismatch("block-digest", "WARC 1.1 §5.8", location, message);
             }
@@ -309,14 +322,7 @@ impl Pass<'_> {
                 None
             }
             Err(error) => {
-                let message = error.to_string();
-                self.findings.add(
-                    Severity::Warning,
-                    "digest-malformed",
-                    section,
-                    location.clone(),
-                    message,
-                );
+                self.warning("digest-malformed", section, location, &error.to_string());
                 None
             }
         }
@@ -331,6 +337,17 @@ impl Pass<'_> {
     ) {
         self.findings
             .add(Severity::Error, rule, section, location.clone(), message);
+    }
+
+    fn warning(
+        &mut self,
+        rule: &'static str,
+        section: &'static str,
+        location: &Location,
+        message: &str,
+    ) {
+        self.findings
+            .add(Severity::Warning, rule, section, location.clone(), message);
     }
 
     fn note(
@@ -361,7 +378,7 @@ enum Payload {
     /// The block is the payload, and so is its digest.
     Block,
     Whole(Hasher),
-    Http(PayloadHasher),
+    Http(Box<PayloadHasher>),
 }
 
 /// What came out.
@@ -380,7 +397,7 @@ impl Digesting {
         let stated = algorithm(header.payload_digest());
         let of = |algorithm| {
             if header.is_http() {
-                Payload::Http(PayloadHasher::new(algorithm))
+                Payload::Http(Box::new(PayloadHasher::new(algorithm)))
             } else {
                 Payload::Whole(Hasher::new(algorithm))
             }

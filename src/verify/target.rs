@@ -151,7 +151,9 @@ pub(super) fn is_state(file: &str) -> bool {
 }
 
 pub(super) fn is_page_list(file: &str) -> bool {
-    file.starts_with("pages/") && file.ends_with(".jsonl")
+    file.strip_prefix("pages/")
+        .and_then(|name| name.strip_suffix(".jsonl"))
+        .is_some()
 }
 
 fn is_index(file: &str) -> bool {

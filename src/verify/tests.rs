@@ -142,7 +142,9 @@ fn captured(entry: &cdxj::CdxjEntry) -> LedgerRow {
 fn write_ledger(layout: &Layout, rows: &[LedgerRow]) {
     let mut file = Vec::new();
     let mut writer = LedgerWriter::new(&mut file).unwrap();
-    rows.iter().for_each(|row| writer.add(row).unwrap());
+    for row in rows {
+        writer.add(row).unwrap();
+    }
     writer.finish().unwrap();
     fs::write(layout.path(LEDGER), file).unwrap();
 }
@@ -712,4 +714,25 @@ fn what_claims_to_be_an_archive_and_is_none_is_a_finding() {
     let other = directory.path().join("x.html");
     fs::write(&other, "<html>").unwrap();
     assert!(verify(&other, &Options::default(), &mut |_| ()).is_err());
+}
+
+#[test]
+fn wgets_revisits_with_the_block_digest_of_nothing_are_no_error() {
+    let block = b"HTTP/1.1 200 OK\r\n\r\n";
+    let text = format!(
+        "WARC/1.0\r\nWARC-Type: revisit\r\nWARC-Record-ID: <urn:uuid:1>\r\n\
+         WARC-Date: 2026-11-22T02:28:46Z\r\nWARC-Target-URI: <http://a.example/>\r\n\
+         WARC-Profile: <http://netpreserve.org/warc/1.0/revisit/identical-payload-digest>\r\n\
+         WARC-Block-Digest: sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ\r\n\
+         Content-Type: application/http;msgtype=response\r\nContent-Length: {}\r\n\r\n",
+        block.len()
+    );
+    let record = [text.as_bytes(), block, b"\r\n\r\n"].concat();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.warc");
+    fs::write(&path, record).unwrap();
+    assert_eq!(
+        rules_of(&path),
+        [(Severity::Warning, "block-digest-of-nothing")]
+    );
 }

@@ -127,6 +127,17 @@ pub struct Extent {
     pub irregular: Vec<Irregular>,
 }
 
+/// Where a reader is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Before a record, or at the end of the file.
+    Between,
+    /// Within a record.
+    Within,
+    /// After an error.
+    Failed,
+}
+
 /// A stream of records.
 pub struct Reader<R> {
     name: String,
@@ -136,8 +147,7 @@ pub struct Reader<R> {
     /// Bytes of its block that weren't read yet.
     remaining: u64,
     length: u64,
-    open: bool,
-    failed: bool,
+    stage: Stage,
     shares_member: bool,
     hash: bool,
 }
@@ -157,8 +167,7 @@ impl<R: Read> Reader<R> {
             offset,
             remaining: 0,
             length: 0,
-            open: false,
-            failed: false,
+            stage: Stage::Between,
             shares_member: false,
             hash: false,
         }
@@ -175,23 +184,33 @@ impl<R: Read> Reader<R> {
     /// caller left half read is read past first. After an error the stream is
     /// at its end.
     pub fn next_record(&mut self) -> Result<Option<Record<'_, R>>, ReadError> {
-        if self.failed {
+        if self.stage == Stage::Failed {
             return Ok(None);
         }
-        self.advance().inspect_err(|_| self.failed = true)?;
-        if !self.open {
+        if let Err(error) = self.advance() {
+            return Err(self.fail(error));
+        }
+        if self.stage == Stage::Between {
             return Ok(None);
         }
-        let header = self.header().inspect_err(|_| self.failed = true)?;
+        let header = match self.header() {
+            Ok(header) => header,
+            Err(error) => return Err(self.fail(error)),
+        };
         Ok(header.map(|header| Record {
             header,
             reader: self,
         }))
     }
 
-    /// Goes to the start of the next record; `open` says whether there is one.
+    fn fail(&mut self, error: ReadError) -> ReadError {
+        self.stage = Stage::Failed;
+        error
+    }
+
+    /// Goes to the start of the next record; the stage says whether there is one.
     fn advance(&mut self) -> Result<(), ReadError> {
-        if self.open {
+        if self.stage == Stage::Within {
             self.close()?;
         }
         if !self.shares_member {
@@ -206,7 +225,7 @@ impl<R: Read> Reader<R> {
             self.decoded
                 .track(self.hash.then(|| Hasher::new(Algorithm::Sha256)));
         }
-        self.open = true;
+        self.stage = Stage::Within;
         Ok(())
     }
 
@@ -221,7 +240,7 @@ impl<R: Read> Reader<R> {
             if decoded.is_empty() {
                 if bytes.iter().all(u8::is_ascii_whitespace) && !self.shares_member {
                     // Blank lines at the end of a plain file, or an empty member.
-                    self.open = false;
+                    self.stage = Stage::Between;
                     return self.next_after_blank();
                 }
                 return Err(self.header_truncated(&bytes));
@@ -270,12 +289,15 @@ impl<R: Read> Reader<R> {
     /// A member without a record (some tools pad with empty ones) is passed over.
     fn next_after_blank(&mut self) -> Result<Option<Header>, ReadError> {
         self.advance()?;
-        if self.open { self.header() } else { Ok(None) }
+        match self.stage {
+            Stage::Within => self.header(),
+            _ => Ok(None),
+        }
     }
 
     /// Reads to the end of the open record.
     fn close(&mut self) -> Result<Extent, ReadError> {
-        self.open = false;
+        self.stage = Stage::Between;
         while self.remaining > 0 {
             let available = self.fill_block()?.len();
             self.consume_block(available);
@@ -454,9 +476,10 @@ impl<R: Read> Record<'_, R> {
 
     /// Reads past the rest of the record and says where it stood.
     pub fn finish(self) -> Result<Extent, ReadError> {
-        self.reader
-            .close()
-            .inspect_err(|_| self.reader.failed = true)
+        match self.reader.close() {
+            Ok(extent) => Ok(extent),
+            Err(error) => Err(self.reader.fail(error)),
+        }
     }
 }
 

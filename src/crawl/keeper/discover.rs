@@ -117,7 +117,7 @@ impl Keeper<'_> {
                 via_bytes,
                 barren,
                 tries: 0,
-                robots_for: None,
+                as_robots: None,
             },
         );
         Ok(added)

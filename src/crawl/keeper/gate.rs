@@ -4,101 +4,128 @@
 use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Decision, Gate, HostId};
-use crate::crawl::job::{Hop, Job, Path, RobotsOutcome};
-use crate::crawl::process::{robots_rules, without_rules};
+use crate::crawl::job::{Hop, Job, Outcome, Path, RobotsOutcome, Verdict};
+use crate::crawl::process::robots_rules;
 use crate::crawl::store::state;
 use crate::http::{Head, MAX_HEAD_BYTES};
 use crate::net::Spool;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::ARCHIVE;
-use crate::url::{CanonicalUrl, HostKey};
+use crate::url::CanonicalUrl;
 use crate::warc::Reader;
 
 impl Keeper<'_> {
     /// Sees to the robots.txt of every host that needs it.
     pub fn ask_robots(&mut self) -> Result<(), CrawlError> {
         for (id, key) in self.frontier.wanting_robots() {
-            let url = key.robots_url();
-            self.robots_turn(id, &key, url, Path::default().then(Hop::Prerequisite))?;
+            self.robots_turn(id, key.robots_url(), 0)?;
         }
         Ok(())
     }
 
-    /// Sets a host's gate by what its robots.txt gave.
-    pub(super) fn open_gate(
+    /// Opens the gates that wait for a URL's answer.
+    pub(super) fn open_gates(&mut self, outcome: &Outcome) -> Result<(), CrawlError> {
+        if matches!(outcome.verdict, Verdict::Retry(..)) {
+            return Ok(());
+        }
+        let Some(waiting) = self.robots_waiting.remove(&outcome.job.id) else {
+            return Ok(());
+        };
+        for (host, behind) in waiting {
+            // A page that was fetched as such may turn out to be somebody's
+            // robots.txt; then it is read back.
+            let robots = match &outcome.robots {
+                Some(robots) => Some(robots.clone()),
+                None => self.recorded_robots(&outcome.job.url, behind)?,
+            };
+            self.open_gate(host, behind, robots)?;
+        }
+        Ok(())
+    }
+
+    fn open_gate(
         &mut self,
         host: HostId,
-        job: &Job,
-        robots: RobotsOutcome,
+        behind: u32,
+        robots: Option<RobotsOutcome>,
     ) -> Result<(), CrawlError> {
         match robots {
-            RobotsOutcome::Rules(rules) => self.frontier.open(host, Gate::Open(Some(rules))),
-            RobotsOutcome::Unavailable(reason) => self.frontier.open(host, Gate::Closed(reason)),
-            RobotsOutcome::Refused(reason) => self.frontier.open(host, Gate::Refused(reason)),
-            RobotsOutcome::Redirect(target) => {
-                let key = job.robots_for.clone().unwrap_or_else(|| job.host());
-                self.robots_turn(host, &key, target, job.path.then(Hop::Redirect))?;
+            Some(RobotsOutcome::Rules(rules)) => self.frontier.open(host, Gate::Open(Some(rules))),
+            Some(RobotsOutcome::Redirect(target)) => self.robots_turn(host, target, behind + 1)?,
+            Some(RobotsOutcome::Unavailable(reason)) => {
+                let reason =
+                    format!("robots.txt: not to be had, so nothing may be fetched: {reason}");
+                self.frontier.open(host, Gate::Closed(reason));
             }
+            Some(RobotsOutcome::Refused(reason)) => {
+                self.frontier.open(host, Gate::Refused(reason));
+            }
+            None => self.frontier.open(host, Gate::Open(None)),
         }
         Ok(())
     }
 
+    /// Asks for a URL on behalf of a gate, or lets the gate wait where it is
+    /// being asked for already.
     fn robots_turn(
         &mut self,
-        gate_host: HostId,
-        robots_for: &HostKey,
+        gate: HostId,
         url: CanonicalUrl,
-        path: Path,
+        behind: u32,
     ) -> Result<(), CrawlError> {
-        self.add(&path, None, &url, None, 0)?;
+        self.add(
+            &Path::default().then(Hop::Prerequisite),
+            None,
+            &url,
+            None,
+            0,
+        )?;
         let Some((id, state)) = self.store.find(url.as_str())? else {
             return Ok(());
         };
-        let job = Job {
-            id,
-            url,
-            path,
-            via: None,
-            via_bytes: 0,
-            barren: 0,
-            tries: 0,
-            robots_for: Some(robots_for.clone()),
-        };
         match state {
             state::QUEUED => {
-                let own_host = self.host(&job.host())?;
-                self.frontier.hold(own_host, job.id);
-                if let Some(turn) = self.frontier.robots_turn(gate_host, job) {
-                    self.pending.push(Decision::Turn(gate_host, turn));
+                let waiting = self.robots_waiting.entry(id).or_default();
+                waiting.push((gate, behind));
+                let path = self.store.path(id)?;
+                let own_host = self.host(&url.host_key())?;
+                let job = Job {
+                    id,
+                    url,
+                    path,
+                    via: None,
+                    via_bytes: 0,
+                    barren: 0,
+                    tries: 0,
+                    as_robots: Some(behind),
+                };
+                if let Some(turn) = self.frontier.robots_turn(own_host, job) {
+                    self.pending.push(Decision::Turn(own_host, turn));
                 }
                 Ok(())
             }
-            state::CAPTURED => match self.recorded_robots(&job)? {
-                Some(outcome) => self.open_gate(gate_host, &job, outcome),
-                None => {
-                    self.frontier.open(gate_host, Gate::Open(None));
-                    Ok(())
-                }
-            },
+            state::CAPTURED => {
+                let robots = self.recorded_robots(&url, behind)?;
+                self.open_gate(gate, behind, robots)
+            }
             state => {
-                let reason = self.store.reason(job.id)?.unwrap_or_default();
-                let gate = match state {
-                    state::EXCLUDED => Gate::Refused(reason),
-                    // These tell of robots.txt itself, the others of the host.
-                    _ if reason.starts_with("status-") || reason.starts_with("cut:") => {
-                        Gate::Closed(without_rules(&reason))
-                    }
-                    _ => Gate::Closed(reason),
+                let reason = self.store.reason(id)?.unwrap_or_default();
+                let robots = match state {
+                    state::EXCLUDED => RobotsOutcome::Refused(reason),
+                    _ => RobotsOutcome::Unavailable(reason),
                 };
-                self.frontier.open(gate_host, gate);
-                Ok(())
+                self.open_gate(gate, behind, Some(robots))
             }
         }
     }
 
     /// What the robots.txt in our WARC says.
-    fn recorded_robots(&mut self, job: &Job) -> Result<Option<RobotsOutcome>, CrawlError> {
-        let Some((filename, offset, _)) = self.store.place(job.url.as_str())? else {
+    fn recorded_robots(
+        &mut self,
+        url: &CanonicalUrl,
+        behind: u32,
+    ) -> Result<Option<RobotsOutcome>, CrawlError> {
+        let Some((filename, offset, _)) = self.store.place(url.as_str())? else {
             return Ok(None);
         };
         let path = self.layout.path(ARCHIVE).join(&filename);
@@ -115,11 +142,6 @@ impl Keeper<'_> {
         let mut spool = Spool::new(&self.layout.spool(), usize::MAX);
         spool.write(&block).map_err(io_error("reading"))?;
         let head = Head::parse(&block);
-        Ok(Some(robots_rules(
-            &job.url,
-            job.path.redirects(),
-            &head,
-            &spool,
-        )))
+        Ok(Some(robots_rules(url, behind, &head, &spool)))
     }
 }

@@ -1,0 +1,574 @@
+//! The answer to one request for archived content: finds the capture, and
+//! sends it rewritten where it is a page or a style sheet, as it was received
+//! where it isn't. Runs on a blocking thread.
+
+use std::io::{self, BufReader, Read};
+
+use axum::http::header::{
+    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
+    HeaderValue, LOCATION,
+};
+use axum::http::{Response, StatusCode};
+use serde_json::json;
+
+use super::address::{Base, Visit};
+use super::content::{Capture, Coding, peek, read_up_to};
+use super::headers::{self, Mapping};
+use super::notice::Notice;
+use super::outlet::Outlet;
+use super::resolve;
+use super::rewrite::{Document, MAX_DOCUMENT};
+use super::server::State;
+use crate::scan::{Kind, Role};
+use crate::snapshot::SnapshotError;
+use crate::snapshot::collection::Collection;
+use crate::time::Timestamp14;
+use crate::url::CanonicalUrl;
+
+/// So many captures of one URL are tried until one can be read.
+const MAX_TRIED: usize = 20;
+/// So many bytes tell what a document is.
+const SNIFFED: usize = 1_024;
+/// A warning that names what a document was too large for.
+const TOO_LARGE: &str = "199 lastlight \"too large to be rewritten\"";
+
+/// How the bytes are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As a page of the replay.
+    Replayed,
+    /// A PDF for a frame without sandbox; nothing else may go there.
+    Pdf,
+    /// The bytes as captured: content coding kept, transfer coding removed.
+    Raw,
+}
+
+/// A request for archived content.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The reader's origin, time and collection.
+    pub visit: Visit,
+    /// The archived URL.
+    pub url: CanonicalUrl,
+    /// How the bytes are wanted.
+    pub form: Form,
+    /// `Sec-Fetch-Dest`; empty where the client doesn't say.
+    pub dest: String,
+    /// `Range`.
+    pub range: Option<String>,
+    /// `Accept-Encoding`.
+    pub accepts: String,
+    /// The archived URL of the page that asks, as far as `Referer` tells it.
+    pub referrer: Option<String>,
+}
+
+impl Asked {
+    /// Whether the answer will be a document in a frame.
+    fn is_frame(&self) -> bool {
+        matches!(self.dest.as_str(), "iframe" | "frame" | "embed" | "object")
+    }
+
+    /// Whether the answer may be shown as a page: clients other than browsers
+    /// don't say what they ask for.
+    fn is_page(&self) -> bool {
+        self.is_frame() || self.dest.is_empty()
+    }
+
+    fn accepts(&self, coding: &str) -> bool {
+        self.accepts.split(',').any(|item| {
+            let (name, quality) = item.split_once(';').unwrap_or((item, ""));
+            let refused = matches!(quality.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
+            name.trim().eq_ignore_ascii_case(coding) && !refused
+        })
+    }
+}
+
+/// Answers.
+pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
+    let Some(collection) = state.shelf.get(&asked.visit.collection) else {
+        return outlet.whole(no_collection(&state.base, &asked.visit.collection));
+    };
+    match find(collection, asked) {
+        Ok(Some(capture)) => {
+            let sending = Sending {
+                base: &state.base,
+                collection,
+                asked,
+                capture: &capture,
+            };
+            sending.send(outlet);
+        }
+        Ok(None) => {
+            let (visit, url) = (&asked.visit, asked.url.as_str());
+            state.missing.count(
+                &visit.collection,
+                visit.timestamp,
+                url,
+                asked.referrer.as_deref(),
+                if asked.dest.is_empty() {
+                    "unknown"
+                } else {
+                    &asked.dest
+                },
+            );
+            outlet.whole(missing(&state.base, asked));
+        }
+        Err(error) => outlet.whole(unreadable(&state.base, asked, &error)),
+    }
+}
+
+/// The first candidate that can be read and doesn't lead back to the request.
+/// An error only where none can be read.
+fn find(collection: &Collection, asked: &Asked) -> Result<Option<Capture>, SnapshotError> {
+    let candidates = resolve::candidates(collection, &asked.url, asked.visit.timestamp)?;
+    let mut failed = None;
+    for entry in candidates.into_iter().take(MAX_TRIED) {
+        match Capture::open(collection, entry) {
+            Ok(Some(capture)) if !leads_back(&capture, &asked.url) => return Ok(Some(capture)),
+            Ok(_) => {}
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    failed.map_or(Ok(None), Err)
+}
+
+fn leads_back(capture: &Capture, url: &CanonicalUrl) -> bool {
+    let head = capture.head();
+    let location = head.value("location");
+    matches!(capture.status(), 300..=399)
+        && location.is_some_and(|to| url.join(&to).is_ok_and(|target| target == *url))
+}
+
+struct Sending<'a> {
+    base: &'a Base,
+    collection: &'a Collection,
+    asked: &'a Asked,
+    capture: &'a Capture,
+}
+
+impl Sending<'_> {
+    fn send(&self, outlet: Outlet) {
+        match self.asked.form {
+            Form::Raw => self.raw(outlet),
+            Form::Pdf if !self.is_pdf() => outlet.whole(missing(self.base, self.asked)),
+            Form::Replayed if self.asked.is_frame() && self.is_pdf() => {
+                outlet.whole(self.take_over("pdf", "This is a PDF", PDF_TEXT));
+            }
+            Form::Replayed if self.asked.is_frame() && self.is_file() => {
+                outlet.whole(self.take_over("download", "This is a file", FILE_TEXT));
+            }
+            Form::Pdf | Form::Replayed => self.replayed(outlet),
+        }
+    }
+
+    fn is_pdf(&self) -> bool {
+        self.capture.media_type().as_deref() == Some("application/pdf")
+    }
+
+    /// Whether a browser would save it instead of showing it.
+    fn is_file(&self) -> bool {
+        let head = self.capture.head();
+        let disposition = head.value("content-disposition").unwrap_or_default();
+        let is_attachment = disposition
+            .trim_start()
+            .get(..10)
+            .is_some_and(|start| start.eq_ignore_ascii_case("attachment"));
+        let Some(kind) = self.capture.media_type() else {
+            return is_attachment;
+        };
+        let (main, sub) = kind.split_once('/').unwrap_or((&kind, ""));
+        let is_shown = matches!(
+            main,
+            "text" | "image" | "audio" | "video" | "font" | "multipart"
+        ) || sub.ends_with("+xml")
+            || sub.ends_with("+json")
+            || matches!(
+                sub,
+                "xml" | "json" | "javascript" | "x-javascript" | "ecmascript" | "unknown"
+            );
+        matches!(self.capture.status(), 200..=299)
+            && (is_attachment || !is_shown)
+            && !self.sniffs_as_page(&kind)
+    }
+
+    /// A page under a type that says nothing.
+    fn sniffs_as_page(&self, kind: &str) -> bool {
+        kind == "application/octet-stream"
+            && self
+                .with_entity(|entity, _| {
+                    let (first, _) = peek(BufReader::new(entity), SNIFFED);
+                    Kind::sniff(kind, None, &first).is_some()
+                })
+                .unwrap_or_default()
+    }
+
+    fn take_over(&self, what: &str, heading: &str, text: &str) -> Response<Vec<u8>> {
+        let url = self.asked.url.as_str();
+        let visit = &self.asked.visit;
+        let view = self.base.view_url(&visit.collection, visit.timestamp, url);
+        let notice = Notice {
+            status: StatusCode::OK,
+            heading,
+            text,
+            url: Some(url),
+            link: Some((&view, "Open it")),
+            message: Some(json!({
+                "lastlight": what, "url": url, "type": self.capture.media_type(),
+                "timestamp": self.capture.entry.timestamp.to_string(),
+            })),
+        };
+        notice.page(self.base)
+    }
+
+    /// Gives the entity with its first bytes and its coding.
+    fn with_entity<T>(
+        &self,
+        read: impl FnOnce(&mut dyn Read, Coding) -> T,
+    ) -> Result<T, SnapshotError> {
+        self.capture.entity(self.collection, |entity| {
+            let (first, mut entity) = peek(entity, 2);
+            let coding = self.capture.coding(&first);
+            match coding.decoded(&mut entity) {
+                Some(mut decoded) => read(&mut decoded, coding),
+                None => read(&mut io::empty(), coding),
+            }
+        })
+    }
+
+    fn raw(&self, outlet: Outlet) {
+        let head = self.capture.head();
+        let captured = self.capture.entry.timestamp;
+        let mut response = response(self.capture.status());
+        let fields = response.headers_mut();
+        *fields = headers::raw(&head, &self.asked.url, captured);
+        self.set_resource_type(fields);
+        let target = head
+            .value("location")
+            .and_then(|to| self.asked.url.join(&to).ok());
+        if let Some(target) = target {
+            let collection = &self.asked.visit.collection;
+            let at = self.asked.visit.timestamp;
+            set(fields, LOCATION, &format!("/{collection}/{at}id_/{target}"));
+        }
+        self.stream(outlet, response, self.capture.entity_length(), |_| ());
+    }
+
+    fn set_resource_type(&self, fields: &mut HeaderMap) {
+        if !fields.contains_key(CONTENT_TYPE)
+            && let Some(kind) = self.capture.content_type()
+        {
+            set(fields, CONTENT_TYPE, &kind);
+        }
+    }
+
+    /// Sends the entity as it is, or what `skip` leaves of it.
+    fn stream(
+        &self,
+        outlet: Outlet,
+        response: Response<()>,
+        length: Option<u64>,
+        skip: impl FnOnce(&mut dyn Read),
+    ) {
+        let mut outlet = Some(outlet);
+        let sent = self.capture.entity(self.collection, |mut entity| {
+            skip(&mut entity);
+            if let Some(outlet) = outlet.take() {
+                match length {
+                    Some(n) => outlet.stream(response, length, &mut entity.take(n)),
+                    None => outlet.stream(response, None, &mut entity),
+                }
+            }
+        });
+        if let (Err(error), Some(outlet)) = (sent, outlet) {
+            outlet.whole(unreadable(self.base, self.asked, &error));
+        }
+    }
+
+    fn replayed(&self, outlet: Outlet) {
+        let mapping = Mapping {
+            base: self.base,
+            visit: &self.asked.visit,
+            url: &self.asked.url,
+            captured: self.capture.entry.timestamp,
+        };
+        let mut response = response(self.capture.status());
+        *response.headers_mut() = mapping.fields(&self.capture.head());
+        self.set_resource_type(response.headers_mut());
+        if matches!(self.capture.status(), 204 | 205 | 304) {
+            return outlet.whole(response.map(|()| Vec::new()));
+        }
+        let mut outlet = Some(outlet);
+        let sent = self.capture.entity(self.collection, |entity| {
+            let (first, mut entity) = peek(entity, 2);
+            let coding = self.capture.coding(&first);
+            // Only a decoded body can be rewritten.
+            if let Some(mut decoded) = coding.decoded(&mut entity) {
+                let (first, mut decoded) = peek(BufReader::new(&mut decoded), SNIFFED);
+                if let Some(kind) = self.kind(&first) {
+                    if let Some(outlet) = outlet.take() {
+                        self.rewritten(outlet, response.clone(), kind, &mut decoded);
+                    }
+                    return None;
+                }
+            }
+            Some(coding)
+        });
+        let coding = match sent {
+            Ok(Some(coding)) => coding,
+            Ok(None) => return,
+            Err(error) => {
+                if let Some(outlet) = outlet {
+                    outlet.whole(unreadable(self.base, self.asked, &error));
+                }
+                return;
+            }
+        };
+        if let Some(outlet) = outlet {
+            self.as_captured(outlet, response, &coding);
+        }
+    }
+
+    /// What the document is rewritten as, if it is.
+    fn kind(&self, first: &[u8]) -> Option<Kind> {
+        let role = (self.asked.dest == "style").then_some(Role::Stylesheet);
+        let media_type = self.capture.media_type().unwrap_or_default();
+        let kind = Kind::sniff(&media_type, role, first)?;
+        let is_wanted = match kind {
+            // A page that answers for a script or an image isn't shown.
+            Kind::Html => self.asked.is_page() || self.asked.dest == "empty",
+            Kind::Css => true,
+        };
+        (is_wanted && self.asked.form == Form::Replayed).then_some(kind)
+    }
+
+    fn rewritten(
+        &self,
+        outlet: Outlet,
+        mut response: Response<()>,
+        kind: Kind,
+        decoded: &mut dyn Read,
+    ) {
+        let (source, is_whole) = read_up_to(decoded, MAX_DOCUMENT);
+        let fields = response.headers_mut();
+        if !is_whole {
+            set(fields, HeaderName::from_static("warning"), TOO_LARGE);
+            let mut all = io::Cursor::new(source).chain(decoded);
+            return outlet.stream(response, None, &mut all);
+        }
+        let document = Document {
+            base: self.base,
+            visit: &self.asked.visit,
+            url: &self.asked.url,
+            captured: self.capture.entry.timestamp,
+            page: self.asked.is_page(),
+        };
+        let charset = self.capture.head().charset();
+        let rewritten = document.rewrite(kind, &source, charset.as_deref());
+        if rewritten.transcoded {
+            let essence = self.capture.media_type();
+            let essence = essence.as_deref().unwrap_or("text/html");
+            set(fields, CONTENT_TYPE, &format!("{essence}; charset=utf-8"));
+        }
+        // The tag named other bytes.
+        fields.remove(ETAG);
+        outlet.whole(response.map(|()| rewritten.bytes));
+    }
+
+    /// Sends a body that isn't rewritten, or the range of it that was asked for.
+    fn as_captured(&self, outlet: Outlet, mut response: Response<()>, coding: &Coding) {
+        let fields = response.headers_mut();
+        match coding.name() {
+            Some(name) if self.asked.accepts(name) || matches!(coding, Coding::Other(_)) => {
+                set(fields, CONTENT_ENCODING, name);
+                let length = self.capture.entity_length();
+                return self.stream(outlet, response, length, |_| ());
+            }
+            Some(_) => return self.decoded(outlet, response),
+            None => {}
+        }
+        if self.capture.status() != 200 {
+            return self.stream(outlet, response, self.capture.entity_length(), |_| ());
+        }
+        set(fields, ACCEPT_RANGES, "bytes");
+        let Some(asked) = &self.asked.range else {
+            return self.stream(outlet, response, self.capture.entity_length(), |_| ());
+        };
+        let Ok(total) = self.total() else {
+            return self.stream(outlet, response, self.capture.entity_length(), |_| ());
+        };
+        match range(asked, total) {
+            Range::All => self.stream(outlet, response, Some(total), |_| ()),
+            Range::Unsatisfiable => {
+                set(fields, CONTENT_RANGE, &format!("bytes */{total}"));
+                *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+                outlet.whole(response.map(|()| Vec::new()));
+            }
+            Range::Part(start, end) => {
+                set(
+                    fields,
+                    CONTENT_RANGE,
+                    &format!("bytes {start}-{end}/{total}"),
+                );
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+                self.stream(outlet, response, Some(end - start + 1), |entity| {
+                    // A stream that fails here has nothing left to send.
+                    let _ = io::copy(&mut entity.take(start), &mut io::sink());
+                });
+            }
+        }
+    }
+
+    fn decoded(&self, outlet: Outlet, response: Response<()>) {
+        let mut outlet = Some(outlet);
+        let sent = self.with_entity(|decoded, _| {
+            if let Some(outlet) = outlet.take() {
+                outlet.stream(response, None, decoded);
+            }
+        });
+        if let (Err(error), Some(outlet)) = (sent, outlet) {
+            outlet.whole(unreadable(self.base, self.asked, &error));
+        }
+    }
+
+    /// The entity's length, counted where its framing doesn't tell it.
+    fn total(&self) -> Result<u64, SnapshotError> {
+        if let Some(length) = self.capture.entity_length() {
+            return Ok(length);
+        }
+        let counted = self.capture.entity(self.collection, |mut entity| {
+            io::copy(&mut entity, &mut io::sink()).unwrap_or_default()
+        })?;
+        Ok(counted)
+    }
+}
+
+const PDF_TEXT: &str = "Browsers show PDFs only outside of the frame that keeps archived pages \
+                        in the archive, so it opens in a frame of its own.";
+const FILE_TEXT: &str = "Browsers don't show files of this kind. It can be saved.";
+
+/// What a `Range` field asks for (RFC 9110 §14.2), where it is one range.
+#[derive(Debug, PartialEq, Eq)]
+enum Range {
+    /// Nothing that is understood: the whole.
+    All,
+    /// First and last byte.
+    Part(u64, u64),
+    /// Nothing that there is.
+    Unsatisfiable,
+}
+
+fn range(field: &str, total: u64) -> Range {
+    let Some((first, last)) = field
+        .trim()
+        .strip_prefix("bytes=")
+        .and_then(|range| range.split_once('-'))
+    else {
+        return Range::All;
+    };
+    let (start, end) = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+        (Ok(start), Ok(end)) if start <= end => (start, end),
+        (Ok(start), Err(_)) if last.trim().is_empty() => (start, u64::MAX),
+        (Err(_), Ok(0)) if first.trim().is_empty() => return Range::Unsatisfiable,
+        (Err(_), Ok(count)) if first.trim().is_empty() => (total.saturating_sub(count), u64::MAX),
+        _ => return Range::All,
+    };
+    if start >= total {
+        return Range::Unsatisfiable;
+    }
+    Range::Part(start, end.min(total - 1))
+}
+
+/// A status that HTTP can't answer with becomes 200; the capture's own head
+/// says what it was.
+fn response(status: u16) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = match status {
+        200..=999 => StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
+        _ => StatusCode::OK,
+    };
+    response
+}
+
+fn set(fields: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        fields.insert(name, value);
+    }
+}
+
+/// The page for a URL that the archive doesn't have.
+fn missing(base: &Base, asked: &Asked) -> Response<Vec<u8>> {
+    let url = asked.url.as_str();
+    let visit = &asked.visit;
+    let captures = format!("{}/c/{}/", base.ui_origin(), visit.collection);
+    let text = format!(
+        "The collection {} has no capture of this URL. Nothing was fetched from the live web.",
+        visit.collection
+    );
+    Notice {
+        status: StatusCode::NOT_FOUND,
+        heading: "Not in this archive",
+        text: &text,
+        url: Some(url),
+        link: Some((&captures, "See what the collection holds")),
+        message: Some(page_message(url, visit.timestamp, "missing")),
+    }
+    .page(base)
+}
+
+fn page_message(url: &str, timestamp: Timestamp14, status: &str) -> serde_json::Value {
+    json!({
+        "lastlight": "page", "url": url, "timestamp": timestamp.to_string(),
+        "title": "", "status": status,
+    })
+}
+
+fn unreadable(base: &Base, asked: &Asked, error: &SnapshotError) -> Response<Vec<u8>> {
+    tracing::warn!("{}: {error}", asked.url);
+    let url = asked.url.as_str();
+    Notice {
+        status: StatusCode::BAD_GATEWAY,
+        heading: "The capture can't be read",
+        text: &format!("{error}. `lastlight verify` says more."),
+        url: Some(url),
+        link: None,
+        message: Some(page_message(url, asked.visit.timestamp, "unreadable")),
+    }
+    .page(base)
+}
+
+/// The page for a collection that isn't open.
+pub fn no_collection(base: &Base, name: &str) -> Response<Vec<u8>> {
+    Notice {
+        status: StatusCode::NOT_FOUND,
+        heading: "No such collection",
+        text: &format!("No collection named {name} is open in this replay."),
+        url: None,
+        link: Some((&base.ui_origin(), "See those that are")),
+        message: None,
+    }
+    .page(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_range_is_understood_and_others_mean_the_whole() {
+        for (field, expected) in [
+            ("bytes=0-", Range::Part(0, 9)),
+            ("bytes=2-4", Range::Part(2, 4)),
+            ("bytes=2-99", Range::Part(2, 9)),
+            ("bytes=-3", Range::Part(7, 9)),
+            ("bytes=-30", Range::Part(0, 9)),
+            ("bytes=10-", Range::Unsatisfiable),
+            ("bytes=-0", Range::Unsatisfiable),
+            ("bytes=0-1,3-4", Range::All),
+            ("bytes=5-2", Range::All),
+            ("lines=1-2", Range::All),
+        ] {
+            assert_eq!(range(field, 10), expected, "{field}");
+        }
+        assert_eq!(range("bytes=0-", 0), Range::Unsatisfiable);
+    }
+}

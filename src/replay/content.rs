@@ -1,0 +1,364 @@
+//! A capture's answer as it was received: status, header fields, and the
+//! entity as a stream, transfer coding removed. Content codings are removed
+//! only where the caller asks for it. Never holds more than a piece of a body.
+
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+
+use super::resolve;
+use crate::http::{Chunked, Head, MAX_HEAD_BYTES, Step, head_length};
+use crate::snapshot::SnapshotError;
+use crate::snapshot::cdxj::CdxjEntry;
+use crate::snapshot::collection::{Collection, entry_fits};
+use crate::warc::{Header, Record, RecordType};
+
+/// One capture, ready to be answered with.
+pub struct Capture {
+    /// Its entry in the index: the URL and time of what is shown.
+    pub entry: CdxjEntry,
+    /// The head whose fields are shown; empty for a resource record.
+    head: Vec<u8>,
+    /// Where the body is: another record for a revisit.
+    body: CdxjEntry,
+    /// The head that tells how the body is framed and coded.
+    body_head: Vec<u8>,
+    /// Length of the body's block in bytes, head included.
+    block_length: u64,
+    /// The media type of a resource record.
+    resource_type: Option<String>,
+}
+
+impl Capture {
+    /// Reads the start of an entry's record, and of the one that it revisits.
+    /// `None` where the record can't answer: it is no answer, isn't what the
+    /// index says, or revisits what the collection doesn't hold.
+    pub fn open(collection: &Collection, entry: CdxjEntry) -> Result<Option<Self>, SnapshotError> {
+        let Some(start) = Start::read(collection, &entry)? else {
+            return Ok(None);
+        };
+        match start.header.record_type() {
+            RecordType::Response => Ok(Some(Self {
+                body: entry.clone(),
+                entry,
+                body_head: start.head.clone(),
+                head: start.head,
+                block_length: start.block_length,
+                resource_type: None,
+            })),
+            RecordType::Resource => Ok(Some(Self {
+                body: entry.clone(),
+                entry,
+                head: Vec::new(),
+                body_head: Vec::new(),
+                block_length: start.block_length,
+                resource_type: start.header.field("Content-Type").map(str::to_owned),
+            })),
+            RecordType::Revisit => {
+                let Some(original) = resolve::original(collection, &entry, &start.header)? else {
+                    return Ok(None);
+                };
+                let Some(body) = Start::read(collection, &original)? else {
+                    return Ok(None);
+                };
+                // A 304's own fields don't describe a body.
+                let own = Head::parse(&start.head).status();
+                let shows_own = own.is_some_and(|status| status != 304);
+                let resource_type = match body.header.record_type() {
+                    RecordType::Resource => body.header.field("Content-Type").map(str::to_owned),
+                    RecordType::Response => None,
+                    _ => return Ok(None),
+                };
+                Ok(Some(Self {
+                    entry,
+                    head: if shows_own {
+                        start.head
+                    } else {
+                        body.head.clone()
+                    },
+                    body: original,
+                    body_head: body.head,
+                    block_length: body.block_length,
+                    resource_type,
+                }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The answer's head; a resource record has none, so it is empty.
+    pub fn head(&self) -> Head<'_> {
+        Head::parse(&self.head)
+    }
+
+    /// The status; 200 for what has none.
+    pub fn status(&self) -> u16 {
+        self.head().status().unwrap_or(200)
+    }
+
+    /// The `Content-Type`: the last that is one, parameters included.
+    pub fn content_type(&self) -> Option<String> {
+        if let Some(kind) = &self.resource_type {
+            return Some(kind.clone());
+        }
+        let head = self.head();
+        let mut fields = head.fields.iter().filter(|field| field.is("content-type"));
+        fields.next_back().map(|field| field.text().into_owned())
+    }
+
+    /// The media type without parameters, lower case.
+    pub fn media_type(&self) -> Option<String> {
+        match &self.resource_type {
+            Some(kind) => {
+                let essence = kind.split(';').next().unwrap_or_default();
+                Some(essence.trim().to_ascii_lowercase())
+            }
+            None => self.head().media_type(),
+        }
+    }
+
+    /// The content coding that the entity really has: none where the head
+    /// claims gzip and the bytes aren't.
+    pub fn coding(&self, first: &[u8]) -> Coding {
+        let codings = Head::parse(&self.body_head).content_codings();
+        match codings.as_slice() {
+            [] => Coding::Identity,
+            [one] => match one.as_str() {
+                "gzip" | "x-gzip" if first.starts_with(b"\x1f\x8b") => Coding::Gzip,
+                "gzip" | "x-gzip" => Coding::Identity,
+                "deflate" if is_zlib(first) => Coding::Zlib,
+                "deflate" => Coding::Deflate,
+                _ => Coding::Other(one.clone()),
+            },
+            several => Coding::Other(several.join(", ")),
+        }
+    }
+
+    /// Length of the entity in bytes, where the record tells it unread.
+    pub fn entity_length(&self) -> Option<u64> {
+        let head = Head::parse(&self.body_head);
+        (!head.is_chunked()).then(|| {
+            self.block_length
+                .saturating_sub(self.body_head.len() as u64)
+        })
+    }
+
+    /// Gives the entity to `reader`, content coding kept.
+    pub fn entity<T>(
+        &self,
+        collection: &Collection,
+        read: impl FnOnce(&mut dyn BufRead) -> T,
+    ) -> Result<T, SnapshotError> {
+        let mut reader = collection.reader_at(&self.body)?;
+        let missing = || SnapshotError::Missing {
+            path: collection.path.join(&self.body.filename),
+        };
+        let mut record = reader.next_record()?.ok_or_else(missing)?;
+        record.block(self.body_head.len())?;
+        if Head::parse(&self.body_head).is_chunked() {
+            Ok(read(&mut Dechunked::new(record)))
+        } else {
+            Ok(read(&mut record))
+        }
+    }
+}
+
+fn is_zlib(first: &[u8]) -> bool {
+    first.len() >= 2
+        && first[0] & 0x0f == 8
+        && u16::from_be_bytes([first[0], first[1]]).is_multiple_of(31)
+}
+
+/// A content coding (RFC 9110 §8.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Coding {
+    /// None.
+    Identity,
+    /// `gzip`.
+    Gzip,
+    /// `deflate` as the standard means it.
+    Zlib,
+    /// `deflate` as some servers send it, without zlib's frame.
+    Deflate,
+    /// One that isn't decoded here, as the field spells it.
+    Other(String),
+}
+
+impl Coding {
+    /// Its name in `Content-Encoding` and `Accept-Encoding`.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Identity => None,
+            Self::Gzip => Some("gzip"),
+            Self::Zlib | Self::Deflate => Some("deflate"),
+            Self::Other(name) => Some(name),
+        }
+    }
+
+    /// The decoded stream; `None` for codings that aren't decoded here.
+    pub fn decoded<'r>(&self, entity: &'r mut dyn BufRead) -> Option<Box<dyn Read + 'r>> {
+        match self {
+            Self::Identity => Some(Box::new(entity)),
+            Self::Gzip => Some(Box::new(MultiGzDecoder::new(entity))),
+            Self::Zlib => Some(Box::new(ZlibDecoder::new(entity))),
+            Self::Deflate => Some(Box::new(DeflateDecoder::new(entity))),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// The start of a record: its header, and the HTTP head of its block.
+struct Start {
+    header: Header,
+    head: Vec<u8>,
+    block_length: u64,
+}
+
+impl Start {
+    fn read(collection: &Collection, entry: &CdxjEntry) -> Result<Option<Self>, SnapshotError> {
+        let mut reader = collection.reader_at(entry)?;
+        let Some(mut record) = reader.next_record()? else {
+            return Ok(None);
+        };
+        if !entry_fits(entry, &record.header) {
+            return Ok(None);
+        }
+        let head = if record.header.is_http() {
+            read_head(&mut record)?
+        } else {
+            Vec::new()
+        };
+        let block_length = record.header.content_length().unwrap_or_default();
+        Ok(Some(Self {
+            header: record.header,
+            head,
+            block_length,
+        }))
+    }
+}
+
+/// A block without the end of a head is a head as a whole, as everywhere.
+fn read_head<R: Read>(record: &mut Record<'_, R>) -> Result<Vec<u8>, SnapshotError> {
+    let mut head = record.block(8 * 1024)?;
+    loop {
+        if let Some(length) = head_length(&head) {
+            head.truncate(length);
+            return Ok(head);
+        }
+        let more = record.block(head.len().max(1))?;
+        if more.is_empty() || head.len() >= MAX_HEAD_BYTES {
+            return Ok(head);
+        }
+        head.extend_from_slice(&more);
+    }
+}
+
+/// Removes the chunked transfer coding. What claims to be chunked and isn't
+/// comes through as it is: some tools store bodies de-chunked under their
+/// original head.
+struct Dechunked<R> {
+    inner: R,
+    chunked: Chunked,
+    out: Vec<u8>,
+    at: usize,
+    state: Dechunking,
+}
+
+enum Dechunking {
+    /// Nothing came out yet; what went in is kept, should it be no chunk.
+    Untried(Vec<u8>),
+    Chunks,
+    Plain,
+    Done,
+}
+
+impl<R: BufRead> Dechunked<R> {
+    fn new(inner: R) -> Self {
+        Self {
+            inner,
+            chunked: Chunked::default(),
+            out: Vec::new(),
+            at: 0,
+            state: Dechunking::Untried(Vec::new()),
+        }
+    }
+}
+
+impl<R: BufRead> BufRead for Dechunked<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.at == self.out.len() && !matches!(self.state, Dechunking::Done) {
+            self.out.clear();
+            self.at = 0;
+            let input = self.inner.fill_buf()?;
+            let taken = input.len();
+            if taken == 0 {
+                let last = std::mem::replace(&mut self.state, Dechunking::Done);
+                if let Dechunking::Untried(held) = last
+                    && !self.chunked.is_whole()
+                {
+                    self.out = held;
+                }
+                break;
+            }
+            if let Dechunking::Untried(held) = &mut self.state {
+                held.extend_from_slice(input);
+            }
+            if matches!(self.state, Dechunking::Plain) {
+                self.out.extend_from_slice(input);
+            } else {
+                let out = &mut self.out;
+                let step = self
+                    .chunked
+                    .feed(input, |piece| out.extend_from_slice(piece));
+                match (step, &mut self.state) {
+                    (Step::Invalid, Dechunking::Untried(held)) => {
+                        self.out = std::mem::take(held);
+                        self.state = Dechunking::Plain;
+                    }
+                    (Step::Done { .. } | Step::Invalid, state) => *state = Dechunking::Done,
+                    (Step::More, state) if !self.out.is_empty() => *state = Dechunking::Chunks,
+                    (Step::More, _) => {}
+                }
+            }
+            self.inner.consume(taken);
+        }
+        Ok(&self.out[self.at..])
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.at = (self.at + n).min(self.out.len());
+    }
+}
+
+impl<R: BufRead> Read for Dechunked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let n = available.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&available[..n]);
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+/// Reads up to `limit` bytes ahead, and gives them back with the rest.
+pub fn peek<R: BufRead>(mut entity: R, limit: usize) -> (Vec<u8>, Peeked<R>) {
+    let mut first = Vec::new();
+    // A body that can't be read is empty here and fails where it is read on.
+    let _ = (&mut entity).take(limit as u64).read_to_end(&mut first);
+    let rest = Cursor::new(first.clone()).chain(entity);
+    (first, rest)
+}
+
+/// What [`peek`] gives back.
+pub type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// Reads up to `limit` bytes; whether that was all. A stream that fails or is
+/// damaged ends where it does: what there is of a page is worth showing.
+pub fn read_up_to(stream: &mut dyn Read, limit: usize) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::new();
+    let mut stream = BufReader::new(stream);
+    let read = stream.by_ref().take(limit as u64).read_to_end(&mut bytes);
+    let whole =
+        read.is_err() || bytes.len() < limit || stream.fill_buf().is_ok_and(<[u8]>::is_empty);
+    (bytes, whole)
+}

@@ -1,0 +1,38 @@
+//! The Content-Security-Policies of every answer: an archived page can reach
+//! archived origins, and nothing else.
+
+use super::address::Base;
+
+/// For archived content and for our small pages that stand in its place.
+/// Scripts may do what they did, but only with our own hosts: no `ws:`, no
+/// plug-ins, no other host in any directive.
+pub fn content(base: &Base) -> String {
+    let hosts = base.content_source();
+    let ui = base.ui_origin();
+    format!(
+        "default-src {hosts} data: blob: 'unsafe-inline' 'unsafe-eval'; \
+         connect-src {hosts} data: blob:; \
+         object-src {hosts} data:; \
+         base-uri {hosts}; \
+         form-action {hosts}; \
+         frame-ancestors {ui} {hosts}"
+    )
+}
+
+/// For the interface: its own files, and frames with archived content.
+pub fn ui(base: &Base) -> String {
+    let hosts = base.content_source();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; \
+         img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+         form-action 'self'; frame-src {hosts}; \
+         frame-ancestors 'none'; base-uri 'none'"
+    )
+}
+
+/// For raw bytes on the interface's own origin: an opaque origin, without
+/// scripts, forms, refreshes or requests.
+pub fn raw() -> &'static str {
+    "sandbox; default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; \
+     form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+}

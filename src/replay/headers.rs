@@ -1,0 +1,311 @@
+//! The header fields of an archived answer as replay sends them: a few pass,
+//! some are mapped to replay's addresses, and the others go under another
+//! name, where they can be read and do nothing.
+
+use axum::http::header::{
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, LAST_MODIFIED, LINK, LOCATION, REFRESH, SET_COOKIE,
+};
+
+use super::address::{Base, Visit};
+use crate::http::{Field, Head};
+use crate::time::Timestamp14;
+use crate::url::CanonicalUrl;
+
+/// Fields that describe the entity and pass as they came.
+const PASSED: [HeaderName; 5] = [
+    CONTENT_DISPOSITION,
+    CONTENT_LANGUAGE,
+    CONTENT_TYPE,
+    ETAG,
+    LAST_MODIFIED,
+];
+
+/// Fields of the connection that the capture was made on: nobody misses them.
+const DROPPED: [&str; 5] = [
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "content-length",
+    "trailer",
+];
+
+/// What the fields are mapped with.
+pub struct Mapping<'a> {
+    /// The server's addresses.
+    pub base: &'a Base,
+    /// The reader's origin, time and collection.
+    pub visit: &'a Visit,
+    /// The URL that was asked for.
+    pub url: &'a CanonicalUrl,
+    /// When the answer was captured.
+    pub captured: Timestamp14,
+}
+
+impl Mapping<'_> {
+    /// The fields of an archived answer for a content origin.
+    pub fn fields(&self, head: &Head<'_>) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        for field in &head.fields {
+            if field.is("location") {
+                append(&mut fields, LOCATION, &self.location(&field.text()));
+            } else if field.is("refresh") {
+                if let Some(refresh) = self.refresh(&field.text()) {
+                    append(&mut fields, REFRESH, &refresh);
+                }
+            } else if field.is("set-cookie") {
+                if let Some(cookie) = cookie(&field.text(), self.captured) {
+                    append(&mut fields, SET_COOKIE, &cookie);
+                }
+            } else if let Some(name) = PASSED.iter().find(|name| field.is(name.as_str())) {
+                append(&mut fields, name.clone(), &field.text());
+            } else {
+                append_original(&mut fields, field);
+            }
+        }
+        memento(&mut fields, self.url.as_str(), self.captured);
+        fields
+    }
+
+    /// A reference stays as it is where it is relative: it then resolves to
+    /// the same place at the content origin.
+    pub fn location(&self, reference: &str) -> String {
+        if !is_absolute(reference) {
+            return reference.to_owned();
+        }
+        self.address_of(reference)
+            .unwrap_or_else(|| reference.to_owned())
+    }
+
+    /// Where a reference leads at replay; `None` where it isn't http or https.
+    fn address_of(&self, reference: &str) -> Option<String> {
+        let url = self.url.url().join(reference.trim()).ok()?;
+        address(self.base, self.visit, url)
+    }
+
+    fn refresh(&self, value: &str) -> Option<String> {
+        let Some((delay, target)) = value.split_once([';', ',']) else {
+            return Some(value.to_owned());
+        };
+        let target = target.trim();
+        let reference = match target.split_at_checked(3) {
+            Some((url, rest)) if url.eq_ignore_ascii_case("url") => rest
+                .trim_start()
+                .strip_prefix('=')
+                .map_or(target, str::trim_start),
+            _ => target,
+        };
+        let reference = reference.trim_matches(['"', '\'']);
+        self.address_of(reference)
+            .map(|address| format!("{delay}; url={address}"))
+    }
+}
+
+/// The address at which a URL is replayed, its fragment kept; `None` where it
+/// isn't http or https.
+pub fn address(base: &Base, visit: &Visit, url: ::url::Url) -> Option<String> {
+    let fragment = url.fragment().map(str::to_owned);
+    let url = CanonicalUrl::of(url).ok()?;
+    let mut address = base.content_url(&visit.collection, visit.timestamp, &url);
+    if let Some(fragment) = fragment {
+        address.push('#');
+        address.push_str(&fragment);
+    }
+    Some(address)
+}
+
+/// Whether a reference names a host or a scheme of its own, or may do so to a
+/// lenient parser.
+pub fn is_absolute(reference: &str) -> bool {
+    let reference = reference.trim_start_matches(|c: char| c <= ' ');
+    let mut chars = reference.chars();
+    match chars.next() {
+        None | Some('?' | '#') => false,
+        Some('/') => match chars.next() {
+            None => false,
+            Some(c) => matches!(c, '/' | '\\' | '&') || c < ' ',
+        },
+        Some(_) => reference
+            .chars()
+            .take_while(|c| !matches!(c, '/' | '?' | '#'))
+            .any(|c| matches!(c, ':' | '\\' | '&') || c < ' '),
+    }
+}
+
+/// The raw fields of an archived answer, for `id_`.
+pub fn raw(head: &Head<'_>, url: &CanonicalUrl, captured: Timestamp14) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    for field in &head.fields {
+        let passed = PASSED.iter().find(|name| field.is(name.as_str()));
+        if let Some(name) = passed {
+            append(&mut fields, name.clone(), &field.text());
+        } else if field.is("content-encoding") {
+            append(&mut fields, CONTENT_ENCODING, &field.text());
+        } else {
+            append_original(&mut fields, field);
+        }
+    }
+    memento(&mut fields, url.as_str(), captured);
+    fields
+}
+
+/// What says which capture an answer is (RFC 7089 §2.1).
+fn memento(fields: &mut HeaderMap, url: &str, captured: Timestamp14) {
+    let datetime = HeaderName::from_static("memento-datetime");
+    append(fields, datetime, &captured.http_date());
+    append(fields, LINK, &format!("<{url}>; rel=\"original\""));
+}
+
+/// Original fields take at most so many bytes of an answer: browsers refuse
+/// answers with much more.
+const MAX_ORIGINAL_BYTES: usize = 32 * 1024;
+
+fn append_original(fields: &mut HeaderMap, field: &Field<'_>) {
+    if DROPPED.iter().any(|name| field.is(name)) {
+        return;
+    }
+    let used: usize = fields.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+    let mut name = b"x-archive-orig-".to_vec();
+    name.extend_from_slice(field.name);
+    if used + name.len() + field.value.len() <= MAX_ORIGINAL_BYTES
+        && !field.name.is_empty()
+        && let Ok(name) = HeaderName::from_bytes(&name)
+    {
+        append(fields, name, &field.text());
+    }
+}
+
+/// A value that HTTP can't carry is left out.
+fn append(fields: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        // The map refuses more than 32,768 fields; an answer never has as many.
+        let _ = fields.try_append(name, value);
+    }
+}
+
+/// A `Set-Cookie` value for the content origin. `Domain` would name a host
+/// that isn't ours, or reach other archived sites and the interface. A cookie
+/// that was to outlive the capture lives for the session: its date is past.
+/// `None` where there is no cookie in it.
+pub fn cookie(value: &str, captured: Timestamp14) -> Option<String> {
+    let mut parts = value.split(';');
+    let pair = parts.next()?.trim();
+    if pair.is_empty() {
+        return None;
+    }
+    let mut out = pair.to_owned();
+    for attribute in parts {
+        let attribute = attribute.trim();
+        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+        let kept = match name.trim().to_ascii_lowercase().as_str() {
+            "domain" | "partitioned" | "" => false,
+            "expires" => deletes(value, captured),
+            _ => true,
+        };
+        if kept {
+            out.push_str("; ");
+            out.push_str(attribute);
+        }
+    }
+    Some(out)
+}
+
+/// Whether an `Expires` date was past when the answer was captured.
+fn deletes(date: &str, captured: Timestamp14) -> bool {
+    let date = date.trim().replace('-', " ");
+    jiff::fmt::rfc2822::parse(&date)
+        .is_ok_and(|date| date.timestamp().as_second() <= captured.unix_seconds())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    const HEAD: &[u8] = b"HTTP/1.1 301 Moved\r\nContent-Type: text/html\r\n\
+        Location: https://www.example.org/new#part\r\nX-Frame-Options: DENY\r\n\
+        Content-Security-Policy: default-src 'none'\r\nStrict-Transport-Security: max-age=1\r\n\
+        Set-Cookie: a=b; Domain=.example.org; Path=/; Secure; Expires=Wed, 21 Oct 2035 07:28:00 GMT\r\n\
+        Set-Cookie: gone=; Expires=Thu, 01-Jan-1970 00:00:00 GMT\r\n\
+        Refresh: 5; URL='/next'\r\nTransfer-Encoding: chunked\r\nbad name: x\r\n\r\n";
+
+    fn fields(url: &str) -> HeaderMap {
+        let base = Base::new(8080);
+        let url = CanonicalUrl::parse(url).unwrap();
+        let time = "20260322101500".parse().unwrap();
+        let visit = Visit {
+            origin: url.host_key(),
+            timestamp: time,
+            collection: "demo".into(),
+        };
+        let mapping = Mapping {
+            base: &base,
+            visit: &visit,
+            url: &url,
+            captured: time,
+        };
+        mapping.fields(&Head::parse(HEAD))
+    }
+
+    #[test]
+    fn fields_pass_are_mapped_or_renamed() {
+        let fields = fields("http://example.org/old");
+        let one = |name: &str| {
+            fields
+                .get(name)
+                .map(|v| v.to_str().unwrap().to_owned())
+                .unwrap_or_default()
+        };
+        assert_eq!(
+            one("location"),
+            "http://s-www-example-org.20260322101500.demo.lastlight.localhost:8080/new#part"
+        );
+        assert_eq!(
+            one("refresh"),
+            "5; url=http://h-example-org.20260322101500.demo.lastlight.localhost:8080/next"
+        );
+        assert_eq!(one("x-archive-orig-x-frame-options"), "DENY");
+        assert_eq!(
+            one("x-archive-orig-content-security-policy"),
+            "default-src 'none'"
+        );
+        assert_eq!(one("memento-datetime"), "Sun, 22 Mar 2026 10:15:00 GMT");
+        assert_eq!(one("link"), "<http://example.org/old>; rel=\"original\"");
+        for absent in [
+            "x-frame-options",
+            "content-security-policy",
+            "strict-transport-security",
+            "transfer-encoding",
+        ] {
+            assert!(!fields.contains_key(absent), "{absent}");
+        }
+        let cookies: Vec<_> = fields.get_all("set-cookie").iter().collect();
+        assert_eq!(
+            cookies,
+            [
+                "a=b; Path=/; Secure",
+                "gone=; Expires=Thu, 01-Jan-1970 00:00:00 GMT"
+            ]
+        );
+    }
+
+    #[test]
+    fn only_what_is_surely_relative_stays() {
+        for relative in ["", "a/b:c", "/a//b", "?x=http://y", "#a:b", "./a", "a"] {
+            assert!(!is_absolute(relative), "{relative}");
+        }
+        for absolute in [
+            "http://a/",
+            "//a/b",
+            "/\\a",
+            " https:b",
+            "ht\ntp://a",
+            "h&#116;tp://a",
+            "\\\\a",
+            "/&#47;a",
+            "/\t/a",
+        ] {
+            assert!(is_absolute(absolute), "{absolute}");
+        }
+    }
+}

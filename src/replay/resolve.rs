@@ -1,0 +1,149 @@
+//! Which capture answers a request: the nearest to the reader's time, of the
+//! URL itself before its variants, and where a revisit's body is.
+
+use crate::digest::Digest;
+use crate::snapshot::SnapshotError;
+use crate::snapshot::cdxj::CdxjEntry;
+use crate::snapshot::collection::Collection;
+use crate::time::{Timestamp14, WarcDate};
+use crate::url::{CanonicalUrl, Surt};
+use crate::warc::Header;
+
+/// The captures that may answer for `url` at a time, best first: the URL as it
+/// was asked for before those that only share its key (`http` for `https`,
+/// `www`, letter case), then by distance in time, then answers before
+/// redirects and errors. Partial answers and bare 304s come last.
+pub fn candidates(
+    collection: &Collection,
+    url: &CanonicalUrl,
+    at: Timestamp14,
+) -> Result<Vec<CdxjEntry>, SnapshotError> {
+    let mut entries = collection.captures(url.surt().as_str())?;
+    entries.sort_by_cached_key(|entry| {
+        (
+            is_partial(entry),
+            kinship(entry, url),
+            entry.timestamp.distance(at),
+            status_rank(entry),
+        )
+    });
+    Ok(entries)
+}
+
+/// 0 for the URL itself, 1 for its other scheme, 2 for what only shares the key.
+fn kinship(entry: &CdxjEntry, url: &CanonicalUrl) -> u8 {
+    if entry.url == url.as_str() {
+        return 0;
+    }
+    let without_scheme = |url: &CanonicalUrl| {
+        let text = url.as_str();
+        text.split_once("://").map(|(_, rest)| rest.to_owned())
+    };
+    match CanonicalUrl::parse(&entry.url) {
+        Ok(captured) if captured == *url => 0,
+        Ok(captured) if without_scheme(&captured) == without_scheme(url) => 1,
+        _ => 2,
+    }
+}
+
+fn is_partial(entry: &CdxjEntry) -> bool {
+    match entry.status_code() {
+        Some(206) => true,
+        Some(304) => !entry.is_revisit(),
+        _ => false,
+    }
+}
+
+fn status_rank(entry: &CdxjEntry) -> u8 {
+    match entry.status_code() {
+        Some(200..=299 | 304) | None => 0,
+        Some(300..=399) => 1,
+        Some(_) => 2,
+    }
+}
+
+/// The capture whose body a revisit stands for: by what the record says that
+/// it refers to, else by payload digest, in captures of the same URL first.
+/// `None` where the collection doesn't hold it.
+pub fn original(
+    collection: &Collection,
+    revisit: &CdxjEntry,
+    header: &Header,
+) -> Result<Option<CdxjEntry>, SnapshotError> {
+    let digest = header
+        .payload_digest()
+        .and_then(Result::ok)
+        .or_else(|| digest_of(revisit));
+    // A digest of another algorithm says nothing.
+    let contradicts = |entry: &CdxjEntry| {
+        digest_of(entry)
+            .zip(digest.as_ref())
+            .is_some_and(|(a, b)| a.algorithm() == b.algorithm() && a != *b)
+    };
+    let target = header.refers_to_target_uri().unwrap_or(&revisit.url);
+    let date = header
+        .field("WARC-Refers-To-Date")
+        .and_then(|date| date.parse::<WarcDate>().ok())
+        .map(WarcDate::timestamp14);
+    if let Some(date) = date {
+        let captures = collection.captures(Surt::of(target).as_str())?;
+        let mut named = captures
+            .into_iter()
+            .filter(|e| !e.is_revisit() && e.timestamp == date && !contradicts(e))
+            .collect::<Vec<_>>();
+        named.sort_by_key(|entry| entry.url != target);
+        if let Some(entry) = named.into_iter().next() {
+            return Ok(Some(entry));
+        }
+    }
+    let Some(digest) = digest else {
+        return Ok(None);
+    };
+    let equal =
+        |entry: &CdxjEntry| !entry.is_revisit() && digest_of(entry).as_ref() == Some(&digest);
+    for key in [Surt::of(target), revisit.surt.clone()] {
+        let captures = collection.captures(key.as_str())?;
+        let nearest = captures
+            .into_iter()
+            .filter(equal)
+            .min_by_key(|entry| entry.timestamp.distance(revisit.timestamp));
+        if nearest.is_some() {
+            return Ok(nearest);
+        }
+    }
+    by_digest(collection, revisit, equal)
+}
+
+/// Reads the whole index: the last resort for revisits that don't say what
+/// they refer to.
+fn by_digest(
+    collection: &Collection,
+    revisit: &CdxjEntry,
+    equal: impl Fn(&CdxjEntry) -> bool,
+) -> Result<Option<CdxjEntry>, SnapshotError> {
+    // The index spells a digest as the record does, so most lines are told
+    // apart without being parsed.
+    let Some(spelled) = revisit.digest.as_deref() else {
+        return Ok(None);
+    };
+    let value = spelled.rsplit(':').next().unwrap_or(spelled);
+    let failed = || SnapshotError::io(&collection.path, "reading the index");
+    for line in collection.index().lines("").map_err(failed())? {
+        let line = line.map_err(failed())?;
+        if line.contains(value)
+            && let Ok(entry) = line.parse::<CdxjEntry>()
+            && equal(&entry)
+        {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
+/// Other tools' indexes leave the label out where it is sha1.
+fn digest_of(entry: &CdxjEntry) -> Option<Digest> {
+    let text = entry.digest.as_deref()?;
+    text.parse()
+        .or_else(|_| format!("sha1:{text}").parse())
+        .ok()
+}

@@ -1,0 +1,515 @@
+//! The replay server: one listener, the interface at `lastlight.localhost`,
+//! and every archived origin at a name of its own below it. Nothing is ever
+//! fetched from anywhere.
+//!
+//! What the server and the shell (the page of the interface that frames
+//! archived content) agree on:
+//!
+//! - A top-level navigation to archived content is led to the shell,
+//!   `/view/<collection>/<timestamp14>/<url>`, so content is always framed and
+//!   the shell's `frame-src` keeps it from leaving.
+//! - The frame's sandbox is `allow-scripts allow-same-origin allow-forms
+//!   allow-modals`: popups, top navigation and downloads could reach the live
+//!   web past every policy.
+//! - Framed documents post messages to the shell, which takes them as
+//!   untrusted text from a frame that it checks: `{lastlight: "page", url,
+//!   timestamp, title, status?}` whenever what is shown changes (`status` is
+//!   `missing` or `unreadable` on pages of ours), `{lastlight: "open", url}`
+//!   for windows that a page opens, `{lastlight: "pdf", url, timestamp}` and
+//!   `{lastlight: "download", url, type, timestamp}` for what a sandboxed
+//!   frame can't show.
+//! - A PDF goes into a frame without sandbox, at the same content origin below
+//!   `/.lastlight/pdf`; nothing but PDFs is served there.
+//! - `/-/missing/<collection>/<timestamp14>` lists what a visit lacks;
+//!   `?page=<url>` limits it to what that page asked for.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State as Extracted};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderMap,
+    HeaderName, HeaderValue, LOCATION, ORIGIN, REFERER, REFERRER_POLICY, SET_COOKIE, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_DNS_PREFETCH_CONTROL,
+};
+use axum::http::request::Parts;
+use axum::http::{Method, Response, StatusCode};
+
+use super::address::{Base, HostParts, Visit, is_collection};
+use super::answer::{Asked, Form, answer, no_collection};
+use super::csp;
+use super::missing::Missing;
+use super::notice::Notice;
+use super::outlet::Outlet;
+use super::rewrite::RESERVED;
+use super::shelf::Shelf;
+use super::ui::{self, UiRequest};
+use crate::time::Timestamp14;
+use crate::url::CanonicalUrl;
+
+/// Replay's part in every archived page.
+const RUNTIME: &str = include_str!("runtime.js");
+
+/// A longer `Cookie` field came of a page that fills the jar of every archived
+/// site at once; browsers send at most a few cookies of 4 KB.
+const MAX_COOKIE_BYTES: usize = 16 * 1024;
+
+/// What every request sees.
+pub struct State {
+    /// The open collections.
+    pub shelf: Shelf,
+    /// The server's addresses.
+    pub base: Base,
+    /// What readers asked for in vain.
+    pub missing: Missing,
+}
+
+/// A bound replay server.
+pub struct Server {
+    listener: TcpListener,
+    state: Arc<State>,
+}
+
+impl Server {
+    /// Listens at an address; port 0 takes a free one. Requests wait until
+    /// [`Server::run_until`].
+    pub fn bind(shelf: Shelf, address: SocketAddr) -> io::Result<Self> {
+        Self::with_listener(shelf, TcpListener::bind(address)?)
+    }
+
+    /// Takes a listener that is already bound.
+    pub fn with_listener(shelf: Shelf, listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let state = State {
+            shelf,
+            base: Base::new(listener.local_addr()?.port()),
+            missing: Missing::default(),
+        };
+        Ok(Self {
+            listener,
+            state: Arc::new(state),
+        })
+    }
+
+    /// The TCP port.
+    pub fn port(&self) -> u16 {
+        self.state.base.port
+    }
+
+    /// The address of the interface.
+    pub fn ui_origin(&self) -> String {
+        self.state.base.ui_origin()
+    }
+
+    /// The server's state, shared with whoever counts or lists.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// Serves until `end` is there; answers that are under way are cut.
+    pub async fn run_until(self, end: impl Future<Output = ()>) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        let router = Router::new().fallback(serve).with_state(self.state);
+        tokio::select! {
+            ended = axum::serve(listener, router).into_future() => ended,
+            () = end => Ok(()),
+        }
+    }
+}
+
+async fn serve(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response<Body> {
+    // Nothing that is answered here has a body to read.
+    let (request, _) = request.into_parts();
+    let fields = &request.headers;
+    let mut hosts = fields.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok().and_then(|h| state.base.parse_host(h)),
+        _ => None,
+    };
+    let (mut response, policy) = match host {
+        Some(HostParts::Ui) => (on_interface(&state, &request).await, csp::ui(&state.base)),
+        Some(HostParts::Loopback) => (on_loopback(&state, &request).await, csp::ui(&state.base)),
+        Some(HostParts::Content(visit)) => {
+            let mut response = on_content(&state, &visit, &request).await;
+            allow_sharing(&state.base, &visit, fields, response.headers_mut());
+            (response, csp::content(&state.base))
+        }
+        Some(HostParts::Forgotten { .. }) => (forgotten(&state.base), csp::content(&state.base)),
+        None => (misdirected(), csp::raw().to_owned()),
+    };
+    guard(response.headers_mut(), &policy);
+    response
+}
+
+/// The fields that every answer carries, whatever made it.
+fn guard(fields: &mut HeaderMap, policy: &str) {
+    if !fields.contains_key(CONTENT_SECURITY_POLICY) {
+        let policy = HeaderValue::from_str(policy).expect("a policy is made of host names");
+        fields.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    for (name, value) in [
+        (HeaderName::from_static("origin-agent-cluster"), "?1"),
+        (X_DNS_PREFETCH_CONTROL, "off"),
+        (CACHE_CONTROL, "no-store"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
+    ] {
+        fields.insert(name, HeaderValue::from_static(value));
+    }
+    // Within the replay the referrer says which page asks for what is missing.
+    let default = HeaderValue::from_static("no-referrer-when-downgrade");
+    fields.entry(REFERRER_POLICY).or_insert(default);
+}
+
+fn status(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
+}
+
+fn redirect(to: &str) -> Response<Body> {
+    let Ok(location) = HeaderValue::from_bytes(to.as_bytes()) else {
+        return status(StatusCode::BAD_REQUEST, "not an address\n");
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+fn misdirected() -> Response<Body> {
+    let text = "This server answers only to its own names: http://lastlight.localhost\n";
+    status(StatusCode::MISDIRECTED_REQUEST, text)
+}
+
+fn not_allowed() -> Response<Body> {
+    let mut response = status(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "Only GET and HEAD are replayed\n",
+    );
+    let allowed = HeaderValue::from_static("GET, HEAD, OPTIONS");
+    response.headers_mut().insert(ALLOW, allowed);
+    response
+}
+
+fn forgotten(base: &Base) -> Response<Body> {
+    let notice = Notice {
+        status: StatusCode::NOT_FOUND,
+        heading: "This address is of an earlier replay",
+        text: "The name of this site is too long or too odd to be read from its address. \
+               Search for the URL to open it again.",
+        url: None,
+        link: Some((&base.ui_origin(), "Search")),
+        message: None,
+    };
+    notice.page(base).map(Body::from)
+}
+
+/// The path as it was sent, and the query.
+fn target(request: &Parts) -> (String, Option<String>) {
+    let uri = &request.uri;
+    let path = if uri.path().is_empty() {
+        "/"
+    } else {
+        uri.path()
+    };
+    (path.to_owned(), uri.query().map(str::to_owned))
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+async fn on_interface(state: &Arc<State>, request: &Parts) -> Response<Body> {
+    // Nothing there changes anything, so no other method and no `Origin` is
+    // let in.
+    if !is_read(&request.method) {
+        return not_allowed();
+    }
+    let (path, query) = target(request);
+    let mut response = if let Some(rest) = path.strip_prefix("/-/missing/") {
+        missing_list(state, rest, query.as_deref())
+    } else if let Some(raw) = raw_access(&path, query.as_deref()) {
+        raw.answer(state, request).await
+    } else {
+        let head = request.method == Method::HEAD;
+        ui::route(state, UiRequest { path, query, head }).await
+    };
+    let fields = response.headers_mut();
+    // Archived pages can set cookies for this host, so it has none of its own.
+    fields.remove(SET_COOKIE);
+    let nosniff = HeaderValue::from_static("nosniff");
+    fields.insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+    let no_referrer = HeaderValue::from_static("no-referrer");
+    fields.insert(REFERRER_POLICY, no_referrer);
+    response
+}
+
+/// Raw bytes are the same under any name of the listener, which tools without
+/// `*.localhost` rely on; for everything else the interface is the place.
+async fn on_loopback(state: &Arc<State>, request: &Parts) -> Response<Body> {
+    let (path, query) = target(request);
+    if raw_access(&path, query.as_deref()).is_some() {
+        return on_interface(state, request).await;
+    }
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    redirect(&format!("{}{path}{query}", state.base.ui_origin()))
+}
+
+fn missing_list(state: &State, rest: &str, query: Option<&str>) -> Response<Body> {
+    let place = rest
+        .split_once('/')
+        .and_then(|(name, time)| Some((state.shelf.get(name)?, time.parse().ok()?)));
+    let Some((collection, timestamp)) = place else {
+        return status(StatusCode::NOT_FOUND, "no such visit\n");
+    };
+    let page = ::url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "page")
+        .map(|(_, page)| page.into_owned());
+    let list = state
+        .missing
+        .list(&collection.name, timestamp, page.as_deref());
+    let json = serde_json::to_vec(&list).expect("a list of texts and numbers is JSON");
+    let mut response = Response::new(Body::from(json));
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// `/<collection>/<timestamp, or a prefix of it>id_/<url>`.
+struct RawAccess {
+    collection: String,
+    timestamp: Timestamp14,
+    url: Option<CanonicalUrl>,
+}
+
+fn raw_access(path: &str, query: Option<&str>) -> Option<RawAccess> {
+    let (collection, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let (time, url) = rest.split_once('/')?;
+    let timestamp = Timestamp14::from_prefix(time.strip_suffix("id_")?).ok()?;
+    if !is_collection(collection) {
+        return None;
+    }
+    // Clients that tidy paths make one slash of two.
+    let mut url = url.to_owned();
+    for scheme in ["http:/", "https:/"] {
+        if url.starts_with(scheme) && !url[scheme.len()..].starts_with('/') {
+            url.insert(scheme.len(), '/');
+        }
+    }
+    if let Some(query) = query {
+        url = format!("{url}?{query}");
+    }
+    Some(RawAccess {
+        collection: collection.to_owned(),
+        timestamp,
+        url: CanonicalUrl::parse_seed(&url).ok(),
+    })
+}
+
+impl RawAccess {
+    async fn answer(self, state: &Arc<State>, request: &Parts) -> Response<Body> {
+        let Some(url) = self.url else {
+            return status(StatusCode::BAD_REQUEST, "not a URL that can be captured\n");
+        };
+        let visit = Visit {
+            origin: url.host_key(),
+            timestamp: self.timestamp,
+            collection: self.collection,
+        };
+        let mut response = archived(state, asked(visit, url, Form::Raw, None, request)).await;
+        let policy = HeaderValue::from_static(csp::raw());
+        let fields = response.headers_mut();
+        fields.insert(CONTENT_SECURITY_POLICY, policy);
+        response
+    }
+}
+
+async fn on_content(state: &Arc<State>, visit: &Visit, request: &Parts) -> Response<Body> {
+    let fields = &request.headers;
+    let cookies: usize = fields.get_all(COOKIE).iter().map(HeaderValue::len).sum();
+    if cookies > MAX_COOKIE_BYTES {
+        return too_many_cookies();
+    }
+    if request.method == Method::OPTIONS {
+        return preflight(fields);
+    }
+    if fields
+        .get("service-worker")
+        .is_some_and(|value| value == "script")
+    {
+        let text = "Service workers aren't replayed\n";
+        return status(StatusCode::FORBIDDEN, text);
+    }
+    if state.shelf.get(&visit.collection).is_none() {
+        return no_collection(&state.base, &visit.collection).map(Body::from);
+    }
+    let (path, query) = target(request);
+    let whole = query.map_or(path.clone(), |query| format!("{path}?{query}"));
+    if let Some(own) = whole.strip_prefix(RESERVED) {
+        return reserved(state, visit, own, request).await;
+    }
+    let Ok(url) = CanonicalUrl::parse(&format!("{}{whole}", visit.origin)) else {
+        return status(StatusCode::BAD_REQUEST, "not a URL that can be captured\n");
+    };
+    let referrer = referrer(&state.base, fields);
+    if !is_read(&request.method) {
+        let (name, at) = (&visit.collection, visit.timestamp);
+        let method = request.method.as_str().to_ascii_lowercase();
+        state
+            .missing
+            .count(name, at, url.as_str(), referrer.as_deref(), &method);
+        return not_allowed();
+    }
+    if fields
+        .get("sec-fetch-dest")
+        .is_some_and(|dest| dest == "document")
+    {
+        let view = state
+            .base
+            .view_url(&visit.collection, visit.timestamp, url.as_str());
+        return redirect(&view);
+    }
+    let visit = visit.clone();
+    archived(state, asked(visit, url, Form::Replayed, referrer, request)).await
+}
+
+/// Replay's own things at a content origin.
+async fn reserved(state: &Arc<State>, visit: &Visit, own: &str, request: &Parts) -> Response<Body> {
+    if !is_read(&request.method) {
+        return not_allowed();
+    }
+    if own == "runtime.js" {
+        let mut response = Response::new(Body::from(RUNTIME));
+        let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        return response;
+    }
+    if let Some(url) = own.strip_prefix("to/") {
+        return match CanonicalUrl::parse(url) {
+            Ok(url) => redirect(
+                &state
+                    .base
+                    .content_url(&visit.collection, visit.timestamp, &url),
+            ),
+            Err(_) => status(StatusCode::BAD_REQUEST, "not a URL that can be captured\n"),
+        };
+    }
+    let pdf = own
+        .strip_prefix("pdf/")
+        .and_then(|rest| CanonicalUrl::parse(&format!("{}/{rest}", visit.origin)).ok());
+    match pdf {
+        Some(url) => {
+            let referrer = None;
+            archived(
+                state,
+                asked(visit.clone(), url, Form::Pdf, referrer, request),
+            )
+            .await
+        }
+        None => status(StatusCode::NOT_FOUND, "nothing of the replay is here\n"),
+    }
+}
+
+fn asked(
+    visit: Visit,
+    url: CanonicalUrl,
+    form: Form,
+    referrer: Option<String>,
+    request: &Parts,
+) -> Asked {
+    let text = |name: &str| {
+        let value = request.headers.get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    Asked {
+        visit,
+        url,
+        form,
+        dest: text("sec-fetch-dest").unwrap_or_default(),
+        range: text("range"),
+        accepts: text("accept-encoding").unwrap_or_default(),
+        referrer,
+    }
+}
+
+async fn archived(state: &Arc<State>, asked: Asked) -> Response<Body> {
+    let (outlet, answered) = Outlet::new();
+    let state = Arc::clone(state);
+    tokio::task::spawn_blocking(move || answer(&state, &asked, outlet));
+    answered.await.unwrap_or_else(|_| {
+        let text = "the capture could not be answered with\n";
+        status(StatusCode::INTERNAL_SERVER_ERROR, text)
+    })
+}
+
+/// The archived URL of the page that asks.
+fn referrer(base: &Base, fields: &HeaderMap) -> Option<String> {
+    let referrer = fields.get(REFERER)?.to_str().ok()?;
+    let (_, url) = base.archived_url(referrer)?;
+    Some(url.to_string())
+}
+
+/// Whether a request comes from the same visit: what one archived site shares
+/// with another stays within one collection at one time.
+fn is_same_visit(base: &Base, visit: &Visit, origin: &str) -> bool {
+    base.archived_url(origin).is_some_and(|(other, _)| {
+        other.collection == visit.collection && other.timestamp == visit.timestamp
+    })
+}
+
+/// Lets archived origins of one visit read each other, as their servers may
+/// have let them: what was captured says so for one origin only, and not for
+/// the one that replays it.
+fn allow_sharing(base: &Base, visit: &Visit, request: &HeaderMap, fields: &mut HeaderMap) {
+    fields.append(VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = request.get(ORIGIN) else {
+        return;
+    };
+    let Ok(text) = origin.to_str() else {
+        return;
+    };
+    if is_same_visit(base, visit, text) {
+        let yes = HeaderValue::from_static("true");
+        let all = HeaderValue::from_static("*");
+        fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+        fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, all);
+    }
+}
+
+fn preflight(request: &HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let fields = response.headers_mut();
+    let methods = HeaderValue::from_static("GET, HEAD");
+    fields.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+    if let Some(asked) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+    response
+}
+
+fn too_many_cookies() -> Response<Body> {
+    let mut response = status(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "Archived pages had set too many cookies; they are cleared. Load the page again.\n",
+    );
+    let clear = HeaderValue::from_static("\"cookies\"");
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("clear-site-data"), clear);
+    response
+}
+
+#[cfg(test)]
+mod tests;

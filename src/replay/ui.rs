@@ -1,0 +1,164 @@
+//! The replay's own interface: collections, search, calendars of captures, the
+//! ledger, and the shell in which an archived page is shown. Pages are made on
+//! the server and read without JavaScript; nothing in them comes from another
+//! host. It answers the interface's host alone and never archived content.
+
+mod assets;
+mod calendar;
+mod captures;
+mod collection;
+mod directions;
+mod home;
+mod ledger;
+mod link;
+mod listing;
+mod moment;
+mod problem;
+mod query;
+mod search;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use axum::http::{Response, StatusCode};
+
+use super::address::Base;
+use super::server::State;
+use super::shelf::Shelf;
+use crate::snapshot::collection::Collection;
+use problem::Problem;
+use query::Query;
+
+/// A request for the interface's host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UiRequest {
+    /// The path as it came, percent-encoded.
+    pub path: String,
+    /// What follows the `?`.
+    pub query: Option<String>,
+    /// Whether only the head is asked for.
+    pub head: bool,
+}
+
+/// What the interface answers. The server adds the headers that all answers
+/// have: Content-Security-Policy, `no-store` and the like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UiResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type of the body.
+    pub content_type: &'static str,
+    /// `Location`, where the status is a redirect.
+    pub location: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Answers a request to the interface, on a thread that may wait for files.
+pub async fn route(state: &Arc<State>, request: UiRequest) -> Response<Body> {
+    let state = Arc::clone(state);
+    let page = move || answer(&state.shelf, &state.base, &request);
+    let answer = tokio::task::spawn_blocking(page).await;
+    answer.map_or_else(
+        |_| {
+            let mut response = Response::new(Body::from("The interface failed."));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        },
+        UiResponse::into_response,
+    )
+}
+
+/// Answers a request. Reads files, so it blocks.
+pub fn answer(shelf: &Shelf, base: &Base, request: &UiRequest) -> UiResponse {
+    let site = Site { shelf, base };
+    let mut response = site
+        .answer(request)
+        .unwrap_or_else(|problem| problem.response());
+    if request.head {
+        response.body.clear();
+    }
+    response
+}
+
+impl UiResponse {
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or_default();
+        let fields = response.headers_mut();
+        fields.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        if let Some(location) = self.location.and_then(|l| l.parse().ok()) {
+            fields.insert(LOCATION, location);
+        }
+        response
+    }
+}
+
+/// What every page is made from.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    shelf: &'a Shelf,
+    base: &'a Base,
+}
+
+impl<'a> Site<'a> {
+    fn answer(self, request: &UiRequest) -> Result<UiResponse, Problem> {
+        let raw_query = request.query.as_deref();
+        let query = Query::parse(raw_query)?;
+        let path = request.path.strip_prefix('/').unwrap_or(&request.path);
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        match first {
+            "" => home::page(self, &query),
+            "-" => match rest.strip_prefix("around/") {
+                Some(rest) => directions::json(self, rest, &query),
+                None => assets::file(rest).ok_or(Problem::NoPage),
+            },
+            "go" => directions::go(self, &query),
+            "c" => self.collection_page(rest, &query),
+            "view" => view::page(self, rest, raw_query),
+            "favicon.ico" => Ok(redirect(assets::ICON)),
+            _ => Err(Problem::NoPage),
+        }
+    }
+
+    fn collection_page(self, rest: &str, query: &Query) -> Result<UiResponse, Problem> {
+        let (name, page) = rest.split_once('/').unwrap_or((rest, ""));
+        let collection = self.collection(name)?;
+        match page {
+            "" => collection::page(collection, query),
+            "captures" => captures::page(collection, query),
+            "ledger" => ledger::page(collection, query),
+            _ => Err(Problem::NoPage),
+        }
+    }
+
+    fn collection(self, name: &str) -> Result<&'a Collection, Problem> {
+        let found = self.shelf.get(name);
+        found.ok_or_else(|| Problem::NoCollection(name.chars().take(80).collect()))
+    }
+}
+
+fn html(status: u16, page: &impl Template) -> UiResponse {
+    let body = page.render().expect("pages format into memory");
+    UiResponse {
+        status,
+        content_type: "text/html; charset=utf-8",
+        location: None,
+        body: body.into_bytes(),
+    }
+}
+
+fn redirect(location: impl Into<String>) -> UiResponse {
+    UiResponse {
+        status: 302,
+        content_type: "text/plain; charset=utf-8",
+        location: Some(location.into()),
+        body: Vec::new(),
+    }
+}

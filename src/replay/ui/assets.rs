@@ -1,0 +1,22 @@
+//! The style sheet, script and icon of the interface, compiled in.
+
+use super::UiResponse;
+
+/// The icon's address.
+pub(super) const ICON: &str = "/-/icon.svg";
+
+/// A file below `/-/`.
+pub(super) fn file(name: &str) -> Option<UiResponse> {
+    let (content_type, body) = match name {
+        "ui.css" => ("text/css; charset=utf-8", include_str!("ui.css")),
+        "ui.js" => ("text/javascript; charset=utf-8", include_str!("ui.js")),
+        "icon.svg" => ("image/svg+xml", include_str!("icon.svg")),
+        _ => return None,
+    };
+    Some(UiResponse {
+        status: 200,
+        content_type,
+        location: None,
+        body: body.as_bytes().to_vec(),
+    })
+}

@@ -1,0 +1,68 @@
+//! The home page: what is on the shelf, and a search over all of it.
+
+use askama::Template;
+
+use super::listing::Stretch;
+use super::problem::Problem;
+use super::query::Query;
+use super::search::{self, Asked};
+use super::summary::Summary;
+use super::{Site, UiResponse, html, link};
+
+#[derive(Template)]
+#[template(path = "replay/ui/home.html")]
+struct Page {
+    asked: Asked,
+    searched: bool,
+    nothing: bool,
+    collections: Vec<Result<Summary, Broken>>,
+    found: Vec<Found>,
+}
+
+/// What a search found in a collection.
+struct Found {
+    title: String,
+    all: String,
+    stretch: Stretch,
+}
+
+/// A collection that can't be read.
+struct Broken {
+    name: String,
+    said: String,
+}
+
+pub(super) fn page(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem> {
+    let asked = Asked::of(query);
+    let shelf = site.shelf.collections();
+    let summaries = shelf.iter().map(|collection| {
+        Summary::of(collection).map_err(|error| Broken {
+            name: collection.name.clone(),
+            said: error.to_string(),
+        })
+    });
+    let collections: Vec<_> = summaries.collect();
+    let searched = !asked.text.is_empty();
+    let mut found = Vec::new();
+    if searched {
+        for (collection, summary) in shelf.iter().zip(&collections) {
+            let stretch = search::find(collection, &asked, 1)?;
+            if !stretch.rows.is_empty() {
+                let title = summary.as_ref().map_or(&collection.name, |s| &s.title);
+                found.push(Found {
+                    title: title.clone(),
+                    all: link::search(&collection.name, &asked.text, asked.how.word()),
+                    stretch,
+                });
+            }
+        }
+    }
+    let page = Page {
+        nothing: found.is_empty(),
+        asked,
+        searched,
+        collections,
+        found,
+    };
+    Ok(html(200, &page))
+}

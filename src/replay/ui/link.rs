@@ -1,0 +1,46 @@
+//! Addresses within the interface. Each begins with `/`, so that nothing from
+//! an archive can be a `javascript:` or live address.
+
+use crate::time::Timestamp14;
+use crate::url::CanonicalUrl;
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// A collection's own page.
+pub(super) fn collection(name: &str) -> String {
+    format!("/c/{name}/")
+}
+
+/// The calendar of a URL.
+pub(super) fn captures(collection: &str, url: &str) -> String {
+    format!("/c/{collection}/captures?url={}", encoded(url))
+}
+
+/// A search in a collection.
+pub(super) fn search(collection: &str, text: &str, how: &str) -> String {
+    format!("/c/{collection}/?q={}&how={how}", encoded(text))
+}
+
+/// A search in all collections.
+pub(super) fn search_all(text: &str, how: &str) -> String {
+    format!("/?q={}&how={how}", encoded(text))
+}
+
+/// The ledger, of one state or all, of URLs with a text in them.
+pub(super) fn ledger(collection: &str, state: &str, text: &str) -> String {
+    let text = encoded(text);
+    format!("/c/{collection}/ledger?state={state}&q={text}")
+}
+
+/// The shell around an archived page. Path and query of the archived URL are
+/// those of the address, so it needs no escaping: both are in the WHATWG form.
+pub(super) fn view(collection: &str, timestamp: Timestamp14, url: &CanonicalUrl) -> String {
+    format!("/view/{collection}/{timestamp}/{url}")
+}
+
+/// The bytes as captured.
+pub(super) fn raw(collection: &str, timestamp: Timestamp14, url: &CanonicalUrl) -> String {
+    format!("/{collection}/{timestamp}id_/{url}")
+}

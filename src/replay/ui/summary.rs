@@ -1,0 +1,226 @@
+//! What a collection is, in a few lines: from its manifest where it is
+//! sealed, else from what stands in its index.
+
+use std::io::{BufReader, Read};
+
+use serde::Deserialize;
+
+use super::link;
+use super::moment::{Moment, clipped, count, size};
+use crate::snapshot::SnapshotError;
+use crate::snapshot::collection::{Collection, Kind};
+use crate::snapshot::layout::{LEDGER, MANIFEST, PAGES};
+use crate::snapshot::manifest::{Counts, Seal};
+use crate::snapshot::pages;
+
+/// So many seeds are named.
+const MAX_SEEDS: usize = 12;
+/// Seeds are looked for among so many pages of the seed list.
+const SEED_PAGES: usize = 200;
+/// Lines of the index that are read for the span of captures.
+const MAX_LINES: u64 = 50_000;
+/// A longer manifest isn't read for a summary.
+const MAX_MANIFEST: u64 = 512 * 1024 * 1024;
+
+/// A collection as the home page and its own page tell of it.
+pub(super) struct Summary {
+    pub name: String,
+    pub title: String,
+    pub kind: &'static str,
+    pub link: String,
+    pub path: String,
+    /// Seeds with the addresses of their calendars.
+    pub seeds: Vec<(String, String)>,
+    pub first: Option<Moment>,
+    pub last: Option<Moment>,
+    /// URLs by final state, where a manifest tells.
+    pub counts: Vec<StateCount>,
+    pub discovered: Option<String>,
+    /// Captures in the index; with a `+` where it is longer than was read.
+    pub captures: String,
+    pub complete: Option<bool>,
+    pub sealed: Option<Moment>,
+    pub software: String,
+    pub warcs: String,
+    pub bytes: String,
+    pub damage: Vec<String>,
+    pub has_ledger: bool,
+}
+
+/// How many URLs ended in a state.
+pub(super) struct StateCount {
+    pub state: &'static str,
+    pub count: String,
+    pub none: bool,
+    pub link: String,
+}
+
+/// The manifest without its list of files, which can be far longer than all
+/// that is shown of it.
+#[derive(Default, Deserialize)]
+struct Brief {
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    created: String,
+    #[serde(default)]
+    software: String,
+    #[serde(rename = "mainPageUrl", default)]
+    main_page_url: String,
+    #[serde(rename = "mainPageDate", default)]
+    main_page_date: String,
+    #[serde(default)]
+    lastlight: Option<Seal>,
+}
+
+impl Summary {
+    pub(super) fn of(collection: &Collection) -> Result<Self, SnapshotError> {
+        let brief = brief(collection)?;
+        let span = Span::of(collection)?;
+        let (mut first, mut last) = (span.first, span.last);
+        if span.cut {
+            // Part of an index tells too short a span; the manifest knows better.
+            first = Moment::parse(&brief.main_page_date).min(first).or(first);
+            last = Moment::parse(&brief.created).max(last);
+        }
+        let seal = brief.lastlight.as_ref();
+        let plus = if span.cut { "+" } else { "" };
+        let warcs = collection.warcs();
+        let title = if brief.title.trim().is_empty() {
+            &collection.name
+        } else {
+            &brief.title
+        };
+        Ok(Self {
+            name: collection.name.clone(),
+            title: clipped(title, 200),
+            kind: kind_name(collection.kind),
+            link: link::collection(&collection.name),
+            path: collection.path.display().to_string(),
+            seeds: seeds(collection, &brief.main_page_url)?,
+            first,
+            last,
+            counts: seal.map_or_else(Vec::new, |seal| by_state(&collection.name, &seal.counts)),
+            discovered: seal.map(|seal| count(seal.counts.discovered)),
+            captures: format!("{}{plus}", count(span.captures)),
+            complete: seal.map(|seal| seal.complete),
+            sealed: Moment::parse(&brief.created),
+            software: clipped(&brief.software, 80),
+            warcs: count(warcs.len() as u64),
+            bytes: size(warcs.iter().map(|warc| warc.region().len()).sum()),
+            damage: collection.damage.clone(),
+            has_ledger: has_ledger(collection),
+        })
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Snapshot => "snapshot",
+        Kind::Warc => "WARC file",
+        Kind::Wacz => "WACZ",
+        Kind::Bag => "BagIt bag",
+        Kind::Folder => "folder of WARC files",
+    }
+}
+
+/// Whether the collection has a ledger to show.
+pub(super) fn has_ledger(collection: &Collection) -> bool {
+    let container = collection.container();
+    container.is_some_and(|container| container.open(LEDGER).is_ok())
+}
+
+fn brief(collection: &Collection) -> Result<Brief, SnapshotError> {
+    let Some(container) = collection.container() else {
+        return Ok(Brief::default());
+    };
+    let file = match container.open(MANIFEST) {
+        Ok(file) => file,
+        Err(SnapshotError::Missing { .. }) => return Ok(Brief::default()),
+        Err(error) => return Err(error),
+    };
+    // `verify` says what is wrong with a manifest; a reader can do without it.
+    Ok(serde_json::from_reader(BufReader::new(file.take(MAX_MANIFEST))).unwrap_or_default())
+}
+
+fn by_state(collection: &str, counts: &Counts) -> Vec<StateCount> {
+    let states = [
+        ("captured", counts.captured),
+        ("unchanged", counts.unchanged),
+        ("excluded", counts.excluded),
+        ("failed", counts.failed),
+        ("unreached", counts.unreached),
+    ];
+    let shown = states.into_iter().map(|(state, number)| StateCount {
+        state,
+        count: count(number),
+        none: number == 0,
+        link: link::ledger(collection, state, ""),
+    });
+    shown.collect()
+}
+
+fn seeds(collection: &Collection, main_page: &str) -> Result<Vec<(String, String)>, SnapshotError> {
+    let mut seeds: Vec<String> = Vec::new();
+    if let Some(container) = collection.container()
+        && let Ok(file) = container.open(PAGES)
+    {
+        for page in pages::read(file).take(SEED_PAGES) {
+            let page = page.map_err(SnapshotError::io(&collection.path, "reading the pages"))?;
+            if page.seed && !seeds.contains(&page.url) && seeds.len() < MAX_SEEDS {
+                seeds.push(page.url);
+            }
+        }
+    }
+    if seeds.is_empty() && !main_page.is_empty() {
+        seeds.push(main_page.to_owned());
+    }
+    let linked = seeds.into_iter().map(|seed| {
+        let link = link::captures(&collection.name, &seed);
+        (clipped(&seed, 200), link)
+    });
+    Ok(linked.collect())
+}
+
+/// The times between which captures were made.
+struct Span {
+    first: Option<Moment>,
+    last: Option<Moment>,
+    captures: u64,
+    /// The index is longer than was read.
+    cut: bool,
+}
+
+impl Span {
+    fn of(collection: &Collection) -> Result<Self, SnapshotError> {
+        let failed = || SnapshotError::io(&collection.path, "reading the index");
+        let mut span = Self {
+            first: None,
+            last: None,
+            captures: 0,
+            cut: false,
+        };
+        for line in collection.index().lines("").map_err(failed())? {
+            let line = line.map_err(failed())?;
+            if span.captures == MAX_LINES {
+                span.cut = true;
+                break;
+            }
+            // Name look-ups and renderings are no captures of a page.
+            if line.starts_with("dns:") || line.starts_with("urn:") {
+                continue;
+            }
+            let time = line
+                .split(' ')
+                .nth(1)
+                .and_then(|digits| digits.parse().ok());
+            let Some(moment) = time.map(Moment) else {
+                continue;
+            };
+            span.captures += 1;
+            span.first = Some(span.first.map_or(moment, |first| first.min(moment)));
+            span.last = Some(span.last.map_or(moment, |last| last.max(moment)));
+        }
+        Ok(span)
+    }
+}

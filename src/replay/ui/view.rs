@@ -1,0 +1,78 @@
+//! The shell: a banner outside the archived page, and the page in a frame of
+//! another origin. Without JavaScript the frame still works; with it the banner
+//! follows the reader from page to page.
+
+use askama::Template;
+
+use super::directions;
+use super::moment::{Moment, clipped};
+use super::problem::Problem;
+use super::{Site, UiResponse, captures, html, link, redirect};
+use crate::time::Timestamp14;
+use crate::url::CanonicalUrl;
+
+#[derive(Template)]
+#[template(path = "replay/ui/view.html")]
+struct Page {
+    collection: String,
+    home: String,
+    /// The reader's time, constant for the visit.
+    time: Timestamp14,
+    url: String,
+    shown: String,
+    captured: Moment,
+    position: u64,
+    count: u64,
+    previous: Option<String>,
+    next: Option<String>,
+    calendar: String,
+    raw: String,
+    frame: String,
+    /// Chromium's PDF viewer fails in a sandboxed frame. The address below
+    /// answers with PDF and nothing else, so nothing that runs is let out.
+    pdf: bool,
+}
+
+/// `rest` is `<collection>/<timestamp>/<url>`, as it came; the query of the
+/// request is that of the archived URL.
+pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<UiResponse, Problem> {
+    let mut parts = rest.splitn(3, '/');
+    let (name, digits) = (parts.next().unwrap_or_default(), parts.next());
+    let collection = site.collection(name)?;
+    let (digits, asked) = digits.zip(parts.next()).ok_or(Problem::NoPage)?;
+    let time = Timestamp14::from_prefix(digits).map_err(|_| Problem::NoPage)?;
+    let asked = query.map_or(asked.to_owned(), |query| format!("{asked}?{query}"));
+    let url = CanonicalUrl::parse_seed(&asked).map_err(|_| Problem::NoUrl(clipped(&asked, 200)))?;
+    if digits.len() != 14 || !asked.contains("://") {
+        return Ok(redirect(link::view(name, time, &url)));
+    }
+    let Some(found) = directions::nearest(collection, url.as_str(), Some(time))? else {
+        return captures::not_captured(collection, url.as_str(), 404);
+    };
+    let is_pdf = |mime: &str| mime.eq_ignore_ascii_case("application/pdf");
+    let pdf = found.entry.mime.as_deref().is_some_and(is_pdf);
+    let frame = if pdf {
+        let origin = site.base.content_origin(name, time, &url.host_key());
+        format!("{origin}/.lastlight/pdf{}", url.request_target())
+    } else {
+        site.base.content_url(name, time, &url)
+    };
+    let at = |at: Timestamp14| link::view(name, at, &url);
+    let page = Page {
+        collection: name.to_owned(),
+        home: link::collection(name),
+        time,
+        shown: clipped(url.as_str(), 200),
+        captured: Moment(found.entry.timestamp),
+        position: found.position,
+        count: found.count,
+        previous: found.previous.map(at),
+        next: found.next.map(at),
+        calendar: link::captures(name, url.as_str()),
+        raw: link::raw(name, found.entry.timestamp, &url),
+        frame,
+        pdf,
+        url: url.as_str().to_owned(),
+    };
+    Ok(html(200, &page))
+}

@@ -1,0 +1,19 @@
+//! Drives the real executable against sites on loopback. Each file is named
+//! for the promise that it holds the program to; assertions are on exit codes,
+//! output and files.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod harness;
+mod holdings;
+mod wire;
+
+mod addresses;
+mod cli_contract;
+mod crash_resume;
+mod crawl_whole_site;
+mod deposit_roundtrip;
+mod incomplete_answers;
+mod independent_reader;
+mod tls;
+mod verbatim;
+mod verify_finds_every_change;
