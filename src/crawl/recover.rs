@@ -272,13 +272,16 @@ impl Keeper<'_> {
         {
             self.store.set_via(id, via)?;
         }
+        // Whoever named it was read back before it, so its row knows how
+        // barren the way was: without that a trap would begin anew.
+        let (barren, via_bytes) = self.store.barrenness(id)?;
         Ok((found == state::QUEUED).then(|| Job {
             id,
             url: url.clone(),
             path: path.clone(),
             via: via.map(str::to_owned),
-            via_bytes: 0,
-            barren: 0,
+            via_bytes,
+            barren,
             tries: 0,
             as_robots: None,
         }))

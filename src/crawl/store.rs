@@ -416,6 +416,15 @@ impl Store {
             .query_row([id], |row| row.get(0))
     }
 
+    /// How many pages before a URL led nowhere new, and the bytes of the last.
+    pub fn barrenness(&self, id: i64) -> Result<(u32, u64)> {
+        self.db
+            .prepare_cached("SELECT barren, via_bytes FROM url WHERE id = ?")?
+            .query_row([id], |row| {
+                Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+            })
+    }
+
     /// The way to a URL, as its row tells it.
     pub fn path(&self, id: i64) -> Result<Path> {
         self.db
