@@ -28,9 +28,9 @@ use scope::Scope;
 
 use crate::config::{Config, ConfigError};
 use crate::net::guard::CidrError;
-use crate::snapshot::layout::{CONFIG, Layout, MANIFEST, MANIFEST_DIGEST};
+use crate::snapshot::layout::{CONFIG, CRAWL_LOG, Layout, MANIFEST, MANIFEST_DIGEST};
 use crate::snapshot::lock::{LockError, SnapshotLock};
-use crate::snapshot::manifest::{Counts, Manifest};
+use crate::snapshot::manifest::{Counts, Manifest, files_below};
 use crate::snapshot::{SnapshotError, whole};
 use crate::url::CanonicalUrl;
 
@@ -107,21 +107,43 @@ pub fn start(
     Scope::new(config, seeds)?;
     run::networks(config)?;
     let root = layout.root();
+    let exists = || CrawlError::Exists {
+        path: root.to_owned(),
+    };
     let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied {
-        return Err(CrawlError::Exists {
-            path: root.to_owned(),
-        });
+    if occupied && !holds_only_a_beginning(layout) {
+        return Err(exists());
     }
     for folder in layout.folders() {
         fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
     }
     let _lock = SnapshotLock::acquire(layout)?;
+    if layout.store().is_file() && !store::Store::open(&layout.store())?.seeds()?.is_empty() {
+        return Err(exists());
+    }
     whole::write(&layout.path(CONFIG), |out| {
         io::Write::write_all(out, config.to_toml().as_bytes())
     })?;
     whole::sync_directory(root)?;
     run::run(layout, config, run::Start::Fresh(seeds), control)
+}
+
+/// Whether a directory holds no more than a crawl makes before its seeds are
+/// durable: one that was killed so early is begun anew in its place.
+fn holds_only_a_beginning(layout: &Layout) -> bool {
+    let beginnings = [
+        "state/lock",
+        "metadata/config.toml",
+        "metadata/config.toml.part",
+        CRAWL_LOG,
+        "state/crawl.sqlite",
+        "state/crawl.sqlite-wal",
+        "state/crawl.sqlite-shm",
+        "state/crawl.sqlite-journal",
+    ];
+    let ours = layout.folders().take(1).all(|folder| folder.is_dir());
+    let files = files_below(layout.root());
+    ours && files.is_ok_and(|files| files.iter().all(|file| beginnings.contains(&file.as_str())))
 }
 
 /// Goes on with a crawl that stopped, however it stopped. The configuration is

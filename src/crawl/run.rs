@@ -65,6 +65,12 @@ pub fn run(
         keeper.add_seeds(seeds)?;
     }
     let all_seeds = keeper.store.seeds()?;
+    if all_seeds.is_empty() {
+        // Ended before what it was to capture was durable.
+        return Err(CrawlError::NotASnapshot {
+            path: layout.root().to_owned(),
+        });
+    }
     let scope_seeds: Vec<_> = all_seeds.iter().map(|(url, _)| url.clone()).collect();
     let scope = Arc::new(Scope::new(config, &scope_seeds)?);
     let processing = Arc::new(Processing::new(config, scope, layout.spool()));
