@@ -52,7 +52,7 @@ pub fn lastlight<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
 
 /// `lastlight crawl SEED --into INTO`, without pauses between requests.
 pub fn crawl(seed: impl AsRef<str>, into: &Path) -> Run {
-    lastlight(["crawl", seed.as_ref(), "--delay", "0", "--connections", "4"])
+    lastlight(["crawl", seed.as_ref(), "--delay", "0"])
         .arg("--into")
         .arg(into)
 }
