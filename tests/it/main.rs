@@ -14,6 +14,7 @@ mod crawl_whole_site;
 mod deposit_roundtrip;
 mod incomplete_answers;
 mod independent_reader;
+mod offline_replay;
 mod tls;
 mod verbatim;
 mod verify_finds_every_change;

@@ -1,0 +1,315 @@
+//! With the site gone, its captures answer: over HTTP on loopback, from the
+//! snapshot and from its packages, and never from anywhere else.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Captured, Running, captured, lastlight, scratch};
+use crate::holdings::Snapshot;
+
+/// `lastlight replay` of one path.
+pub struct Replay {
+    running: Running,
+    port: u16,
+    collection: String,
+}
+
+pub struct Answer {
+    pub status: u16,
+    head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (field, value) = line.split_once(": ")?;
+            field.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Replay {
+    pub fn of(path: &Path, collection: &str) -> Self {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let running = lastlight(["replay", "--listen", &format!("127.0.0.1:{port}")])
+            .arg(path)
+            .start();
+        let mut replay = Self {
+            running,
+            port,
+            collection: collection.to_owned(),
+        };
+        let begun = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            assert!(!replay.running.has_ended(), "the replay ended");
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "the replay doesn't listen"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        replay
+    }
+
+    /// Asks by a Host header, with the connection closed after the answer.
+    pub fn ask(&self, host: &str, target: &str) -> Answer {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Dest: iframe\r\nConnection: close\r\n\r\n").unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let end = bytes
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap();
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut body = bytes.split_off(end + 4);
+        if head
+            .to_ascii_lowercase()
+            .contains("transfer-encoding: chunked")
+        {
+            body = dechunked(&body);
+        }
+        Answer { status, head, body }
+    }
+
+    /// Asks the interface.
+    pub fn interface(&self, target: &str) -> Answer {
+        self.ask(&format!("lastlight.localhost:{}", self.port), target)
+    }
+
+    /// Asks for an archived URL at its own origin, at a time.
+    pub fn content(&self, url: &str, time: &str) -> Answer {
+        let parsed = url::Url::parse(url).unwrap();
+        let host = parsed
+            .host_str()
+            .unwrap()
+            .replace('-', "--")
+            .replace('.', "-");
+        let scheme = if parsed.scheme() == "https" { "s" } else { "h" };
+        let port = parsed
+            .port()
+            .map(|port| port.to_string())
+            .unwrap_or_default();
+        let host = format!(
+            "{scheme}{port}-{host}.{time}.{}.lastlight.localhost:{}",
+            self.collection, self.port
+        );
+        self.ask(&host, &parsed[url::Position::BeforePath..])
+    }
+
+    /// The raw capture nearest to a time.
+    pub fn raw(&self, url: &str, time: &str) -> Answer {
+        self.interface(&format!("/{}/{time}id_/{url}", self.collection))
+    }
+}
+
+fn dechunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        body.extend_from_slice(&rest[end + 2..end + 2 + size]);
+        rest = &rest[(end + 2 + size + 2).min(rest.len())..];
+    }
+    body
+}
+
+/// When a URL was captured, as 14 digits.
+pub fn time_of(snapshot: &Snapshot, url: &str) -> String {
+    snapshot.row(url)["time"]
+        .chars()
+        .filter(char::is_ascii_digit)
+        .take(14)
+        .collect()
+}
+
+fn replay() -> (Replay, String) {
+    let Captured { site, snapshot, .. } = captured();
+    let time = time_of(snapshot, &site.url("/"));
+    (Replay::of(snapshot.path(), "closing"), time)
+}
+
+#[test]
+fn each_page_is_shown_at_an_origin_of_its_own() {
+    let (replay, time) = replay();
+    let site = &captured().site;
+    let before = site.requests();
+    for (path, text) in [
+        ("/", "Harrow Vale"),
+        ("/findings/3-the-night/", "The night"),
+        ("/transcripts/day-2.html", "transcript"),
+        ("/evidence/?page=3", "Evidence library"),
+    ] {
+        let answer = replay.content(&site.url(path), &time);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(
+            answer.text().to_lowercase().contains(&text.to_lowercase()),
+            "{path}"
+        );
+        assert!(answer.field("Content-Security-Policy").is_some(), "{path}");
+        assert!(answer.field("Memento-Datetime").is_some(), "{path}");
+        // Absolute links lead to the replay, not to the live site.
+        let live = format!("href=\"{}", site.url("/findings/"));
+        assert!(!answer.text().contains(&live), "{path}");
+    }
+    let font = replay.content(&site.asset("/static/vollkorn-semibold-latin.woff2"), &time);
+    assert_eq!((font.status, font.body.len()), (200, 10908));
+    assert_eq!(
+        site.requests(),
+        before,
+        "nothing was asked of the live site"
+    );
+}
+
+#[test]
+fn raw_access_gives_the_bytes_as_captured() {
+    let (replay, time) = replay();
+    let Captured { site, snapshot, .. } = captured();
+    let urls = [
+        site.url("/"),
+        site.url("/css/main.css"),
+        site.url("/findings/"),
+        site.url("/transcripts/day-2.html"),
+        site.url("/notices/2021-boil-water.html"),
+        site.url("/evidence/HV-0310.pdf"),
+        site.url("/img/charts/crew@2x.png"),
+        site.asset("/static/vollkorn-semibold-latin.woff2"),
+    ];
+    for url in urls {
+        let answer = replay.raw(&url, &time);
+        assert_eq!(answer.status, 200, "{url}");
+        assert!(answer.body == snapshot.response(&url).entity(), "{url}");
+        assert!(answer.field("Content-Security-Policy").is_some(), "{url}");
+    }
+}
+
+#[test]
+fn the_nearest_capture_answers_whatever_time_is_asked_for() {
+    let (replay, time) = replay();
+    let url = captured().site.url("/letter/");
+    for asked in ["19990101000000", "20991231235959", &time, &time[..4]] {
+        let answer = replay.raw(&url, asked);
+        let answer = match answer.status {
+            300..400 => {
+                let to = answer.field("Location").unwrap();
+                let target = to
+                    .split_once("lastlight.localhost")
+                    .map_or(to, |(_, rest)| &rest[rest.find('/').unwrap()..]);
+                replay.interface(target)
+            }
+            _ => answer,
+        };
+        assert_eq!(answer.status, 200, "{asked}");
+        assert!(answer.text().contains("open letter") || answer.text().contains("Open letter"));
+    }
+    assert_eq!(replay.content(&url, "19990101000000").status, 200);
+}
+
+#[test]
+fn redirects_and_errors_are_replayed_as_they_were() {
+    let (replay, time) = replay();
+    let site = &captured().site;
+    let moved = replay.content(&site.url("/faq"), &time);
+    assert_eq!(moved.status, 301);
+    let to = moved.field("Location").unwrap();
+    assert!(to.ends_with("/questions/"), "{to}");
+    assert!(!to.contains("http://inquiry"), "{to}");
+    assert_eq!(
+        replay
+            .content(&site.url("/evidence/HV-0310-annex.pdf"), &time)
+            .status,
+        404
+    );
+}
+
+#[test]
+fn what_was_not_captured_is_told_and_counted() {
+    let (replay, time) = replay();
+    let url = captured().site.url("/private/working-notes");
+    let answer = replay.content(&url, &time);
+    assert_eq!(answer.status, 404);
+    assert!(answer.field("Memento-Datetime").is_none());
+    let list = replay.interface(&format!("/-/missing/{}/{time}", replay.collection));
+    assert_eq!(list.status, 200);
+    assert!(list.text().contains(&url), "{}", list.text());
+}
+
+#[test]
+fn other_host_names_are_refused() {
+    let (replay, _) = replay();
+    for host in [
+        "example.org",
+        "inquiry.localhost",
+        "evil.example:80",
+        "localhost.evil.example",
+    ] {
+        assert_eq!(replay.ask(host, "/").status, 421, "{host}");
+    }
+}
+
+#[test]
+fn the_interface_lists_the_collection_its_pages_and_its_ledger() {
+    let (replay, _) = replay();
+    let home = replay.interface("/");
+    assert_eq!(home.status, 200);
+    assert!(home.text().contains("closing"), "{}", home.text());
+}
+
+#[test]
+fn ctrl_c_ends_the_replay_with_exit_0() {
+    let (replay, _) = replay();
+    replay.running.interrupt();
+    replay.running.end().exits(0).says("until Ctrl-C");
+}
+
+#[test]
+fn packages_replay_the_same_bytes_without_unpacking() {
+    let Captured { site, snapshot, .. } = captured();
+    let directory = scratch();
+    let time = time_of(snapshot, &site.url("/"));
+    for (form, name) in [("wacz", "closing.wacz"), ("bag", "closing-bag")] {
+        lastlight(["deposit", "--as", form])
+            .arg(snapshot.path())
+            .arg("--into")
+            .arg(directory.path())
+            .run()
+            .exits(0);
+        let package = directory.path().join(name);
+        let collection = name.trim_end_matches(".wacz");
+        let replay = Replay::of(&package, collection);
+        let url = site.url("/evidence/HV-0310.pdf");
+        let answer = replay.raw(&url, &time);
+        assert_eq!(answer.status, 200, "{name}");
+        assert!(answer.body == snapshot.response(&url).entity(), "{name}");
+        assert_eq!(
+            replay.content(&site.url("/letter/"), &time).status,
+            200,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_exits_with_4() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    lastlight(["replay", "--listen", &address])
+        .arg(captured().snapshot.path())
+        .run()
+        .exits(4)
+        .warns("--listen");
+}
