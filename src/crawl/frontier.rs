@@ -58,7 +58,7 @@ struct Outage {
 /// Failures in a row, without any answer between them, that make an outage.
 const OUTAGE_AFTER: u32 = 5;
 /// Probes of a silent host come at least this often.
-const MAX_PROBE_PAUSE: Duration = Duration::from_secs(60);
+const MAX_PROBE_PAUSE: Duration = Duration::from_mins(1);
 /// Refusals of one host that are decided on before they are written down.
 const REFUSALS: usize = 500;
 

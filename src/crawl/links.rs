@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn a_url_that_is_link_and_requisite_is_a_requisite() {
         let page = CanonicalUrl::parse("http://a.example/").unwrap();
-        let scope = Scope::new(&Config::defaults(), &[page.clone()]).unwrap();
+        let scope = Scope::new(&Config::defaults(), std::slice::from_ref(&page)).unwrap();
         let image = CanonicalUrl::parse("http://cdn.example/i.png").unwrap();
         let job = Job {
             id: 1,

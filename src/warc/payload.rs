@@ -114,7 +114,9 @@ mod tests {
         let mut whole = PayloadHasher::new(Algorithm::Sha256);
         whole.update(block);
         let mut bytewise = PayloadHasher::new(Algorithm::Sha256);
-        block.iter().for_each(|byte| bytewise.update(&[*byte]));
+        for byte in block {
+            bytewise.update(&[*byte]);
+        }
         let digests = whole.finish();
         assert_eq!(digests, bytewise.finish());
         digests
