@@ -6,6 +6,7 @@ mod frontier;
 mod job;
 mod keeper;
 mod links;
+mod log;
 mod process;
 mod progress;
 mod recorder;
@@ -56,6 +57,12 @@ pub enum CrawlError {
         /// The directory.
         path: std::path::PathBuf,
     },
+    /// It was killed before its seeds were written.
+    #[error("{path}: the crawl ended before it began: there are no seeds")]
+    NeverBegan {
+        /// The directory.
+        path: std::path::PathBuf,
+    },
     /// Another process writes to it.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -73,6 +80,22 @@ pub enum CrawlError {
     Runtime(io::Error),
 }
 
+impl CrawlError {
+    /// Whether the disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Snapshot(SnapshotError::Io { source, .. }) | Self::Spool(source) => {
+                matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                )
+            }
+            Self::Store(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            _ => false,
+        }
+    }
+}
+
 /// What a crawl came to.
 #[derive(Debug, Clone)]
 pub struct Summary {
@@ -84,6 +107,8 @@ pub struct Summary {
     pub counts: Counts,
     /// Pages captured in this run.
     pub pages: u64,
+    /// Irregularities of this run, told in the crawl log.
+    pub notes: u64,
     /// Bytes of all WARCs.
     pub bytes: u64,
     /// Time of this run in seconds.
@@ -108,6 +133,9 @@ pub fn start(
             path: root.to_owned(),
         });
     }
+    // What may be wrong in the configuration is found before anything is made.
+    scope::Scope::new(config, seeds)?;
+    run::networks(config)?;
     for folder in layout.folders() {
         fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
     }

@@ -168,6 +168,15 @@ impl From<CrawlError> for Failure {
                 "Give another directory with --into; to go on with a crawl there: lastlight resume {}",
                 path.display()
             )),
+            CrawlError::NeverBegan { ref path } => Self::usage(&error).hint(format!(
+                "Nothing was captured: remove {} and start the crawl again.",
+                path.display()
+            )),
+            _ if error.is_disk_full() => Self {
+                exit: Exit::Stopped,
+                what: error.to_string(),
+                hint: Some("The disk is full. Nothing captured is lost: make room, then `lastlight resume` the snapshot.".into()),
+            },
             CrawlError::NotASnapshot { .. } => {
                 Self::usage(&error).hint("Give the directory that `lastlight crawl` printed.")
             }
@@ -355,6 +364,13 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
     if counts.unreached > 0 {
         let why = summary.stopped.map_or("", Stop::reason);
         let _ = writeln!(text, "unreached {:>9}  {why}", HumanCount(counts.unreached));
+    }
+    if summary.notes > 0 {
+        let _ = writeln!(
+            text,
+            "notes     {:>9}  in {path}/logs/crawl.jsonl",
+            HumanCount(summary.notes)
+        );
     }
     let _ = writeln!(text, "Every URL with its reason: {path}/reports/ledger.csv");
     if summary.complete && counts.failed > 0 {

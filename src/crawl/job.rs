@@ -235,6 +235,8 @@ pub struct Outcome {
     pub recording: Recording,
     /// What it names.
     pub links: Vec<Link>,
+    /// What was irregular in it, for the crawl log.
+    pub notes: Vec<String>,
     /// Where a seed's redirect leads: a seed itself.
     pub new_seed: Option<CanonicalUrl>,
     /// What robots.txt says.

@@ -137,7 +137,8 @@ impl Processing {
         judged: Judged<'_>,
     ) -> Outcome {
         let status = head.status();
-        let found = links::find(&job.url, head, response);
+        let mut found = links::find(&job.url, head, response);
+        let notes = std::mem::take(&mut found.notes);
         let answer = Answer {
             status,
             media_type: head.media_type().unwrap_or_default(),
@@ -164,6 +165,7 @@ impl Processing {
             answer: Some(answer),
             recording: judged.recording,
             links,
+            notes,
             new_seed,
             robots,
             outage: matches!(status, Some(429 | 503)),
@@ -209,6 +211,7 @@ impl Outcome {
             answer: None,
             recording: Recording::default(),
             links: Vec::new(),
+            notes: Vec::new(),
             new_seed: None,
             robots: None,
             host_pause: None,

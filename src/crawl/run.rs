@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc as turns;
 use tokio::sync::watch;
@@ -25,7 +26,6 @@ use crate::config::Config;
 use crate::net::{AddressGuard, Cidr, Connector};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
-use crate::time::WarcDate;
 use crate::url::{CanonicalUrl, HostKey};
 
 /// How long a clean stop waits for answers that are on their way.
@@ -56,27 +56,28 @@ pub fn run(
     control: &Control,
 ) -> Result<Summary, CrawlError> {
     let begun = Instant::now();
-    let networks: Result<Vec<Cidr>, _> = config
-        .address
-        .allow
-        .iter()
-        .map(|text| text.parse())
-        .collect();
-    let connector = Connector::new(AddressGuard::new(networks?), config.fetch.connect_timeout.0);
+    let networks = networks(config)?;
+    let connector = Connector::new(AddressGuard::new(networks), config.fetch.connect_timeout.0);
     let mut keeper = Keeper::open(layout, config)?;
     let resuming = matches!(start, Start::Resumed);
     if let Start::Fresh(seeds) = start {
         keeper.add_seeds(seeds)?;
+        keeper.commit()?;
     }
     let all_seeds = keeper.store.seeds()?;
+    if all_seeds.is_empty() {
+        return Err(CrawlError::NeverBegan {
+            path: layout.root().to_owned(),
+        });
+    }
     let scope_seeds: Vec<_> = all_seeds.iter().map(|(url, _)| url.clone()).collect();
     let scope = Arc::new(Scope::new(config, &scope_seeds)?);
     let processing = Arc::new(Processing::new(config, scope, layout.spool()));
     recover::recover(layout, &mut keeper, &processing)?;
-    keeper.log_line(&serde_json::json!({
-        "time": WarcDate::now().to_string(), "event": "started",
-        "software": concat!("lastlight/", env!("CARGO_PKG_VERSION")),
-    }))?;
+    let software = concat!("lastlight/", env!("CARGO_PKG_VERSION"));
+    keeper
+        .log
+        .event("started", json!({ "software": software }))?;
     keeper.commit()?;
     if resuming {
         keeper.requeue_failures()?;
@@ -102,10 +103,9 @@ pub fn run(
 
     keeper.progress.sealing = true;
     control.publish(keeper.progress.clone());
-    keeper.log_line(&serde_json::json!({
-        "time": WarcDate::now().to_string(), "event": "ended",
-        "reason": stopped.map(Stop::reason),
-    }))?;
+    keeper
+        .log
+        .event("ended", json!({ "reason": stopped.map(Stop::reason) }))?;
     keeper.commit()?;
     seal::seal(layout, &keeper.store, stopped)?;
     let summary = Summary {
@@ -113,6 +113,7 @@ pub fn run(
         stopped,
         counts: keeper.store.counts()?,
         pages: keeper.progress.pages,
+        notes: keeper.progress.notes,
         bytes: keeper
             .store
             .warcs()?
@@ -125,6 +126,12 @@ pub fn run(
     };
     keeper.close()?;
     Ok(summary)
+}
+
+/// The networks that may be connected to.
+pub fn networks(config: &Config) -> Result<Vec<Cidr>, CrawlError> {
+    let networks = config.address.allow.iter().map(|text| Ok(text.parse()?));
+    networks.collect()
 }
 
 /// A seed's own addresses may be private: the archivist named it. A name that

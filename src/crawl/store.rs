@@ -252,6 +252,28 @@ impl Store {
         Ok(self.db.last_insert_rowid())
     }
 
+    /// Forgets records of a WARC that don't lie within its first `length`
+    /// bytes, and puts the URLs whose responses they were back. Returns how many
+    /// URLs, and where the records that remain end.
+    pub fn lose(&self, id: i64, length: u64) -> Result<(usize, u64)> {
+        let bounds = params![id, length as i64];
+        self.db.execute(
+            "DELETE FROM record WHERE warc = ? AND offset + length > ?",
+            bounds,
+        )?;
+        let urls = self.db.execute(
+            "UPDATE url SET state = 0, reason = NULL, warc = NULL, offset = NULL, length = NULL, tries = 0
+             WHERE warc = ? AND offset + length > ?",
+            bounds,
+        )?;
+        let end: Option<i64> = self.db.query_row(
+            "SELECT MAX(offset + length) FROM record WHERE warc = ?",
+            [id],
+            |row| row.get(0),
+        )?;
+        Ok((urls, end.unwrap_or(0).unsigned_abs()))
+    }
+
     /// Forgets a WARC that holds nothing.
     pub fn remove_warc(&self, id: i64) -> Result<()> {
         self.db

@@ -50,10 +50,11 @@ impl PayloadHasher {
         }
         // A head is rescanned only while it's incomplete, and it's bounded.
         self.head.extend_from_slice(bytes);
-        let length = match head_length(&self.head) {
+        let bounded = &self.head[..self.head.len().min(MAX_HEAD_BYTES)];
+        let length = match head_length(bounded) {
             Some(length) => length,
             None if self.head.len() < MAX_HEAD_BYTES => return,
-            None => self.head.len(),
+            None => MAX_HEAD_BYTES,
         };
         let chunked = Head::parse(&self.head[..length]).is_chunked();
         let mut body = Body::new(self.algorithm, chunked);
