@@ -113,6 +113,8 @@ pub struct Summary {
     pub bytes: u64,
     /// Time of this run in seconds.
     pub seconds: f64,
+    /// Seeds that weren't captured, with the reason.
+    pub missed_seeds: Vec<(String, String)>,
     /// Reasons of failures with their number and an example.
     pub failed: Vec<(String, u64, String)>,
     /// Reasons of exclusions, likewise.

@@ -326,6 +326,7 @@ fn as_json(layout: &Layout, summary: &Summary, exit: Exit) -> String {
         "seconds": (summary.seconds * 1000.0).round() / 1000.0,
         "findings": reasons("failed", &summary.failed),
         "excluded": reasons("excluded", &summary.excluded),
+        "missed_seeds": summary.missed_seeds,
         "stopped": summary.stopped.map(Stop::reason),
     })
     .to_string()
@@ -361,6 +362,9 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
     };
     list("excluded", counts.excluded, &summary.excluded);
     list("failed", counts.failed, &summary.failed);
+    for (seed, reason) in &summary.missed_seeds {
+        let _ = writeln!(text, "seed not captured: {seed} ({reason})");
+    }
     if counts.unreached > 0 {
         let why = summary.stopped.map_or("", Stop::reason);
         let _ = writeln!(text, "unreached {:>9}  {why}", HumanCount(counts.unreached));

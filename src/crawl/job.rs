@@ -133,6 +133,8 @@ pub struct Job {
     pub tries: u32,
     /// Set where the answer is read as a robots.txt: the redirects behind it.
     pub as_robots: Option<u32>,
+    /// Only asks whether the host answers; what it says isn't kept.
+    pub is_probe: bool,
 }
 
 impl Job {

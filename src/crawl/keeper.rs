@@ -134,6 +134,11 @@ impl<'c> Keeper<'c> {
     ) -> Result<(), CrawlError> {
         let job = &outcome.job;
         let host = self.host(&job.host())?;
+        if job.is_probe {
+            self.frontier.finished(host, job.id);
+            self.frontier.note(host, outcome.outage);
+            return Ok(());
+        }
         if let Some(answer) = &outcome.answer {
             self.store.answered(job.id, answer, place)?;
             let captured = outcome.verdict == Verdict::Captured;

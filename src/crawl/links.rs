@@ -31,6 +31,16 @@ pub struct Found {
     pub notes: Vec<String>,
 }
 
+impl Found {
+    /// Nothing, where the scanner gave up.
+    pub fn failed() -> Self {
+        Self {
+            notes: vec!["the scanner failed: nothing in it was followed".into()],
+            ..Self::default()
+        }
+    }
+}
+
 /// Finds everything that an answer names.
 pub fn find(url: &CanonicalUrl, head: &Head<'_>, response: &Spool) -> Found {
     let mut found = Found::default();
@@ -311,6 +321,7 @@ mod tests {
             barren: 0,
             tries: 0,
             as_robots: None,
+            is_probe: false,
         };
         let found = vec![(image.clone(), Hop::Link), (image, Hop::Embed)];
         let links = judge(found, &job, &scope);

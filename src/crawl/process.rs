@@ -50,6 +50,9 @@ impl Processing {
         job: Job,
         result: Result<Exchange, NetError>,
     ) -> std::io::Result<Outcome> {
+        if job.is_probe {
+            return Ok(probed(job, &result));
+        }
         match result {
             Ok(exchange) => self.answered(recorder, job, &exchange),
             Err(NetError::Spool(error)) => Err(error),
@@ -137,7 +140,9 @@ impl Processing {
         judged: Judged<'_>,
     ) -> Outcome {
         let status = head.status();
-        let mut found = links::find(&job.url, head, response);
+        // Whatever a page does to the scanner, its record is kept.
+        let scanned = std::panic::catch_unwind(|| links::find(&job.url, head, response));
+        let mut found = scanned.unwrap_or_else(|_| Found::failed());
         let notes = std::mem::take(&mut found.notes);
         let answer = Answer {
             status,
@@ -217,6 +222,18 @@ impl Outcome {
             host_pause: None,
             outage: false,
         }
+    }
+}
+
+/// Whether a host that had gone silent answers again.
+fn probed(job: Job, result: &Result<Exchange, NetError>) -> Outcome {
+    let busy = |exchange: &Exchange| {
+        let bytes = head_bytes(exchange).unwrap_or_default();
+        matches!(Head::parse(&bytes).status(), Some(429 | 503) | None)
+    };
+    Outcome {
+        outage: result.as_ref().map_or(true, busy),
+        ..Outcome::of(job)
     }
 }
 

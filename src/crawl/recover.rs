@@ -178,9 +178,8 @@ impl Tail<'_, '_> {
         loop {
             let mut record = match reader.next_record() {
                 Ok(Some(record)) => record,
-                Ok(None) => return self.keep_partial(pending, kept),
                 Err(ReadError::Io { .. }) => return Err(reading(path)),
-                Err(_) => return self.keep_partial(pending, kept),
+                Ok(None) | Err(_) => return self.keep_partial(pending, kept),
             };
             let header = record.header.clone();
             let mut block = Spool::new(&self.layout.spool(), 1 << 20);
@@ -299,6 +298,9 @@ impl Tail<'_, '_> {
             }
             Some(reason) => Verdict::Failed(format!("cut: {reason}")),
             None if status == 429 || status >= 500 => Verdict::Failed(format!("status-{status}")),
+            None if head.status().is_none() => {
+                Verdict::Failed("not-http: the answer has no status line".into())
+            }
             None => Verdict::Captured,
         };
         let judged = Judged {
@@ -352,6 +354,7 @@ impl Keeper<'_> {
             barren: 0,
             tries: 0,
             as_robots: None,
+            is_probe: false,
         };
         Ok(Some((job, found == state::QUEUED)))
     }

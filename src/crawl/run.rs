@@ -87,7 +87,7 @@ pub fn run(
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(8)
+        .max_blocking_threads(64)
         .enable_all()
         .build()
         .map_err(CrawlError::Runtime)?;
@@ -121,6 +121,7 @@ pub fn run(
             .map(|(_, _, bytes)| bytes)
             .sum(),
         seconds: begun.elapsed().as_secs_f64(),
+        missed_seeds: keeper.store.missed_seeds()?,
         failed: keeper.store.reasons(state::FAILED)?,
         excluded: keeper.store.reasons(state::EXCLUDED)?,
     };
@@ -240,7 +241,11 @@ impl Machine {
                     }
                 }
                 // Lanes and workers are gone: nothing is on its way any more.
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) if stopped.is_some() => break,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let reason = std::io::Error::other("all worker threads have ended");
+                    return Err(CrawlError::Runtime(reason));
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     if deadline.is_some_and(|deadline| Instant::now() > deadline) {
                         break;

@@ -205,6 +205,7 @@ impl Store {
                 barren: row.get(6)?,
                 tries: row.get(7)?,
                 as_robots: None,
+                is_probe: false,
             };
             Ok((row.get(8)?, job))
         })?;
@@ -412,6 +413,16 @@ impl Store {
             } += n;
         }
         Ok(counts)
+    }
+
+    /// Seeds that are excluded or failed, with the reason.
+    pub fn missed_seeds(&self) -> Result<Vec<(String, String)>> {
+        let mut query = self.db.prepare(
+            "SELECT url.url, COALESCE(url.reason, '') FROM seed JOIN url ON url.url = seed.url
+             WHERE url.state IN (2, 3) ORDER BY seed.rowid",
+        )?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
     }
 
     /// How many URLs have each reason, among those in a state; most first.
