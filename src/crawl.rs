@@ -6,6 +6,7 @@ mod frontier;
 mod job;
 mod keeper;
 mod links;
+mod log;
 mod process;
 mod progress;
 mod recorder;
@@ -24,13 +25,11 @@ pub use scope::PatternError;
 use std::fs;
 use std::io;
 
-use scope::Scope;
-
 use crate::config::{Config, ConfigError};
 use crate::net::guard::CidrError;
-use crate::snapshot::layout::{CONFIG, CRAWL_LOG, Layout, MANIFEST, MANIFEST_DIGEST};
+use crate::snapshot::layout::{CONFIG, Layout, MANIFEST, MANIFEST_DIGEST};
 use crate::snapshot::lock::{LockError, SnapshotLock};
-use crate::snapshot::manifest::{Counts, Manifest, files_below};
+use crate::snapshot::manifest::{Counts, Manifest};
 use crate::snapshot::{SnapshotError, whole};
 use crate::url::CanonicalUrl;
 
@@ -58,6 +57,12 @@ pub enum CrawlError {
         /// The directory.
         path: std::path::PathBuf,
     },
+    /// It was killed before its seeds were written.
+    #[error("{path}: the crawl ended before it began: there are no seeds")]
+    NeverBegan {
+        /// The directory.
+        path: std::path::PathBuf,
+    },
     /// Another process writes to it.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -75,6 +80,22 @@ pub enum CrawlError {
     Runtime(io::Error),
 }
 
+impl CrawlError {
+    /// Whether the disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Snapshot(SnapshotError::Io { source, .. }) | Self::Spool(source) => {
+                matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                )
+            }
+            Self::Store(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            _ => false,
+        }
+    }
+}
+
 /// What a crawl came to.
 #[derive(Debug, Clone)]
 pub struct Summary {
@@ -86,10 +107,14 @@ pub struct Summary {
     pub counts: Counts,
     /// Pages captured in this run.
     pub pages: u64,
+    /// Irregularities of this run, told in the crawl log.
+    pub notes: u64,
     /// Bytes of all WARCs.
     pub bytes: u64,
     /// Time of this run in seconds.
     pub seconds: f64,
+    /// Seeds that weren't captured, with the reason.
+    pub missed_seeds: Vec<(String, String)>,
     /// Reasons of failures with their number and an example.
     pub failed: Vec<(String, u64, String)>,
     /// Reasons of exclusions, likewise.
@@ -103,47 +128,25 @@ pub fn start(
     seeds: &[CanonicalUrl],
     control: &Control,
 ) -> Result<Summary, CrawlError> {
-    // What a configuration gets wrong is told before anything is made.
-    Scope::new(config, seeds)?;
-    run::networks(config)?;
     let root = layout.root();
-    let exists = || CrawlError::Exists {
-        path: root.to_owned(),
-    };
     let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied && !holds_only_a_beginning(layout) {
-        return Err(exists());
+    if occupied {
+        return Err(CrawlError::Exists {
+            path: root.to_owned(),
+        });
     }
+    // What may be wrong in the configuration is found before anything is made.
+    scope::Scope::new(config, seeds)?;
+    run::networks(config)?;
     for folder in layout.folders() {
         fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
     }
     let _lock = SnapshotLock::acquire(layout)?;
-    if layout.store().is_file() && !store::Store::open(&layout.store())?.seeds()?.is_empty() {
-        return Err(exists());
-    }
     whole::write(&layout.path(CONFIG), |out| {
         io::Write::write_all(out, config.to_toml().as_bytes())
     })?;
     whole::sync_directory(root)?;
     run::run(layout, config, run::Start::Fresh(seeds), control)
-}
-
-/// Whether a directory holds no more than a crawl makes before its seeds are
-/// durable: one that was killed so early is begun anew in its place.
-fn holds_only_a_beginning(layout: &Layout) -> bool {
-    let beginnings = [
-        "state/lock",
-        "metadata/config.toml",
-        "metadata/config.toml.part",
-        CRAWL_LOG,
-        "state/crawl.sqlite",
-        "state/crawl.sqlite-wal",
-        "state/crawl.sqlite-shm",
-        "state/crawl.sqlite-journal",
-    ];
-    let ours = layout.folders().take(1).all(|folder| folder.is_dir());
-    let files = files_below(layout.root());
-    ours && files.is_ok_and(|files| files.iter().all(|file| beginnings.contains(&file.as_str())))
 }
 
 /// Goes on with a crawl that stopped, however it stopped. The configuration is

@@ -168,6 +168,15 @@ impl From<CrawlError> for Failure {
                 "Give another directory with --into; to go on with a crawl there: lastlight resume {}",
                 path.display()
             )),
+            CrawlError::NeverBegan { ref path } => Self::usage(&error).hint(format!(
+                "Nothing was captured: remove {} and start the crawl again.",
+                path.display()
+            )),
+            _ if error.is_disk_full() => Self {
+                exit: Exit::Stopped,
+                what: error.to_string(),
+                hint: Some("The disk is full. Nothing captured is lost: make room, then `lastlight resume` the snapshot.".into()),
+            },
             CrawlError::NotASnapshot { .. } => {
                 Self::usage(&error).hint("Give the directory that `lastlight crawl` printed.")
             }
@@ -317,6 +326,7 @@ fn as_json(layout: &Layout, summary: &Summary, exit: Exit) -> String {
         "seconds": (summary.seconds * 1000.0).round() / 1000.0,
         "findings": reasons("failed", &summary.failed),
         "excluded": reasons("excluded", &summary.excluded),
+        "missed_seeds": summary.missed_seeds,
         "stopped": summary.stopped.map(Stop::reason),
     })
     .to_string()
@@ -352,9 +362,19 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
     };
     list("excluded", counts.excluded, &summary.excluded);
     list("failed", counts.failed, &summary.failed);
+    for (seed, reason) in &summary.missed_seeds {
+        let _ = writeln!(text, "seed not captured: {seed} ({reason})");
+    }
     if counts.unreached > 0 {
         let why = summary.stopped.map_or("", Stop::reason);
         let _ = writeln!(text, "unreached {:>9}  {why}", HumanCount(counts.unreached));
+    }
+    if summary.notes > 0 {
+        let _ = writeln!(
+            text,
+            "notes     {:>9}  in {path}/logs/crawl.jsonl",
+            HumanCount(summary.notes)
+        );
     }
     let _ = writeln!(text, "Every URL with its reason: {path}/reports/ledger.csv");
     if summary.complete && counts.failed > 0 {

@@ -60,7 +60,7 @@ struct Outage {
 /// Failures in a row, without any answer between them, that make an outage.
 const OUTAGE_AFTER: u32 = 5;
 /// Probes of a silent host come at least this often.
-const MAX_PROBE_PAUSE: Duration = Duration::from_secs(60);
+const MAX_PROBE_PAUSE: Duration = Duration::from_mins(1);
 /// Refusals of one host that are decided on before they are written down.
 const REFUSALS: usize = 500;
 
@@ -230,13 +230,30 @@ impl Frontier {
         self.activate();
         let now = Instant::now();
         let connections = self.policy.connections.max(1) as usize;
-        for (&id, host) in self.hosts.iter_mut().filter(|(_, host)| host.active) {
-            // A silent host is probed by one request at a time.
-            let most = match host.outage.since {
-                Some(_) => 1,
-                None if host.delay.is_zero() => connections * AHEAD,
-                None => connections,
-            };
+        let patience = self.policy.outage.0;
+        for (&id, host) in &mut self.hosts {
+            if !host.active {
+                // A robots.txt that other hosts wait for doesn't wait for a place.
+                if let Some(job) = host.due(now) {
+                    decisions.push(Decision::Turn(id, host.turn(job, now)));
+                }
+                continue;
+            }
+            if host
+                .outage
+                .since
+                .is_some_and(|since| since.elapsed() <= patience)
+            {
+                // Whether it's the host or just some URLs is told by one that it
+                // has answered before.
+                if host.outstanding.is_empty() && host.next_start <= now {
+                    let probe = host.probe();
+                    decisions.push(Decision::Turn(id, host.turn(probe, now)));
+                }
+                continue;
+            }
+
+            let most = connections * if host.delay.is_zero() { AHEAD } else { 1 };
             let mut refusals = 0;
             // Refused URLs wait in the store until the caller has settled them:
             // it must do so before more are read from there.
@@ -339,6 +356,23 @@ impl Host {
         self.next_start = not_before + self.delay;
         self.outstanding.insert(job.id);
         Turn { job, not_before }
+    }
+
+    /// Asks for robots.txt just to see whether the host answers.
+    fn probe(&self) -> Job {
+        /// No row has it.
+        const NO_ROW: i64 = -1;
+        Job {
+            id: NO_ROW,
+            url: self.key.robots_url(),
+            path: super::job::Path::default(),
+            via: None,
+            via_bytes: 0,
+            barren: 0,
+            tries: 0,
+            as_robots: None,
+            is_probe: true,
+        }
     }
 
     /// A URL whose second try is due.

@@ -133,6 +133,8 @@ pub struct Job {
     pub tries: u32,
     /// Set where the answer is read as a robots.txt: the redirects behind it.
     pub as_robots: Option<u32>,
+    /// Only asks whether the host answers; what it says isn't kept.
+    pub is_probe: bool,
 }
 
 impl Job {
@@ -235,6 +237,8 @@ pub struct Outcome {
     pub recording: Recording,
     /// What it names.
     pub links: Vec<Link>,
+    /// What was irregular in it, for the crawl log.
+    pub notes: Vec<String>,
     /// Where a seed's redirect leads: a seed itself.
     pub new_seed: Option<CanonicalUrl>,
     /// What robots.txt says.

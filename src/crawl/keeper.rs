@@ -3,16 +3,17 @@
 //! the WARC, commit the store; only then is a URL captured.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
 use std::time::Instant;
 
 mod discover;
 mod gate;
 
+use serde_json::json;
+
 use super::CrawlError;
 use super::frontier::{Decision, Frontier, HostId};
 use super::job::{Outcome, Path, Recording, Verdict};
+use super::log::CrawlLog;
 use super::progress::Progress;
 use super::recorder::Recorder;
 use super::store::{Store, state};
@@ -20,7 +21,7 @@ use super::warcinfo;
 use super::warcs::{self, WarcFile};
 use crate::config::Config;
 use crate::snapshot::SnapshotError;
-use crate::snapshot::layout::{CRAWL_LOG, Layout};
+use crate::snapshot::layout::Layout;
 use crate::url::{CanonicalUrl, HostKey};
 
 /// URLs whose keys are remembered; the store knows the others.
@@ -38,7 +39,7 @@ pub struct Keeper<'c> {
     recorder: Recorder,
     seen: HashSet<u128>,
     hosts: HashMap<HostKey, HostId>,
-    log: BufWriter<File>,
+    pub(super) log: CrawlLog,
     pub(super) progress: Progress,
     /// Decisions that came up beside dispatching.
     pub(super) pending: Vec<Decision>,
@@ -53,12 +54,7 @@ impl<'c> Keeper<'c> {
     /// Opens the store of a snapshot whose lock is held.
     pub fn open(layout: &'c Layout, config: &'c Config) -> Result<Self, CrawlError> {
         let store = Store::open(&layout.store())?;
-        let path = layout.path(CRAWL_LOG);
-        let log = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(SnapshotError::io(&path, "opening"))?;
+        let log = CrawlLog::open(layout)?;
         let progress = Progress {
             counts: store.counts()?,
             ..Progress::default()
@@ -72,7 +68,7 @@ impl<'c> Keeper<'c> {
             recorder: Recorder::default(),
             seen: HashSet::new(),
             hosts: HashMap::new(),
-            log: BufWriter::new(log),
+            log,
             captured_before: progress.counts.captured,
             progress,
             pending: Vec::new(),
@@ -114,15 +110,21 @@ impl<'c> Keeper<'c> {
         self.settle(outcome, place)
     }
 
-    /// As [`Self::absorb`], for an exchange that a WARC already holds.
+    /// As [`Self::absorb`], for an exchange that a WARC already
+    /// holds. One whose URL doesn't wait any more adds just its records.
     pub fn absorb_recovered(
         &mut self,
         outcome: Outcome,
         warc: (i64, &str),
         offset: u64,
+        waits: bool,
     ) -> Result<(), CrawlError> {
         let place = self.add_records(&outcome, warc.0, warc.1, offset)?;
-        self.settle(outcome, place)
+        if waits {
+            self.settle(outcome, place)
+        } else {
+            Ok(())
+        }
     }
 
     fn settle(
@@ -132,6 +134,11 @@ impl<'c> Keeper<'c> {
     ) -> Result<(), CrawlError> {
         let job = &outcome.job;
         let host = self.host(&job.host())?;
+        if job.is_probe {
+            self.frontier.finished(host, job.id);
+            self.frontier.note(host, outcome.outage);
+            return Ok(());
+        }
         if let Some(answer) = &outcome.answer {
             self.store.answered(job.id, answer, place)?;
             let captured = outcome.verdict == Verdict::Captured;
@@ -314,10 +321,7 @@ impl<'c> Keeper<'c> {
             self.store.set_warc_bytes(warc.id, bytes)?;
         }
         self.store.commit()?;
-        let log = self.layout.path(CRAWL_LOG);
-        self.log
-            .flush()
-            .map_err(SnapshotError::io(&log, "writing"))?;
+        self.log.flush()?;
         self.last_commit = Instant::now();
         Ok(())
     }
@@ -331,22 +335,18 @@ impl<'c> Keeper<'c> {
             Verdict::Retry(_, reason) => ("retry", Some(reason)),
         };
         let answer = outcome.answer.as_ref();
-        let line = serde_json::json!({
-            "time": crate::time::WarcDate::now().to_string(),
-            "event": event,
+        for note in &outcome.notes {
+            self.progress.notes += 1;
+            let fields = json!({ "url": outcome.job.url.as_str(), "note": note });
+            self.log.event("irregular", fields)?;
+        }
+        let fields = json!({
             "url": outcome.job.url.as_str(),
             "status": answer.and_then(|a| a.status),
             "bytes": answer.map(|a| a.bytes),
             "reason": reason,
         });
-        self.log_line(&line)
-    }
-
-    /// Writes one event to the crawl log.
-    pub fn log_line(&mut self, line: &serde_json::Value) -> Result<(), CrawlError> {
-        let log = self.layout.path(CRAWL_LOG);
-        writeln!(self.log, "{line}").map_err(SnapshotError::io(&log, "writing"))?;
-        Ok(())
+        Ok(self.log.event(event, fields)?)
     }
 
     /// Settles a URL that is kept out at its turn.
@@ -365,12 +365,13 @@ impl<'c> Keeper<'c> {
             counts.excluded += 1;
         }
         self.store.settle(job.id, state, Some(reason), job.tries)?;
-        self.log_line(&serde_json::json!({
-            "time": crate::time::WarcDate::now().to_string(),
-            "event": if state == state::FAILED { "failed" } else { "excluded" },
-            "url": job.url.as_str(),
-            "reason": reason,
-        }))
+        let event = if state == state::FAILED {
+            "failed"
+        } else {
+            "excluded"
+        };
+        let fields = json!({ "url": job.url.as_str(), "reason": reason });
+        Ok(self.log.event(event, fields)?)
     }
 
     /// Ends writing: the last commit, and the store folded into one file.

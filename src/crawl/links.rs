@@ -11,7 +11,7 @@ use super::scope::{Scope, shape};
 use crate::digest::Digest;
 use crate::http::{Head, dechunk_what_came};
 use crate::net::Spool;
-use crate::scan::{Kind, Role, Scan, scan};
+use crate::scan::{Irregularity, Kind, Role, Scan, scan};
 use crate::url::CanonicalUrl;
 
 /// Bytes of an entity that are scanned at most, stored or decoded. Pages are
@@ -27,6 +27,18 @@ pub struct Found {
     pub title: Option<String>,
     /// Whether the answer is HTML.
     pub is_html: bool,
+    /// Why not everything in it was found.
+    pub notes: Vec<String>,
+}
+
+impl Found {
+    /// Nothing, where the scanner gave up.
+    pub fn failed() -> Self {
+        Self {
+            notes: vec!["the scanner failed: nothing in it was followed".into()],
+            ..Self::default()
+        }
+    }
 }
 
 /// Finds everything that an answer names.
@@ -46,7 +58,7 @@ pub fn find(url: &CanonicalUrl, head: &Head<'_>, response: &Spool) -> Found {
     {
         found.links.push((target, Hop::Redirect));
     }
-    let media_type = head.value("content-type").unwrap_or_default().into_owned();
+    let media_type = head.media_type().unwrap_or_default();
     let Some(entity) = entity(head, response, &media_type) else {
         return found;
     };
@@ -62,8 +74,25 @@ pub fn find(url: &CanonicalUrl, head: &Head<'_>, response: &Spool) -> Found {
     let scan = scan(kind, &entity, url.url(), head.charset().as_deref());
     found.is_html = kind == Kind::Html;
     take(&scan, &mut found);
+    found.notes = notes(&scan, entity.len());
     found.title = scan.title;
     found
+}
+
+/// What was passed over while scanning; texts that are no URLs are common and
+/// not worth a word.
+fn notes(scan: &Scan, length: usize) -> Vec<String> {
+    let lost = scan
+        .irregular
+        .iter()
+        .filter(|i| !matches!(i, Irregularity::Unparsable { .. }));
+    let mut notes: Vec<String> = lost.take(10).map(ToString::to_string).collect();
+    if length as u64 >= SCAN_BYTES {
+        notes.push(format!(
+            "only the first {SCAN_BYTES} bytes were scanned for links"
+        ));
+    }
+    notes
 }
 
 fn take(scan: &Scan, found: &mut Found) {
@@ -80,9 +109,23 @@ fn take(scan: &Scan, found: &mut Found) {
     }
 }
 
-/// Where a redirect leads.
+/// Where a redirect leads. Bytes that aren't UTF-8 are escaped as they are, as
+/// browsers do.
 pub fn redirect(url: &CanonicalUrl, head: &Head<'_>) -> Option<CanonicalUrl> {
-    url.join(&head.value("location")?).ok()
+    let field = head.fields.iter().find(|field| field.is("location"))?;
+    let target: String = match std::str::from_utf8(&field.value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => field.value.iter().map(|&byte| escaped(byte)).collect(),
+    };
+    url.join(&target).ok()
+}
+
+fn escaped(byte: u8) -> String {
+    if byte.is_ascii() {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
 }
 
 /// `Link` fields (RFC 8288): what a page needs is fetched as such, relations
@@ -267,7 +310,7 @@ mod tests {
     #[test]
     fn a_url_that_is_link_and_requisite_is_a_requisite() {
         let page = CanonicalUrl::parse("http://a.example/").unwrap();
-        let scope = Scope::new(&Config::defaults(), &[page.clone()]).unwrap();
+        let scope = Scope::new(&Config::defaults(), std::slice::from_ref(&page)).unwrap();
         let image = CanonicalUrl::parse("http://cdn.example/i.png").unwrap();
         let job = Job {
             id: 1,
@@ -278,6 +321,7 @@ mod tests {
             barren: 0,
             tries: 0,
             as_robots: None,
+            is_probe: false,
         };
         let found = vec![(image.clone(), Hop::Link), (image, Hop::Embed)];
         let links = judge(found, &job, &scope);

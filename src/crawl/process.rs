@@ -50,6 +50,9 @@ impl Processing {
         job: Job,
         result: Result<Exchange, NetError>,
     ) -> std::io::Result<Outcome> {
+        if job.is_probe {
+            return Ok(probed(job, &result));
+        }
         match result {
             Ok(exchange) => self.answered(recorder, job, &exchange),
             Err(NetError::Spool(error)) => Err(error),
@@ -141,7 +144,10 @@ impl Processing {
         judged: Judged<'_>,
     ) -> Outcome {
         let status = head.status();
-        let found = links::find(&job.url, head, response);
+        // Whatever a page does to the scanner, its record is kept.
+        let scanned = std::panic::catch_unwind(|| links::find(&job.url, head, response));
+        let mut found = scanned.unwrap_or_else(|_| Found::failed());
+        let notes = std::mem::take(&mut found.notes);
         let answer = Answer {
             status,
             media_type: head.media_type().unwrap_or_default(),
@@ -168,6 +174,7 @@ impl Processing {
             answer: Some(answer),
             recording: judged.recording,
             links,
+            notes,
             new_seed,
             robots,
             outage: matches!(status, Some(429 | 503)),
@@ -213,11 +220,24 @@ impl Outcome {
             answer: None,
             recording: Recording::default(),
             links: Vec::new(),
+            notes: Vec::new(),
             new_seed: None,
             robots: None,
             host_pause: None,
             outage: false,
         }
+    }
+}
+
+/// Whether a host that had gone silent answers again.
+fn probed(job: Job, result: &Result<Exchange, NetError>) -> Outcome {
+    let busy = |exchange: &Exchange| {
+        let bytes = head_bytes(exchange).unwrap_or_default();
+        matches!(Head::parse(&bytes).status(), Some(429 | 503) | None)
+    };
+    Outcome {
+        outage: result.as_ref().map_or(true, busy),
+        ..Outcome::of(job)
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Progress {
     pub received: u64,
     /// Bytes of the WARCs.
     pub stored: u64,
+    /// Irregularities that the crawl log tells.
+    pub notes: u64,
     /// Tries that gave no whole answer.
     pub errors: u64,
     /// Hosts that are talked to, a few of them.

@@ -3,9 +3,12 @@
 //! after the store has the rows for what is kept, so it may itself be killed
 //! at any point and begun again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom};
 use std::path::Path as FsPath;
+
+use serde_json::json;
 
 use super::CrawlError;
 use super::job::{Job, Path, Recording, StoredRecord, Verdict};
@@ -13,16 +16,17 @@ use super::keeper::Keeper;
 use super::process::{Judged, Processing};
 use super::recorder::digests;
 use super::store::state;
+use super::warcs;
 use crate::http::{Head, MAX_HEAD_BYTES};
 use crate::net::Spool;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::layout::Layout;
-use crate::time::WarcDate;
 use crate::url::CanonicalUrl;
 use crate::warc::{Header, ReadError, Reader, RecordType};
 
-/// Makes WARCs and store agree.
+/// Makes WARCs and store agree. Files that the crawl didn't make are left
+/// alone.
 pub fn recover(
     layout: &Layout,
     keeper: &mut Keeper<'_>,
@@ -30,53 +34,104 @@ pub fn recover(
 ) -> Result<(), CrawlError> {
     let known = keeper.store.warcs()?;
     let archive = layout.archive();
-    let mut files: Vec<String> = Vec::new();
+    let mut files: BTreeMap<String, Option<(i64, u64)>> = BTreeMap::new();
     for entry in fs::read_dir(&archive).map_err(SnapshotError::io(&archive, "listing"))? {
         let entry = entry.map_err(SnapshotError::io(&archive, "listing"))?;
-        files.push(entry.file_name().to_string_lossy().into_owned());
+        let filename = entry.file_name().to_string_lossy().into_owned();
+        if warcs::is_ours(&layout.name(), &filename) {
+            files.insert(filename, None);
+        }
     }
-    files.sort_unstable();
-    for filename in files {
+    for (id, filename, committed) in known {
+        files.insert(filename, Some((id, committed)));
+    }
+    for (filename, row) in files {
         let path = archive.join(&filename);
-        let length = fs::metadata(&path)
-            .map_err(SnapshotError::io(&path, "opening"))?
-            .len();
-        let row = known.iter().find(|(_, name, _)| *name == filename);
-        let committed = row.map_or(0, |(_, _, bytes)| *bytes);
-        if row.is_some() && committed == length {
-            continue;
-        }
-        let id = match row {
-            Some((id, ..)) => *id,
-            None => keeper.store.add_warc(&filename)?,
+        let length = match fs::metadata(&path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(SnapshotError::io(&path, "opening")(error).into()),
         };
-        let kept = Tail {
-            keeper,
-            processing,
-            layout,
-            warc: (id, &filename),
+        match row {
+            Some((_, committed)) if committed == length => {}
+            Some((id, committed)) if committed > length => {
+                shortened(keeper, id, &path, (committed, length))?;
+            }
+            row => {
+                let (id, committed) = match row {
+                    Some(row) => row,
+                    None => (keeper.store.add_warc(&filename)?, 0),
+                };
+                lengthened(layout, keeper, processing, (id, &path), (committed, length))?;
+            }
         }
-        .read_back(&path, committed)?;
-        keeper.store.set_warc_bytes(id, kept)?;
-        // The bytes that are kept must be durable before rows point to them.
-        let file = OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .map_err(SnapshotError::io(&path, "opening"))?;
-        file.sync_data()
-            .map_err(SnapshotError::io(&path, "syncing"))?;
-        keeper.commit()?;
-        if kept < length {
-            file.set_len(kept)
-                .and_then(|()| file.sync_data())
-                .map_err(SnapshotError::io(&path, "cutting off a torn tail of"))?;
-        }
-        keeper.log_line(&serde_json::json!({
-            "time": WarcDate::now().to_string(), "event": "recovered", "filename": filename,
-            "kept": kept - committed, "cut": length - kept,
-        }))?;
     }
     remove_empty(keeper, &archive)
+}
+
+/// Bytes that were durable are gone: a bad copy, or somebody's hand. What they
+/// held is fetched again.
+fn shortened(
+    keeper: &mut Keeper<'_>,
+    id: i64,
+    path: &FsPath,
+    (committed, length): (u64, u64),
+) -> Result<(), CrawlError> {
+    let (urls, end) = keeper.store.lose(id, length)?;
+    keeper.store.set_warc_bytes(id, end)?;
+    keeper.progress.counts = keeper.store.counts()?;
+    keeper.progress.notes += 1;
+    let fields = json!({ "filename": path.file_name().map(|n| n.to_string_lossy()),
+        "missing": committed - length, "fetched_again": urls });
+    keeper.log.event("lost", fields)?;
+    keeper.commit()?;
+    if length > end {
+        cut(path, end)?;
+    }
+    Ok(())
+}
+
+/// Bytes beyond the last commit: whole exchanges are kept.
+fn lengthened(
+    layout: &Layout,
+    keeper: &mut Keeper<'_>,
+    processing: &Processing,
+    (id, path): (i64, &FsPath),
+    (committed, length): (u64, u64),
+) -> Result<(), CrawlError> {
+    let filename = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let tail = Tail {
+        keeper,
+        processing,
+        layout,
+        warc: (id, &filename),
+    };
+    let kept = tail.read_back(path, committed)?;
+    keeper.store.set_warc_bytes(id, kept)?;
+    // The bytes that are kept must be durable before rows point to them.
+    File::open(path)
+        .and_then(|file| file.sync_data())
+        .map_err(SnapshotError::io(path, "syncing"))?;
+    let fields = json!({ "filename": filename, "kept": kept - committed, "cut": length - kept });
+    keeper.log.event("recovered", fields)?;
+    keeper.commit()?;
+    if kept < length {
+        cut(path, kept)?;
+    }
+    Ok(())
+}
+
+fn cut(path: &FsPath, length: u64) -> Result<(), CrawlError> {
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.set_len(length).and_then(|()| file.sync_data()))
+        .map_err(SnapshotError::io(path, "cutting off a torn tail of"))?;
+    Ok(())
 }
 
 /// A file of which nothing could be kept is no WARC; its row goes with it.
@@ -113,7 +168,7 @@ struct Pending {
 
 impl Tail<'_, '_> {
     /// Reads from `committed` on and returns up to where the file is kept.
-    fn read_back(&mut self, path: &FsPath, committed: u64) -> Result<u64, CrawlError> {
+    fn read_back(mut self, path: &FsPath, committed: u64) -> Result<u64, CrawlError> {
         let mut file = File::open(path).map_err(SnapshotError::io(path, "opening"))?;
         file.seek(SeekFrom::Start(committed))
             .map_err(SnapshotError::io(path, "reading"))?;
@@ -123,8 +178,8 @@ impl Tail<'_, '_> {
         loop {
             let mut record = match reader.next_record() {
                 Ok(Some(record)) => record,
-                Ok(None) => return Ok(kept),
-                Err(error) => return torn(error, kept),
+                Err(ReadError::Io { .. }) => return Err(reading(path)),
+                Ok(None) | Err(_) => return self.keep_partial(pending, kept),
             };
             let header = record.header.clone();
             let mut block = Spool::new(&self.layout.spool(), 1 << 20);
@@ -139,7 +194,8 @@ impl Tail<'_, '_> {
             }
             let extent = match read.and_then(|()| record.finish()) {
                 Ok(extent) => extent,
-                Err(error) => return torn(error, kept),
+                Err(ReadError::Io { .. }) => return Err(reading(path)),
+                Err(_) => return self.keep_partial(pending, kept),
             };
             let end = extent.offset + extent.length;
             let stored = |start: u64| StoredRecord {
@@ -185,9 +241,24 @@ impl Tail<'_, '_> {
                     self.keep(exchange, &String::from_utf8_lossy(&fields))?;
                     kept = end;
                 }
-                _ => return Ok(kept),
+                _ => return self.keep_partial(pending, kept),
             }
         }
+    }
+
+    /// A response that is whole is kept, even where its request or metadata
+    /// isn't: the site may be gone when it would be asked again.
+    fn keep_partial(&mut self, pending: Option<Pending>, kept: u64) -> Result<u64, CrawlError> {
+        let Some(exchange) = pending else {
+            return Ok(kept);
+        };
+        let end = exchange
+            .records
+            .last()
+            .map_or(0, |record| record.offset + record.length);
+        let end = exchange.start + end;
+        self.keep(exchange, "")?;
+        Ok(end)
     }
 
     /// Takes a whole exchange in as if it had just been fetched.
@@ -202,7 +273,7 @@ impl Tail<'_, '_> {
             return Ok(());
         };
         let path = Path::from_hops(field("hopsFromSeed").unwrap_or_default());
-        let Some(job) = self.keeper.recovered_job(&url, &path, field("via"))? else {
+        let Some((job, waits)) = self.keeper.recovered_job(&url, &path, field("via"))? else {
             return Ok(());
         };
         let mut head_bytes = Vec::new();
@@ -227,6 +298,9 @@ impl Tail<'_, '_> {
             }
             Some(reason) => Verdict::Failed(format!("cut: {reason}")),
             None if status == 429 || status >= 500 => Verdict::Failed(format!("status-{status}")),
+            None if head.status().is_none() => {
+                Verdict::Failed("not-http: the answer has no status line".into())
+            }
             None => Verdict::Captured,
         };
         let judged = Judged {
@@ -242,27 +316,25 @@ impl Tail<'_, '_> {
             .processing
             .understood(job, &head, &exchange.block, date, judged);
         self.keeper
-            .absorb_recovered(outcome, self.warc, exchange.start)
+            .absorb_recovered(outcome, self.warc, exchange.start, waits)
     }
 }
 
-/// Damage ends what is kept; a failing disk doesn't.
-fn torn(error: ReadError, kept: u64) -> Result<u64, CrawlError> {
-    match error {
-        ReadError::Io { .. } => Err(SnapshotError::from(error).into()),
-        _ => Ok(kept),
-    }
+/// A failing disk isn't a torn tail: nothing may be cut because of it.
+fn reading(path: &FsPath) -> CrawlError {
+    let source = std::io::Error::other("the disk gave an error");
+    SnapshotError::io(path, "reading back")(source).into()
 }
 
 impl Keeper<'_> {
-    /// The job of an exchange that is read back; `None` where the store has
-    /// its URL settled already.
+    /// The job of an exchange that is read back, and whether its URL still
+    /// waits for an answer.
     fn recovered_job(
         &mut self,
         url: &CanonicalUrl,
         path: &Path,
         via: Option<&str>,
-    ) -> Result<Option<Job>, CrawlError> {
+    ) -> Result<Option<(Job, bool)>, CrawlError> {
         self.add(path, None, url, None, 0)?;
         let Some((id, found)) = self.store.find(url.as_str())? else {
             return Ok(None);
@@ -272,18 +344,21 @@ impl Keeper<'_> {
         {
             self.store.set_via(id, via)?;
         }
+        let path = self.store.path(id)?;
         // Whoever named it was read back before it, so its row knows how
         // barren the way was: without that a trap would begin anew.
         let (barren, via_bytes) = self.store.barrenness(id)?;
-        Ok((found == state::QUEUED).then(|| Job {
+        let job = Job {
             id,
             url: url.clone(),
-            path: path.clone(),
+            path,
             via: via.map(str::to_owned),
             via_bytes,
             barren,
             tries: 0,
             as_robots: None,
-        }))
+            is_probe: false,
+        };
+        Ok(Some((job, found == state::QUEUED)))
     }
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc as turns;
 use tokio::sync::watch;
@@ -22,11 +23,9 @@ use super::scope::Scope;
 use super::store::state;
 use super::{CrawlError, Summary, recover, seal};
 use crate::config::Config;
-use crate::net::guard::CidrError;
 use crate::net::{AddressGuard, Cidr, Connector};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
-use crate::time::WarcDate;
 use crate::url::{CanonicalUrl, HostKey};
 
 /// How long a clean stop waits for answers that are on their way.
@@ -57,17 +56,17 @@ pub fn run(
     control: &Control,
 ) -> Result<Summary, CrawlError> {
     let begun = Instant::now();
-    let guard = AddressGuard::new(networks(config)?);
-    let connector = Connector::new(guard, config.fetch.connect_timeout.0);
+    let networks = networks(config)?;
+    let connector = Connector::new(AddressGuard::new(networks), config.fetch.connect_timeout.0);
     let mut keeper = Keeper::open(layout, config)?;
     let resuming = matches!(start, Start::Resumed);
     if let Start::Fresh(seeds) = start {
         keeper.add_seeds(seeds)?;
+        keeper.commit()?;
     }
     let all_seeds = keeper.store.seeds()?;
     if all_seeds.is_empty() {
-        // Ended before what it was to capture was durable.
-        return Err(CrawlError::NotASnapshot {
+        return Err(CrawlError::NeverBegan {
             path: layout.root().to_owned(),
         });
     }
@@ -75,10 +74,10 @@ pub fn run(
     let scope = Arc::new(Scope::new(config, &scope_seeds)?);
     let processing = Arc::new(Processing::new(config, scope, layout.spool()));
     recover::recover(layout, &mut keeper, &processing)?;
-    keeper.log_line(&serde_json::json!({
-        "time": WarcDate::now().to_string(), "event": "started",
-        "software": concat!("lastlight/", env!("CARGO_PKG_VERSION")),
-    }))?;
+    let software = concat!("lastlight/", env!("CARGO_PKG_VERSION"));
+    keeper
+        .log
+        .event("started", json!({ "software": software }))?;
     keeper.commit()?;
     if resuming {
         keeper.requeue_failures()?;
@@ -88,7 +87,7 @@ pub fn run(
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(8)
+        .max_blocking_threads(64)
         .enable_all()
         .build()
         .map_err(CrawlError::Runtime)?;
@@ -104,10 +103,9 @@ pub fn run(
 
     keeper.progress.sealing = true;
     control.publish(keeper.progress.clone());
-    keeper.log_line(&serde_json::json!({
-        "time": WarcDate::now().to_string(), "event": "ended",
-        "reason": stopped.map(Stop::reason),
-    }))?;
+    keeper
+        .log
+        .event("ended", json!({ "reason": stopped.map(Stop::reason) }))?;
     keeper.commit()?;
     seal::seal(layout, &keeper.store, stopped)?;
     let summary = Summary {
@@ -115,6 +113,7 @@ pub fn run(
         stopped,
         counts: keeper.store.counts()?,
         pages: keeper.progress.pages,
+        notes: keeper.progress.notes,
         bytes: keeper
             .store
             .warcs()?
@@ -122,6 +121,7 @@ pub fn run(
             .map(|(_, _, bytes)| bytes)
             .sum(),
         seconds: begun.elapsed().as_secs_f64(),
+        missed_seeds: keeper.store.missed_seeds()?,
         failed: keeper.store.reasons(state::FAILED)?,
         excluded: keeper.store.reasons(state::EXCLUDED)?,
     };
@@ -129,10 +129,10 @@ pub fn run(
     Ok(summary)
 }
 
-/// The networks of a configuration that may be connected to.
-pub fn networks(config: &Config) -> Result<Vec<Cidr>, CidrError> {
-    let allowed = config.address.allow.iter();
-    allowed.map(|text| text.parse()).collect()
+/// The networks that may be connected to.
+pub fn networks(config: &Config) -> Result<Vec<Cidr>, CrawlError> {
+    let networks = config.address.allow.iter().map(|text| Ok(text.parse()?));
+    networks.collect()
 }
 
 /// A seed's own addresses may be private: the archivist named it. A name that
@@ -241,7 +241,11 @@ impl Machine {
                     }
                 }
                 // Lanes and workers are gone: nothing is on its way any more.
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) if stopped.is_some() => break,
+                Err(RecvTimeoutError::Disconnected) => {
+                    let reason = std::io::Error::other("all worker threads have ended");
+                    return Err(CrawlError::Runtime(reason));
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     if deadline.is_some_and(|deadline| Instant::now() > deadline) {
                         break;

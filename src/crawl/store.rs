@@ -205,6 +205,7 @@ impl Store {
                 barren: row.get(6)?,
                 tries: row.get(7)?,
                 as_robots: None,
+                is_probe: false,
             };
             Ok((row.get(8)?, job))
         })?;
@@ -250,6 +251,28 @@ impl Store {
             [filename],
         )?;
         Ok(self.db.last_insert_rowid())
+    }
+
+    /// Forgets records of a WARC that don't lie within its first `length`
+    /// bytes, and puts the URLs whose responses they were back. Returns how many
+    /// URLs, and where the records that remain end.
+    pub fn lose(&self, id: i64, length: u64) -> Result<(usize, u64)> {
+        let bounds = params![id, length as i64];
+        self.db.execute(
+            "DELETE FROM record WHERE warc = ? AND offset + length > ?",
+            bounds,
+        )?;
+        let urls = self.db.execute(
+            "UPDATE url SET state = 0, reason = NULL, warc = NULL, offset = NULL, length = NULL, tries = 0
+             WHERE warc = ? AND offset + length > ?",
+            bounds,
+        )?;
+        let end: Option<i64> = self.db.query_row(
+            "SELECT MAX(offset + length) FROM record WHERE warc = ?",
+            [id],
+            |row| row.get(0),
+        )?;
+        Ok((urls, end.unwrap_or(0).unsigned_abs()))
     }
 
     /// Forgets a WARC that holds nothing.
@@ -390,6 +413,16 @@ impl Store {
             } += n;
         }
         Ok(counts)
+    }
+
+    /// Seeds that are excluded or failed, with the reason.
+    pub fn missed_seeds(&self) -> Result<Vec<(String, String)>> {
+        let mut query = self.db.prepare(
+            "SELECT url.url, COALESCE(url.reason, '') FROM seed JOIN url ON url.url = seed.url
+             WHERE url.state IN (2, 3) ORDER BY seed.rowid",
+        )?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
     }
 
     /// How many URLs have each reason, among those in a state; most first.

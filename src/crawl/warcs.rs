@@ -74,7 +74,22 @@ impl WarcFile {
     }
 }
 
-/// The base name of the file with this number.
+/// The base name of the file with this number: the snapshot's name in letters
+/// that every tool and table takes.
 pub fn filename(snapshot: &str, serial: usize) -> String {
-    format!("{snapshot}-{serial:05}.warc.gz")
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let letters = snapshot.chars().map(|c| if allowed(c) { c } else { '_' });
+    let stem: String = letters.take(150).collect();
+    format!("{stem}-{serial:05}.warc.gz")
+}
+
+/// Whether a file of `archive/` is one that [`filename`] named for a snapshot
+/// of this name.
+pub fn is_ours(snapshot: &str, file: &str) -> bool {
+    let first = filename(snapshot, 0);
+    let stem = first.trim_end_matches("00000.warc.gz");
+    let serial = file
+        .strip_prefix(stem)
+        .and_then(|rest| rest.strip_suffix(".warc.gz"));
+    serial.is_some_and(|serial| serial.len() >= 5 && serial.bytes().all(|b| b.is_ascii_digit()))
 }

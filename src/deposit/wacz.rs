@@ -22,7 +22,7 @@ use super::{DepositError, Deposited};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::{INDEX, Layout, MANIFEST, MANIFEST_DIGEST};
-use crate::snapshot::manifest::{ManifestDigest, Resource};
+use crate::snapshot::manifest::{ManifestDigest, Resource, resource_name};
 use crate::snapshot::scratch;
 use crate::time::WarcDate;
 
@@ -240,9 +240,8 @@ impl Tally {
     }
 
     fn resource(self) -> Resource {
-        let name = self.path.rsplit('/').next().unwrap_or(self.path);
         Resource {
-            name: name.to_owned(),
+            name: resource_name(self.path),
             path: self.path.to_owned(),
             hash: self.hasher.finish().to_string(),
             bytes: self.bytes,

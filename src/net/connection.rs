@@ -111,10 +111,13 @@ impl Connector {
             });
         }
         let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        // One address that swallows packets must not use up the time of the others.
+        let share = self.connect_timeout / u32::try_from(admitted.len()).unwrap_or(u32::MAX).max(1);
         for &&address in &admitted {
-            match TcpStream::connect(address).await {
-                Ok(stream) => return self.handshake(host, address, stream).await,
-                Err(error) => failure = error,
+            match timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return self.handshake(host, address, stream).await,
+                Ok(Err(error)) => failure = error,
+                Err(_) => failure = io::ErrorKind::TimedOut.into(),
             }
         }
         Err(NetError::Connect {

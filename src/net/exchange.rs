@@ -178,17 +178,17 @@ impl Reading<'_> {
                 let interim = Head::parse(&self.buffer[..length])
                     .status()
                     .is_some_and(|status| (100..200).contains(&status) && status != 101);
-                if !interim {
+                if !interim && length <= MAX_HEAD_BYTES {
                     return Ok(length);
+                }
+                if !interim {
+                    return Err(too_long(host));
                 }
                 self.buffer.drain(..length);
                 continue;
             }
             if self.buffer.len() > MAX_HEAD_BYTES {
-                return Err(NetError::HeadTooLong {
-                    host: host.to_owned(),
-                    limit: MAX_HEAD_BYTES,
-                });
+                return Err(too_long(host));
             }
             let ended = match self.more().await {
                 Received::Bytes => continue,
@@ -279,6 +279,13 @@ impl Reading<'_> {
                 }
             }
         }
+    }
+}
+
+fn too_long(host: &str) -> NetError {
+    NetError::HeadTooLong {
+        host: host.to_owned(),
+        limit: MAX_HEAD_BYTES,
     }
 }
 

@@ -130,9 +130,9 @@ mod tests {
 
     fn index(lines: &[String]) -> Index {
         let mut file = scratch::file().unwrap();
-        lines
-            .iter()
-            .for_each(|line| writeln!(file, "{line}").unwrap());
+        for line in lines {
+            writeln!(file, "{line}").unwrap();
+        }
         Index::new(Region::whole(file).unwrap())
     }
 

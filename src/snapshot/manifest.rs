@@ -56,7 +56,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "LooseResource")]
 pub struct Resource {
-    /// Base name.
+    /// Base name, as [`resource_name`] spells it.
     pub name: String,
     /// Path relative to the snapshot, with `/`.
     pub path: String,
@@ -174,7 +174,7 @@ impl Manifest {
                 .and_then(Digest::sha256_of)
                 .map_err(SnapshotError::io(&file, "reading"))?;
             resources.push(Resource {
-                name: path.rsplit('/').next().unwrap_or(&path).to_owned(),
+                name: resource_name(&path),
                 path,
                 hash: digest.to_string(),
                 bytes,
@@ -198,6 +198,16 @@ impl Manifest {
         whole::write(&layout.path(MANIFEST_DIGEST), |out| out.write_all(&digest))?;
         whole::write(&layout.path(MANIFEST), |out| out.write_all(&json))
     }
+}
+
+/// The name of a resource: the base name in the letters that Data Packages
+/// allow, which are lower-case ASCII, digits and `-._/`.
+pub fn resource_name(path: &str) -> String {
+    let base = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+    base.chars()
+        .map(|c| if allowed(c) { c } else { '-' })
+        .collect()
 }
 
 /// The files below a directory, as sorted relative paths with `/`. Symbolic

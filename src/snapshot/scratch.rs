@@ -142,9 +142,9 @@ mod tests {
             .collect();
         let sorted = |limit| {
             let mut sorter = LineSorter::with_limit(limit);
-            lines
-                .iter()
-                .for_each(|line| sorter.add(line.as_bytes()).unwrap());
+            for line in &lines {
+                sorter.add(line.as_bytes()).unwrap();
+            }
             let mut out = Vec::new();
             sorter.write_to(&mut out).unwrap();
             String::from_utf8(out).unwrap()

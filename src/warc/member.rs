@@ -82,7 +82,7 @@ mod tests {
         for data in [
             &b""[..],
             b"a",
-            &[7; 300_000],
+            &vec![7; 300_000],
             &(0..=255).collect::<Vec<u8>>(),
         ] {
             let (mut member, mut back) = (vec![1, 2], Vec::new());

@@ -50,10 +50,11 @@ impl PayloadHasher {
         }
         // A head is rescanned only while it's incomplete, and it's bounded.
         self.head.extend_from_slice(bytes);
-        let length = match head_length(&self.head) {
+        let bounded = &self.head[..self.head.len().min(MAX_HEAD_BYTES)];
+        let length = match head_length(bounded) {
             Some(length) => length,
             None if self.head.len() < MAX_HEAD_BYTES => return,
-            None => self.head.len(),
+            None => MAX_HEAD_BYTES,
         };
         let chunked = Head::parse(&self.head[..length]).is_chunked();
         let mut body = Body::new(self.algorithm, chunked);
@@ -114,7 +115,9 @@ mod tests {
         let mut whole = PayloadHasher::new(Algorithm::Sha256);
         whole.update(block);
         let mut bytewise = PayloadHasher::new(Algorithm::Sha256);
-        block.iter().for_each(|byte| bytewise.update(&[*byte]));
+        for byte in block {
+            bytewise.update(&[*byte]);
+        }
         let digests = whole.finish();
         assert_eq!(digests, bytewise.finish());
         digests

@@ -272,6 +272,7 @@ fn the_interface_lists_the_collection_its_pages_and_its_ledger() {
 #[test]
 fn ctrl_c_ends_the_replay_with_exit_0() {
     let (replay, _) = replay();
+    assert_eq!(replay.interface("/").status, 200);
     replay.running.interrupt();
     replay.running.end().exits(0).says("until Ctrl-C");
 }

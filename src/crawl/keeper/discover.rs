@@ -118,6 +118,7 @@ impl Keeper<'_> {
                 barren,
                 tries: 0,
                 as_robots: None,
+                is_probe: false,
             },
         );
         Ok(added)

@@ -98,6 +98,7 @@ impl Keeper<'_> {
                     barren: 0,
                     tries: 0,
                     as_robots: Some(behind),
+                    is_probe: false,
                 };
                 if let Some(turn) = self.frontier.robots_turn(own_host, job) {
                     self.pending.push(Decision::Turn(own_host, turn));

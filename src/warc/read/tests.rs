@@ -44,7 +44,7 @@ fn read_all(bytes: &[u8]) -> (Vec<(Vec<u8>, Extent)>, Option<ReadError>) {
 
 #[test]
 fn extents_cover_the_file_without_gap_and_hash_the_stored_bytes() {
-    let records = [record(b"one"), record(&[9; 200_000]), record(b"")];
+    let records = [record(b"one"), record(&vec![9; 200_000]), record(b"")];
     for file in [records.concat(), gzip(&records)] {
         let (read, error) = read_all(&file);
         assert!(error.is_none(), "{error:?}");
@@ -58,7 +58,7 @@ fn extents_cover_the_file_without_gap_and_hash_the_stored_bytes() {
             at += extent.length;
         }
         assert_eq!(at, file.len() as u64);
-        assert_eq!(read[1].0, [9; 200_000]);
+        assert_eq!(read[1].0, vec![9; 200_000]);
     }
 }
 
