@@ -55,7 +55,10 @@ fn a_wacz_verifies_and_holds_the_snapshot_to_the_byte() {
         entry.read_to_end(&mut packed).unwrap();
         assert!(packed == bytes, "{name}");
     }
-    let names: Vec<_> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
+    let names: Vec<_> = zip
+        .file_names()
+        .map(|name| name.unwrap().into_owned())
+        .collect();
     assert!(
         names.iter().all(|name| !name.starts_with("state/")),
         "{names:?}"

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,7 @@ use serde_json::Value;
 use crate::holdings::Snapshot;
 
 /// A run that takes longer hangs; it is killed and the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Crawls, and other work of a test, at one time: more would only make the
-/// timing of each less like that of a person's single crawl.
-static TURN: Mutex<()> = Mutex::new(());
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An empty directory of a test's own, removed with it.
 pub fn scratch() -> tempfile::TempDir {
@@ -108,15 +104,6 @@ impl Run {
     /// Runs to the end.
     pub fn run(self) -> Ran {
         self.start().end()
-    }
-
-    /// Runs to the end with no other such run beside it: for what is measured
-    /// or timed.
-    pub fn run_alone(self) -> Ran {
-        let _turn = TURN
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.run()
     }
 }
 
