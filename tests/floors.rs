@@ -53,8 +53,12 @@ fn every_module_of_the_crate_has_its_floor() {
 }
 
 #[test]
+#[expect(
+    clippy::needless_raw_string_hashes,
+    reason = "the text holds a raw string of its own"
+)]
 fn imports_that_go_up_or_sideways_are_found_in_a_made_up_text() {
-    let text = r#"
+    let text = r##"
         //! Not code: `use crate::cli::Exit`.
         /* nor crate::demo /* nested crate::cli */ */
         use crate::{config::Config, snapshot::{self, SnapshotError}, verify};
