@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod merkle;
 pub mod pages;
 pub mod records;
+mod resync;
 pub mod scratch;
 pub mod whole;
 

@@ -160,6 +160,19 @@ impl WarcDate {
     }
 }
 
+impl WarcDate {
+    /// Reads what some tools write for a date, down to its digits, as other
+    /// indexers do: a capture must not be lost for its date's form.
+    pub fn lenient(text: &str) -> Option<Self> {
+        if let Ok(date) = text.parse() {
+            return Some(date);
+        }
+        let digits: String = text.chars().filter(char::is_ascii_digit).take(14).collect();
+        let time = Timestamp14::from_prefix(&digits).ok()?;
+        Some(Self(time.instant()))
+    }
+}
+
 impl fmt::Display for WarcDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
@@ -245,6 +258,9 @@ mod tests {
             );
         }
         assert!("yesterday".parse::<WarcDate>().is_err());
+        let lenient = WarcDate::lenient("2019-08-15T01:02").unwrap();
+        assert_eq!(lenient.timestamp14().to_string(), "20190815010200");
+        assert!(WarcDate::lenient("yesterday").is_none());
         assert!("2016-0é".parse::<WarcDate>().is_err());
     }
 }

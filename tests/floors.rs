@@ -53,10 +53,6 @@ fn every_module_of_the_crate_has_its_floor() {
 }
 
 #[test]
-#[expect(
-    clippy::needless_raw_string_hashes,
-    reason = "the text holds a raw string of its own"
-)]
 fn imports_that_go_up_or_sideways_are_found_in_a_made_up_text() {
     // `$` stands for the hash that would end this text.
     let text = r#"

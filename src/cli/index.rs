@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use super::exit::{Exit, Failure};
 use crate::snapshot::SnapshotError;
-use crate::snapshot::cdxj;
 use crate::snapshot::collection::Holdings;
 use crate::snapshot::scratch::LineSorter;
 
@@ -43,15 +42,28 @@ pub fn run(args: &IndexArgs) -> Result<Exit, Failure> {
         };
         for warc in &holdings.warcs {
             let mut scratch = Ok(());
-            let read = cdxj::index_warc(&mut warc.reader(), &warc.filename, |entry| {
-                if scratch.is_ok() {
-                    scratch = sorter.add(entry.to_string().as_bytes());
-                }
-            });
+            let mut damage = 0_u64;
+            let read = warc.each_entry(
+                |entry| {
+                    if scratch.is_ok() {
+                        scratch = sorter.add(entry.to_string().as_bytes());
+                    }
+                },
+                |error| {
+                    damage += 1;
+                    if damage <= 10 {
+                        Failure::environment(error).tell();
+                    }
+                },
+            );
             scratch.map_err(|error| sorting(&error))?;
             if let Err(error) = read {
-                Failure::environment(&error)
-                    .hint("What stands before it is in the index. `lastlight verify` tells more.")
+                damage += 1;
+                Failure::environment(format!("{}: {error}", warc.path)).tell();
+            }
+            if damage > 0 {
+                Failure::environment(format!("{}: {damage} places can't be read", warc.path))
+                    .hint("Every other record is in the index. `lastlight verify` tells more.")
                     .tell();
                 exit = Exit::Findings;
             }

@@ -95,7 +95,7 @@ impl CdxjEntry {
         let url = indexed_url(header)?;
         Some(Self {
             surt: Surt::of(&url),
-            timestamp: header.date()?.ok()?.timestamp14(),
+            timestamp: header.lenient_date()?.timestamp14(),
             url,
             mime,
             status,

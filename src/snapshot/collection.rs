@@ -357,22 +357,27 @@ fn existing_index(container: &Container) -> Result<Option<Region>, SnapshotError
     Ok(Some(region).filter(|region| !region.is_empty() || file.as_str() == INDEX))
 }
 
-/// Builds an index by reading every record. What can't be read ends its file,
-/// and is told in `damage`.
+/// Builds an index by reading every record. What can't be read is told in
+/// `damage`.
 fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<Region> {
     let mut sorter = LineSorter::default();
     for warc in warcs {
         let mut failed = None;
-        let read = cdxj::index_warc(&mut warc.reader(), &warc.filename, |entry| {
-            if failed.is_none() {
-                failed = sorter.add(entry.to_string().as_bytes()).err();
-            }
-        });
+        warc.each_entry(
+            |entry| {
+                if failed.is_none() {
+                    failed = sorter.add(entry.to_string().as_bytes()).err();
+                }
+            },
+            |error| {
+                // What is told of a file that is damaged throughout is bounded.
+                if damage.len() < 1000 {
+                    damage.push(error.to_string());
+                }
+            },
+        )?;
         if let Some(error) = failed {
             return Err(error);
-        }
-        if let Err(error) = read {
-            damage.push(error.to_string());
         }
     }
     let mut out = BufWriter::new(scratch::file()?);
@@ -386,7 +391,6 @@ fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<Region> {
 pub fn entry_fits(entry: &CdxjEntry, header: &Header) -> bool {
     cdxj::indexed_url(header).as_ref() == Some(&entry.url)
         && header
-            .date()
-            .and_then(Result::ok)
+            .lenient_date()
             .is_some_and(|date| date.timestamp14() == entry.timestamp)
 }

@@ -187,6 +187,11 @@ impl Header {
         self.field("WARC-Date").map(WarcDate::from_str)
     }
 
+    /// `WARC-Date` in whatever form; `None` where there is none to make out.
+    pub fn lenient_date(&self) -> Option<WarcDate> {
+        self.field("WARC-Date").and_then(WarcDate::lenient)
+    }
+
     /// `Content-Length` of the block in bytes.
     pub fn content_length(&self) -> Option<u64> {
         let value = self.field("Content-Length")?.trim();

@@ -9,6 +9,7 @@ mod wire;
 
 mod addresses;
 mod cli_contract;
+mod committed_snapshot;
 mod crash_resume;
 mod crawl_whole_site;
 mod deposit_roundtrip;

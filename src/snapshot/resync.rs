@@ -1,0 +1,104 @@
+//! Finding the next record after one that can't be read, so that damage costs
+//! no more than it has to.
+
+use std::io::{self, Read};
+
+use flate2::read::GzDecoder;
+
+use super::cdxj::{self, CdxjEntry};
+use super::collection::Warc;
+use super::container::Region;
+use crate::warc::ReadError;
+use crate::warc::member::GZIP_MAGIC;
+
+/// Damages of one file after which it isn't read on.
+const MOST_DAMAGE: u32 = 10_000;
+
+impl Warc {
+    /// The first byte at or after `from` that looks like the start of a
+    /// record: a version line, or a gzip member that inflates to one.
+    pub fn next_start(&self, from: u64) -> io::Result<Option<u64>> {
+        let mut magic = [0; GZIP_MAGIC.len()];
+        let gzip = self.filename.to_ascii_lowercase().ends_with(".gz")
+            || (self.region().read_at(0, &mut magic).is_ok() && magic == GZIP_MAGIC);
+        search(self.region(), from, gzip)
+    }
+
+    /// Gives the index entry of every record that can be read, and every error
+    /// on the way; reading goes on behind it.
+    pub fn each_entry(
+        &self,
+        mut sink: impl FnMut(CdxjEntry),
+        mut damaged: impl FnMut(&ReadError),
+    ) -> io::Result<()> {
+        let mut start = 0;
+        for _ in 0..MOST_DAMAGE {
+            let read = cdxj::index_warc(&mut self.reader_at(start), &self.filename, &mut sink);
+            let Err(error) = read else {
+                return Ok(());
+            };
+            damaged(&error);
+            // A file that the system can't read would fail at every byte.
+            if matches!(error, ReadError::Io { .. }) {
+                return Ok(());
+            }
+            match self.next_start(error.offset().max(start) + 1)? {
+                Some(next) => start = next,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Looks for a gzip member that inflates to a record, or for a version line.
+fn search(region: &Region, from: u64, gzip: bool) -> io::Result<Option<u64>> {
+    const WINDOW: usize = 256 * 1024;
+    let mark: &[u8] = if gzip { &GZIP_MAGIC } else { b"WARC/1." };
+    let mut buffer = vec![0; WINDOW];
+    let mut at = from;
+    while at < region.len() {
+        let mut filled = 0;
+        while filled < WINDOW {
+            match region.read_at(at + filled as u64, &mut buffer[filled..])? {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        let window = &buffer[..filled];
+        for found in positions(window, mark) {
+            let place = at + found as u64;
+            let good = if gzip {
+                inflates_to_a_record(region, place)
+            } else {
+                found == 0 || window[found - 1] == b'\n'
+            };
+            if good {
+                return Ok(Some(place));
+            }
+        }
+        if filled < WINDOW {
+            break;
+        }
+        // A mark may lie across the windows' border; a byte more shows the
+        // line end before it.
+        at += (WINDOW - mark.len()) as u64;
+    }
+    Ok(None)
+}
+
+fn positions<'w>(window: &'w [u8], mark: &'w [u8]) -> impl Iterator<Item = usize> + 'w {
+    window
+        .windows(mark.len())
+        .enumerate()
+        .filter(move |(_, bytes)| *bytes == mark)
+        .map(|(at, _)| at)
+}
+
+fn inflates_to_a_record(region: &Region, at: u64) -> bool {
+    let mut start = [0; 5];
+    GzDecoder::new(region.part(at, 64 * 1024))
+        .read_exact(&mut start)
+        .is_ok()
+        && start.eq_ignore_ascii_case(b"WARC/")
+}
