@@ -18,6 +18,8 @@ pub enum Hop {
     Redirect,
     /// `P`: what must be known first: robots.txt.
     Prerequisite,
+    /// `M`: what a sitemap lists, or the sitemap that robots.txt names.
+    Manifest,
 }
 
 impl Hop {
@@ -28,6 +30,7 @@ impl Hop {
             Self::Embed => 'E',
             Self::Redirect => 'R',
             Self::Prerequisite => 'P',
+            Self::Manifest => 'M',
         }
     }
 }

@@ -7,11 +7,12 @@ use std::io::Read;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::job::{Hop, Job, Link};
+use super::robots::Robots;
 use super::scope::{Scope, shape};
 use crate::digest::Digest;
 use crate::http::{Head, dechunk_what_came};
 use crate::net::Spool;
-use crate::scan::{Irregularity, Kind, Role, Scan, scan};
+use crate::scan::{Irregularity, Kind, Role, Scan, scan, sitemap};
 use crate::url::CanonicalUrl;
 
 /// Bytes of an entity that are scanned at most, stored or decoded. Pages are
@@ -62,6 +63,25 @@ pub fn find(url: &CanonicalUrl, head: &Head<'_>, response: &Spool) -> Found {
     let Some(entity) = entity(head, response, &media_type) else {
         return found;
     };
+    if *url == url.host_key().robots_url() {
+        let robots = Robots::parse(&entity);
+        let sitemaps = robots
+            .sitemaps()
+            .iter()
+            .filter_map(|sitemap| url.join(sitemap).ok());
+        found
+            .links
+            .extend(sitemaps.map(|sitemap| (sitemap, Hop::Manifest)));
+        return found;
+    }
+    if sitemap::is_sitemap(&entity) {
+        let listed = sitemap::locations(&entity);
+        let listed = listed.iter().filter_map(|listed| url.join(listed).ok());
+        found
+            .links
+            .extend(listed.map(|listed| (listed, Hop::Manifest)));
+        return found;
+    }
     let hint = url
         .url()
         .path()
@@ -162,8 +182,8 @@ fn link_field(url: &CanonicalUrl, value: &str, links: &mut Vec<(CanonicalUrl, Ho
 /// kind that is scanned and its codings are known.
 pub fn entity<'r>(head: &Head<'_>, response: &'r Spool, media_type: &str) -> Option<Cow<'r, [u8]>> {
     let named = media_type.split(';').next().unwrap_or_default().trim();
-    let may_be_scanned =
-        Kind::of(media_type, Some(Role::Stylesheet)).is_some() || named == "text/plain";
+    let may_be_scanned = Kind::of(media_type, Some(Role::Stylesheet)).is_some()
+        || ["text/plain", "text/xml", "application/xml"].contains(&named);
     if !may_be_scanned {
         return None;
     }

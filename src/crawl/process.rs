@@ -161,14 +161,8 @@ impl Processing {
             (None, _) | (_, Verdict::Retry(..)) => None,
             (Some(behind), verdict) => Some(robots(&job, behind, verdict, head, response)),
         };
-        // The text of robots.txt names no pages; a page that a robots.txt was
-        // redirected to does.
-        let (new_seed, links) = if job.url == job.host().robots_url() {
-            (None, Vec::new())
-        } else {
-            let new_seed = self.new_seed(&job, &found);
-            (new_seed, self.links(found, &job))
-        };
+        let new_seed = self.new_seed(&job, &found);
+        let links = self.links(found, &job);
         Outcome {
             verdict: judged.verdict,
             answer: Some(answer),

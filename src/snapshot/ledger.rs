@@ -96,7 +96,7 @@ pub struct LedgerRow {
     /// The page that named it first; empty for seeds.
     pub via: String,
     /// The kinds of hops from the seed, a letter each, as Heritrix writes
-    /// them: L link, E embed, R redirect, P prerequisite.
+    /// them: L link, E embed, R redirect, P prerequisite, M sitemap.
     pub hops: String,
     /// The pass that gave this row, from 1.
     pub pass: u32,
