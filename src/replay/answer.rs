@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Read};
 
 use axum::http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-    HeaderValue, LOCATION,
+    HeaderValue, LOCATION, REFRESH, SET_COOKIE,
 };
 use axum::http::{Response, StatusCode};
 use serde_json::json;
@@ -161,8 +161,11 @@ impl Sending<'_> {
         }
     }
 
+    /// A PDF that stands here itself: its frame is outside the sandbox, so a
+    /// redirect or another type must never pass for one.
     fn is_pdf(&self) -> bool {
-        self.capture.media_type().as_deref() == Some("application/pdf")
+        matches!(self.capture.status(), 200..=299)
+            && self.capture.media_type().as_deref() == Some("application/pdf")
     }
 
     /// Whether a browser would save it instead of showing it.
@@ -294,6 +297,13 @@ impl Sending<'_> {
         let mut response = response(self.capture.status());
         *response.headers_mut() = mapping.fields(&self.capture.head());
         self.set_resource_type(response.headers_mut());
+        if matches!(self.asked.form, Form::Pdf) {
+            let fields = response.headers_mut();
+            for acting in [LOCATION, REFRESH, SET_COOKIE] {
+                fields.remove(acting);
+            }
+            set(fields, CONTENT_TYPE, "application/pdf");
+        }
         if matches!(self.capture.status(), 204 | 205 | 304) {
             return outlet.whole(response.map(|()| Vec::new()));
         }
