@@ -156,6 +156,8 @@ class Visit:
         self.in_page(f"location.href = {json.dumps(never)}")
         browser.until(f"document.getElementById('url').value === {json.dumps(never)}")
         assert "Not in this archive" in self.in_page("document.body.innerText")
+        links = self.in_page("[...document.links].map(link => link.href)")
+        assert not links, f"the sandbox stops {links}"
         count = browser.until("document.querySelector('#missing summary').textContent")
         assert count == "1 missing", count
         listed = browser.evaluate("[...document.querySelectorAll('#missing li a')].map(link => link.textContent)")
