@@ -29,6 +29,8 @@ use crate::url::CanonicalUrl;
 const MAX_TRIED: usize = 20;
 /// So many bytes tell what a document is.
 const SNIFFED: usize = 1_024;
+/// Says that a page stands for its URL with a query that was never captured.
+const FALLBACK: HeaderName = HeaderName::from_static("x-lastlight-fallback");
 /// A warning that names what a document was too large for.
 const TOO_LARGE: &str = "199 lastlight \"too large to be rewritten\"";
 
@@ -74,6 +76,12 @@ impl Asked {
         self.is_frame() || self.dest.is_empty()
     }
 
+    /// Whether a page may answer that was captured without the query: only
+    /// where a reader goes, as for data the query is the question.
+    fn may_lose_query(&self) -> bool {
+        self.form == Form::Replayed && matches!(self.dest.as_str(), "iframe" | "frame")
+    }
+
     fn accepts(&self, coding: &str) -> bool {
         self.accepts.split(',').any(|item| {
             let (name, quality) = item.split_once(';').unwrap_or((item, ""));
@@ -89,42 +97,76 @@ pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
         return outlet.whole(no_collection(&state.base, &asked.visit.collection));
     };
     match find(collection, asked) {
-        Ok(Some(capture)) => {
+        Ok(Some(found)) => {
+            if found.lost_query() {
+                count_missing(state, asked);
+            }
             let sending = Sending {
                 base: &state.base,
                 collection,
                 asked,
-                capture: &capture,
+                capture: &found.capture,
+                url: found.without_query.as_ref().unwrap_or(&asked.url),
             };
             sending.send(outlet);
         }
         Ok(None) => {
-            let (visit, url) = (&asked.visit, asked.url.as_str());
-            state.missing.count(
-                &visit.collection,
-                visit.timestamp,
-                url,
-                asked.referrer.as_deref(),
-                if asked.dest.is_empty() {
-                    "unknown"
-                } else {
-                    &asked.dest
-                },
-            );
+            count_missing(state, asked);
             outlet.whole(missing(&state.base, asked));
         }
         Err(error) => outlet.whole(unreadable(&state.base, asked, &error)),
     }
 }
 
+fn count_missing(state: &State, asked: &Asked) {
+    let (visit, url) = (&asked.visit, asked.url.as_str());
+    state.missing.count(
+        &visit.collection,
+        visit.timestamp,
+        url,
+        asked.referrer.as_deref(),
+        if asked.dest.is_empty() {
+            "unknown"
+        } else {
+            &asked.dest
+        },
+    );
+}
+
+struct Found {
+    capture: Capture,
+    /// The URL that was captured, where it stands for one with a query.
+    without_query: Option<CanonicalUrl>,
+}
+
+impl Found {
+    fn lost_query(&self) -> bool {
+        self.without_query.is_some()
+    }
+}
+
 /// The first candidate that can be read and doesn't lead back to the request.
 /// An error only where none can be read.
-fn find(collection: &Collection, asked: &Asked) -> Result<Option<Capture>, SnapshotError> {
-    let candidates = resolve::candidates(collection, &asked.url, asked.visit.timestamp)?;
+fn find(collection: &Collection, asked: &Asked) -> Result<Option<Found>, SnapshotError> {
+    let at = asked.visit.timestamp;
+    let mut candidates = resolve::candidates(collection, &asked.url, at)?;
+    let mut without_query = None;
+    if candidates.is_empty()
+        && asked.may_lose_query()
+        && let Some((url, pages)) = resolve::without_query(collection, &asked.url, at)?
+    {
+        candidates = pages;
+        without_query = Some(url);
+    }
     let mut failed = None;
     for entry in candidates.into_iter().take(MAX_TRIED) {
         match Capture::open(collection, entry) {
-            Ok(Some(capture)) if !leads_back(&capture, &asked.url) => return Ok(Some(capture)),
+            Ok(Some(capture)) if !leads_back(&capture, &asked.url) => {
+                return Ok(Some(Found {
+                    capture,
+                    without_query,
+                }));
+            }
             Ok(_) => {}
             Err(error) => failed = failed.or(Some(error)),
         }
@@ -144,6 +186,9 @@ struct Sending<'a> {
     collection: &'a Collection,
     asked: &'a Asked,
     capture: &'a Capture,
+    /// The URL that was captured: the one that was asked for, or without its
+    /// query.
+    url: &'a CanonicalUrl,
 }
 
 impl Sending<'_> {
@@ -291,11 +336,14 @@ impl Sending<'_> {
         let mapping = Mapping {
             base: self.base,
             visit: &self.asked.visit,
-            url: &self.asked.url,
+            url: self.url,
             captured: self.capture.entry.timestamp,
         };
         let mut response = response(self.capture.status());
         *response.headers_mut() = mapping.fields(&self.capture.head());
+        if *self.url != self.asked.url {
+            set(response.headers_mut(), FALLBACK, "query");
+        }
         self.set_resource_type(response.headers_mut());
         if matches!(self.asked.form, Form::Pdf) {
             let fields = response.headers_mut();

@@ -8,6 +8,11 @@ use axum::http::{Response, StatusCode};
 
 use super::address::Base;
 
+/// The shell's sandbox lets no link out of the frame, and the banner has its
+/// own: the link is for a page that stands alone.
+const FRAMED_LINK: &str =
+    "<script>if (parent !== self) document.querySelector(\"a\").parentElement.remove()</script>";
+
 /// What a small page says, and what it tells the shell around it.
 pub struct Notice<'a> {
     /// The status.
@@ -44,7 +49,7 @@ impl Notice<'_> {
             let (address, words) = (escape(address), escape(words));
             let _ = writeln!(
                 body,
-                "<p><a href=\"{address}\" target=\"_top\">{words}</a></p>"
+                "<p><a href=\"{address}\">{words}</a></p>\n{FRAMED_LINK}"
             );
         }
         if let Some(message) = &self.message {

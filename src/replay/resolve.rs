@@ -30,6 +30,40 @@ pub fn candidates(
     Ok(entries)
 }
 
+/// The URL without its query, and its pages, best first: what stands for a
+/// page whose query was never captured. The scripts of a search page, say, read
+/// the query that the reader typed. `None` where there is no such page.
+pub fn without_query(
+    collection: &Collection,
+    url: &CanonicalUrl,
+    at: Timestamp14,
+) -> Result<Option<(CanonicalUrl, Vec<CdxjEntry>)>, SnapshotError> {
+    let Some(plain) = plain(url) else {
+        return Ok(None);
+    };
+    let mut pages = candidates(collection, &plain, at)?;
+    pages.retain(is_page);
+    Ok((!pages.is_empty()).then_some((plain, pages)))
+}
+
+/// A URL without its query; `None` where it has none.
+pub fn plain(url: &CanonicalUrl) -> Option<CanonicalUrl> {
+    let mut plain = url.url().clone();
+    plain.query()?;
+    plain.set_query(None);
+    CanonicalUrl::of(plain).ok()
+}
+
+/// Whether a capture is a page, as far as the index tells; of a revisit it
+/// doesn't.
+pub fn is_page(entry: &CdxjEntry) -> bool {
+    let mime = entry.mime.as_deref().unwrap_or_default();
+    let is_html = ["text/html", "application/xhtml+xml"]
+        .iter()
+        .any(|html| mime.eq_ignore_ascii_case(html));
+    entry.is_revisit() || is_html && matches!(entry.status_code(), Some(200..=299) | None)
+}
+
 /// 0 for the URL itself, 1 for its other scheme, 2 for what only shares the key.
 fn kinship(entry: &CdxjEntry, url: &CanonicalUrl) -> u8 {
     if entry.url == url.as_str() {

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Opens the demo's replay in headless Chromium: `check.py BINARY WORKDIR`.
 
-Each archived page must show its text, pictures, styles and fonts, and nothing may
-be asked of any host but the replay's own. A picture of the first page is left in
-WORKDIR. Runs in the environment of tests/peers/requirements.txt.
+Every page is opened as a reader does, below the banner. It must show its text,
+pictures, styles and fonts, and nothing may be asked of any host but the replay's
+own. Pictures of some pages are left in WORKDIR. Runs in the environment of
+tests/peers/requirements.txt.
 """
 
 import json
@@ -11,7 +12,7 @@ import pathlib
 import sys
 
 from chromium import Chromium
-from replayed import content_address, faults, leaks, timestamp14
+from replayed import content_host, faults, leaks, timestamp14, view_address
 
 # In tests/peers, which `replayed` has made known.
 import snapshot as made
@@ -27,72 +28,174 @@ def main():
     snapshot = checks.run("the demo makes a snapshot", made.demo, binary, workdir)
     if snapshot is None:
         return checks.done()
-    with replay(binary, snapshot, workdir) as port, Chromium() as browser:
-        checks.run("the interface opens and lists pages", interface, browser, port, workdir)
-        checks.run("every page replays with text, pictures, styles", every_page, browser, port, snapshot, workdir)
-        checks.run("a page opens within the shell", shell, browser, port, snapshot, workdir)
+    with replay(binary, snapshot, workdir) as port, Chromium(height=800, quiet=0.25) as browser:
+        visit = Visit(browser, port, snapshot, workdir)
+        checks.run("the interface leads to a page below the banner", visit.from_the_first_page)
+        checks.run("a link within the page takes the banner along", visit.link_within)
+        checks.run("a list that a script fills is filled", visit.hearings)
+        checks.run("a PDF opens outside of the sandbox", visit.pdf)
+        checks.run("a link to nothing is counted as missing", visit.broken_link)
+        checks.run("an archived address leads to the shell", visit.content_address)
+        checks.run("every page replays with text, pictures, styles", visit.every_page)
         reached = browser.close()
     checks.run("the browser reached nothing but loopback", loopback_only, reached, port)
     return checks.done()
 
 
-def interface(browser, port, workdir):
-    browser.forget()
-    browser.navigate(f"http://{UI_HOST}:{port}/")
-    found, _ = faults(browser, port)
-    browser.screenshot(workdir / "interface.png")
-    assert not found and not browser.console, few(found + browser.console)
-    links = browser.evaluate("document.links.length")
-    assert links, "no links on the first page"
-    return f"{links} links"
+class Visit:
+    """One reader's way through the demo; each step is a check."""
 
+    def __init__(self, browser, port, snapshot, workdir):
+        self.browser, self.port, self.snapshot, self.workdir = browser, port, snapshot, workdir
+        self.pages = made.pages(snapshot)
+        self.home = next(page for page in self.pages if page.get("seed"))
+        self.site = self.home["url"]
+        self.time = timestamp14(self.home["ts"])
+        self.host = content_host(self.site, self.time, snapshot.name)
 
-def missing_then(snapshot):
-    """URLs that did not answer 200 when they were captured: they can't be expected now."""
-    return {row["url"] for row in made.ledger(snapshot) if row["state"] != "captured" or row["status"] != "200"}
+    def open(self, url, time=None):
+        self.browser.forget()
+        self.browser.navigate(view_address(url, time or self.time, self.snapshot.name, self.port))
 
+    def in_page(self, expression):
+        """The value of an expression within the archived page."""
+        return self.browser.evaluate(expression, self.host)
 
-def every_page(browser, port, snapshot, workdir):
-    missing = missing_then(snapshot)
-    pages = [page for page in made.pages(snapshot) if page["url"] not in missing]
-    assert pages, "the snapshot has no pages"
-    found, images, sheets = [], 0, 0
-    for number, page in enumerate(pages):
+    def follow_within(self, path):
+        """Clicks the archived page's link to a path of its site, and waits until the banner tells its URL."""
+        link = f"[...document.links].find(link => link.host === location.host && link.pathname === {json.dumps(path)})"
+        assert self.in_page(f"Boolean({link})"), f"no link to {path} on the page"
+        self.browser.forget()
+        self.in_page(f"{link}.click()")
+        url = self.site.rstrip("/") + path
+        self.browser.until(f"document.getElementById('url').value === {json.dumps(url)}")
+        address = self.browser.evaluate("location.pathname")
+        assert address.endswith(url), f"the banner tells {url}, the address is {address}"
+        return url
+
+    def banner(self):
+        return self.browser.evaluate("document.querySelector('.banner').innerText")
+
+    def nothing_wrong(self):
+        """No request went elsewhere, and no console complained."""
+        wrong = leaks(self.browser, self.port) + [f"console: {line}" for line in self.browser.console]
+        assert not wrong, few(wrong)
+
+    def from_the_first_page(self):
+        browser = self.browser
         browser.forget()
-        browser.navigate(content_address(page["url"], timestamp14(page["ts"]), snapshot.name, port))
-        wrong, state = faults(browser, port, page.get("title"), missing)
-        found += [f"{page['url']}: {fault}" for fault in wrong]
-        # The console's own lines about failed loads repeat what the requests say.
-        found += [
-            f"{page['url']}: console: {line}" for line in browser.console if "Failed to load resource" not in line
-        ]
-        images += state["images"]
-        sheets += state["sheets"]
-        if number == 0:
-            browser.screenshot(workdir / "page.png")
-    assert not found, few(found, 20)
-    assert images and sheets, "no pictures or no styles on any page, so that this proves little"
-    return f"{len(pages)} pages, {images} pictures, {sheets} style sheets"
+        browser.navigate(f"http://{UI_HOST}:{self.port}/")
+        browser.screenshot(self.workdir / "interface.png")
+        browser.follow(f"document.querySelector('a[href=\"/c/{self.snapshot.name}/\"]').click()")
+        listed = browser.evaluate("document.querySelectorAll('.pages .what a').length")
+        assert listed, "the collection lists no pages"
+        browser.screenshot(self.workdir / "collection.png")
+        browser.follow("document.querySelector('.pages .what a').click()")
+        assert browser.evaluate("document.getElementById('url').value") == self.site, self.banner()
+        assert "Archived copy" in self.banner(), self.banner()
+        assert browser.evaluate("document.title").startswith(self.home["title"]), browser.evaluate("document.title")
+        assert self.host in browser.frame_hosts(), f"the shell shows {sorted(browser.frame_hosts())}"
+        text = self.in_page("document.body.innerText")
+        assert "What happened to the water" in text, f"the framed page says {text[:200]!r}"
+        browser.screenshot(self.workdir / "shell.png")
+        self.nothing_wrong()
+        return f"{listed} pages listed"
 
+    def link_within(self):
+        self.open(self.site)
+        title = self.browser.evaluate("document.title")
+        url = self.follow_within("/evidence/")
+        self.browser.until(f"document.title !== {json.dumps(title)}")
+        assert "Evidence library" in self.browser.evaluate("document.title")
+        assert "Evidence library" in self.in_page("document.querySelector('h1').innerText")
+        self.nothing_wrong()
+        return url
 
-def shell(browser, port, snapshot, workdir):
-    """The link that a reader follows from the page list leads to the page in a frame, below the banner."""
-    browser.forget()
-    browser.navigate(f"http://{UI_HOST}:{port}/")
-    page = made.pages(snapshot)[0]
-    address = content_address(page["url"], timestamp14(page["ts"]), snapshot.name, port)
-    link = browser.evaluate(
-        f"([...document.links].find(link => decodeURIComponent(link.href).includes({json.dumps(page['url'])})) || {{}}).href"
-    )
-    assert link, f"no link to {page['url']} on the first page"
-    browser.navigate(link)
-    assert not leaks(browser, port), few(leaks(browser, port))
-    host = address.split("/")[2].split(":")[0]
-    frames = [name for name in browser.frame_hosts() if name.split(".")[0] == host.split(".")[0]]
-    assert frames, f"the shell shows {sorted(browser.frame_hosts())}, not {host}"
-    text = browser.evaluate("document.body.innerText", host=frames[0])
-    browser.screenshot(workdir / "shell.png")
-    assert text.strip(), "the framed page has no text"
+    def hearings(self):
+        self.open(self.site + "hearings/")
+        captured = self.snapshot_json("/data/hearings.json")["hearings"]
+        shown = self.in_page("[...document.querySelectorAll('#hearings > li h3')].map(heading => heading.innerText)")
+        assert shown == [hearing["subject"] for hearing in captured], f"shown: {shown}"
+        assert len(shown) == 7, f"{len(shown)} hearings"
+        assert self.in_page("document.getElementById('hearings-count').innerText") == "7 hearings were held."
+        self.nothing_wrong()
+        return f"{len(shown)} entries"
+
+    def snapshot_json(self, path):
+        """What the archive answers for a path of the site, read by the archived page itself."""
+        return self.in_page(f"fetch({json.dumps(path)}).then(answer => answer.json())")
+
+    def pdf(self):
+        """As headless Chromium has no viewer, the answer in the frame is what can be seen of it."""
+        self.open(self.site + "evidence/")
+        path = self.in_page("document.querySelector('a[href$=\".pdf\"]').pathname")
+        url = self.follow_within(path)
+        frame = f"http://{self.host}:{self.port}/.lastlight/pdf{path}"
+        assert self.browser.evaluate("document.getElementById('frame').src") == frame
+        assert self.browser.evaluate("document.getElementById('frame').getAttribute('sandbox')") is None, "sandboxed"
+        answers = [(r["status"], r["media_type"]) for r in self.browser.requests if r["url"] == frame]
+        assert answers == [(200, "application/pdf")], answers
+        self.nothing_wrong()
+        # Opened by its address, as from a bookmark.
+        self.open(url)
+        answers = [(r["status"], r["media_type"]) for r in self.browser.requests if r["url"] == frame]
+        assert answers == [(200, "application/pdf")], answers
+        self.nothing_wrong()
+        return url
+
+    def broken_link(self):
+        """A URL that was never captured; the one that the demo's site links to answered 404, and still does."""
+        browser = self.browser
+        self.open(self.site + "findings/6-recommendations/")
+        assert browser.evaluate("document.getElementById('missing').hidden"), self.banner()
+        url = self.follow_within("/evidence/HV-0310-annex.pdf")
+        statuses = [r["status"] for r in browser.requests if r["type"] == "Document"]
+        assert statuses == [404], statuses
+        assert browser.evaluate("document.getElementById('missing').hidden"), "the site's own 404 counts as missing"
+        never = self.site + "never-captured/"
+        self.in_page(f"location.href = {json.dumps(never)}")
+        browser.until(f"document.getElementById('url').value === {json.dumps(never)}")
+        assert "Not in this archive" in self.in_page("document.body.innerText")
+        links = self.in_page("[...document.links].map(link => link.href)")
+        assert not links, f"the sandbox stops {links}"
+        count = browser.until("document.querySelector('#missing summary').textContent")
+        assert count == "1 missing", count
+        listed = browser.evaluate("[...document.querySelectorAll('#missing li a')].map(link => link.textContent)")
+        assert listed == [never], listed
+        assert "not captured" in self.banner(), self.banner()
+        browser.screenshot(self.workdir / "missing.png")
+        assert not leaks(browser, self.port), few(leaks(browser, self.port))
+        return f"{count}, and {url} is the 404 that it was"
+
+    def content_address(self):
+        self.browser.forget()
+        self.browser.navigate(f"http://{self.host}:{self.port}/questions/")
+        address = self.browser.evaluate("location.href")
+        expected = view_address(self.site + "questions/", self.time, self.snapshot.name, self.port)
+        assert address == expected, f"{address}, expected {expected}"
+        assert "Questions" in self.in_page("document.body.innerText")
+        self.nothing_wrong()
+
+    def every_page(self):
+        # They can't be expected now if they didn't answer 200 when they were captured.
+        rows = made.ledger(self.snapshot)
+        missing = {row["url"] for row in rows if row["state"] != "captured" or row["status"] != "200"}
+        pages = [page for page in self.pages if page["url"] not in missing]
+        assert pages, "the snapshot has no pages"
+        found, images, sheets = [], 0, 0
+        for page in pages:
+            time = timestamp14(page["ts"])
+            self.open(page["url"], time)
+            host = content_host(page["url"], time, self.snapshot.name)
+            wrong, state = faults(self.browser, self.port, host, page.get("title"), missing)
+            # The console's own lines about failed loads repeat what the requests say.
+            wrong += [f"console: {line}" for line in self.browser.console if "Failed to load resource" not in line]
+            found += [f"{page['url']}: {fault}" for fault in wrong]
+            images += state["images"]
+            sheets += state["sheets"]
+        assert not found, few(found, 20)
+        assert images and sheets, "no pictures or no styles on any page, so that this proves little"
+        return f"{len(pages)} pages, {images} pictures, {sheets} style sheets"
 
 
 def loopback_only(reached, port):

@@ -26,8 +26,6 @@ import websocket
 NAMES = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
 # What frames and workers are: each gets its requests recorded too.
 PAGES = {"page", "iframe"}
-# Quiet for this long after the load event counts as settled.
-QUIET = 0.5
 
 
 class BrowserError(Exception):
@@ -35,7 +33,9 @@ class BrowserError(Exception):
 
 
 class Chromium:
-    def __init__(self, extra_arguments=(), width=1280, height=900):
+    def __init__(self, extra_arguments=(), width=1280, height=900, quiet=0.5):
+        # So many seconds without network after the load event count as settled.
+        self.quiet = quiet
         program = next((found for name in NAMES if (found := shutil.which(name))), None)
         if program is None:
             raise BrowserError(f"none of {', '.join(NAMES)} is installed")
@@ -72,11 +72,14 @@ class Chromium:
             raise
 
     def _connect(self):
-        self.requests = []  # {url, type, method, status, error}
+        self.requests = []  # {url, type, method, status, media_type, error}
         self.console = []  # errors of pages: text with the URL where known
+        # By request id alone: a frame that changes its process asks in one session
+        # and is answered in another. Ids are unique in the whole browser.
         self._requests_by_id = {}
+        self._targets = {}  # session -> target id
         self._contexts = {}  # (session, context id) -> description
-        self._pending = {}
+        self._pending = {}  # request id -> {url, session, frame: of the document that it navigates to}
         self._answers = {}
         self._loaded = False
         self._last_activity = time.monotonic()
@@ -129,15 +132,32 @@ class Chromium:
         self.evaluate(expression)
         self.settle(timeout)
 
+    def until(self, expression, host=None, timeout=20):
+        """Waits until an expression is true, then until quiet: for what no load event of the page tells.
+
+        Returns its value. A frame of `host` may open only meanwhile.
+        """
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                value = self.evaluate(expression, host)
+            except BrowserError:  # the document it was asked of has gone, or isn't there yet
+                value = None
+            if value:
+                self.settle(timeout)
+                return value
+            self._read(0.05)
+        raise BrowserError(f"not true in {timeout} s: {expression}")
+
     def settle(self, timeout=60):
         """Waits for the load event, then until no request has been under way for a moment."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             self._read(0.05)
-            quiet = time.monotonic() - self._last_activity > QUIET
+            quiet = time.monotonic() - self._last_activity > self.quiet
             if self._loaded and not self._pending and quiet:
                 return
-        waiting = ", ".join(list(self._pending.values())[:5])
+        waiting = ", ".join([pending["url"] for pending in self._pending.values()][:5])
         raise BrowserError(f"the page did not settle in {timeout} s; waiting for: {waiting or 'its load event'}")
 
     def evaluate(self, expression, host=None):
@@ -156,10 +176,16 @@ class Chromium:
         return answer["result"].get("value")
 
     def _context(self, host):
-        for (session, identifier), context in reversed(self._contexts.items()):
-            if urllib.parse.urlsplit(context["origin"]).hostname == host and context["auxData"].get("isDefault"):
-                return session, identifier
-        raise BrowserError(f"no frame of {host} is open")
+        found = [
+            (context["auxData"]["frameId"] != self._targets.get(session), session, identifier)
+            for (session, identifier), context in reversed(self._contexts.items())
+            if urllib.parse.urlsplit(context["origin"]).hostname == host and context["auxData"].get("isDefault")
+        ]
+        if not found:
+            raise BrowserError(f"no frame of {host} is open")
+        # A target's own frame bears its id; frames of the same site within it don't.
+        _, session, identifier = min(found, key=lambda each: each[0])
+        return session, identifier
 
     def frame_hosts(self):
         """The hosts of all frames now open, the page's own among them."""
@@ -211,15 +237,22 @@ class Chromium:
 
     def _take(self, method, event, session):
         if method == "Target.attachedToTarget":
+            self._targets[event["sessionId"]] = event["targetInfo"]["targetId"]
             # Our own page is observed by _open_page.
             if event["waitingForDebugger"]:
                 self._observe(event["sessionId"], event["targetInfo"]["type"])
         elif method == "Target.detachedFromTarget":
-            self._pending = {key: url for key, url in self._pending.items() if key[0] != event["sessionId"]}
+            self._drop(lambda pending: pending["session"] == event["sessionId"] and not pending["frame"])
+            self._targets.pop(event["sessionId"], None)
             self._forget_contexts(event["sessionId"])
         elif method == "Page.loadEventFired" and session == self.page:
             self._loaded = True
             self._last_activity = time.monotonic()
+        elif method == "Page.frameStoppedLoading":
+            # Whatever became of its navigation: a change of process may swallow the end.
+            self._drop(lambda pending: pending["frame"] == event["frameId"])
+        elif method == "Page.frameDetached" and event.get("reason") != "swap":
+            self._drop(lambda pending: pending["frame"] == event["frameId"])
         elif method.startswith("Network."):
             self._take_network(method, event, session)
         elif method == "Runtime.executionContextCreated":
@@ -239,28 +272,34 @@ class Chromium:
             self.console.append(f"{event['entry'].get('url', '')} {event['entry']['text']}".strip())
 
     def _take_network(self, method, event, session):
-        key = (session, event.get("requestId"))
+        key = event.get("requestId")
         if method == "Network.requestWillBeSent":
             request = {
                 "url": event["request"]["url"],
                 "method": event["request"]["method"],
                 "type": event.get("type", "Other"),
                 "status": None,
+                "media_type": None,
                 "error": None,
             }
+            known = self._requests_by_id.get(key)
             # A redirect comes as a second request with the same id.
-            if "redirectResponse" in event and key in self._requests_by_id:
-                self._requests_by_id[key]["status"] = event["redirectResponse"]["status"]
+            if "redirectResponse" in event and known is not None:
+                known["status"] = event["redirectResponse"]["status"]
+            elif known is not None and known["url"] == request["url"]:
+                return  # told of in two sessions
             self.requests.append(request)
             self._requests_by_id[key] = request
             if not request["url"].startswith(("data:", "blob:")):
-                self._pending[key] = request["url"]
+                # A navigation's request bears the id of the loader that it makes.
+                frame = event.get("frameId") if key == event.get("loaderId") else None
+                self._pending[key] = {"url": request["url"], "session": session, "frame": frame}
         elif method == "Network.webSocketCreated":
-            self.requests.append(
-                {"url": event["url"], "method": "GET", "type": "WebSocket", "status": None, "error": None}
-            )
+            request = {"url": event["url"], "method": "GET", "type": "WebSocket"}
+            self.requests.append({**request, "status": None, "media_type": None, "error": None})
         elif method == "Network.responseReceived" and key in self._requests_by_id:
             self._requests_by_id[key]["status"] = event["response"]["status"]
+            self._requests_by_id[key]["media_type"] = event["response"]["mimeType"]
         elif method == "Network.loadingFailed":
             if key in self._requests_by_id:
                 self._requests_by_id[key]["error"] = event["errorText"]
@@ -270,6 +309,9 @@ class Chromium:
         else:
             return
         self._last_activity = time.monotonic()
+
+    def _drop(self, gone):
+        self._pending = {key: pending for key, pending in self._pending.items() if not gone(pending)}
 
     def _forget_contexts(self, session):
         self._contexts = {key: context for key, context in self._contexts.items() if key[0] != session}

@@ -36,25 +36,29 @@ STATE = """(async () => {
   return {
     title: document.title,
     text: document.body ? document.body.innerText : '',
-    images: document.images.length,
+    images: [...document.images].filter(image => image.naturalWidth).length,
     blank: [...document.images].filter(image => (image.currentSrc || image.src) && !image.naturalWidth)
       .map(image => image.currentSrc || image.src),
-    sheets: links.length,
+    sheets: links.filter(link => link.sheet).length,
     broken,
     fonts: [...document.fonts].filter(font => font.status === 'error').map(font => font.family),
   };
 })()"""
 
 
-def content_address(url, timestamp, collection, port):
-    """Where the replay serves the archived `url`: at an origin of its own (DESIGN section 7)."""
+def view_address(url, timestamp, collection, port):
+    """Where a reader sees the archived `url`: in a frame below the banner."""
+    return f"http://{UI_HOST}:{port}/view/{collection}/{timestamp}/{url}"
+
+
+def content_host(url, timestamp, collection):
+    """The name at which the replay serves the archived origin of `url`: each has one of its own."""
     parts = urllib.parse.urlsplit(url)
     default = {"http": 80, "https": 443}[parts.scheme]
     number = str(parts.port) if parts.port not in (None, default) else ""
     host = parts.hostname.replace("-", "--").replace(".", "-")
     label = f"{parts.scheme[-1] if parts.scheme == 'https' else 'h'}{number}-{host}"
-    path = (parts.path or "/") + ("?" + parts.query if parts.query else "")
-    return f"http://{label}.{timestamp}.{collection}.{UI_HOST}:{port}{path}"
+    return f"{label}.{timestamp}.{collection}.{UI_HOST}"
 
 
 def timestamp14(date):
@@ -63,7 +67,7 @@ def timestamp14(date):
 
 
 def archived_url(address, port):
-    """The inverse of `content_address`, or the address itself."""
+    """What the replay's `address` stands for, or the address itself."""
     parts = urllib.parse.urlsplit(address)
     label, _, host = (parts.hostname or "").split(".")[0].partition("-")
     if parts.port != port or label[:1] not in ("h", "s"):
@@ -87,9 +91,12 @@ def leaks(browser, port):
     return [f"leak: {request['url']}" for request in browser.requests if not is_own(request["url"], port)]
 
 
-def faults(browser, port, title=None, expected_missing=frozenset()):
-    """What is wrong with the page now open. `expected_missing`: URLs that weren't there when it was captured either."""
-    state = browser.evaluate(STATE)
+def faults(browser, port, host, title=None, expected_missing=frozenset()):
+    """What is wrong with the page that the frame of `host` shows now, and its state.
+
+    `expected_missing`: URLs that weren't there when it was captured either.
+    """
+    state = browser.evaluate(STATE, host)
     found = leaks(browser, port)
     if title is not None and spaced(state["title"]) != spaced(title):
         found.append(f"title {state['title']!r}, captured with {title!r}")

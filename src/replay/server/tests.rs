@@ -223,6 +223,65 @@ fn the_nearest_capture_answers_without_redirect() {
 }
 
 #[test]
+fn a_page_answers_for_a_query_that_was_never_captured() {
+    let page = "http://a.example/search.html";
+    let served = Archive::default()
+        .response(page, EARLY, HTML, b"<p>the form")
+        .response("http://a.example/list?page=2", EARLY, HTML, b"the second")
+        .response("http://a.example/list", EARLY, HTML, b"the first")
+        .response(
+            "http://a.example/gone",
+            EARLY,
+            "404 Not Found\nContent-Type: text/html",
+            b"x",
+        )
+        .response("http://a.example/table", EARLY, TEXT, b"rows")
+        .serve();
+    let asked = "http://a.example/search.html?q=water";
+    let answer = served.get(asked, LATE, "Sec-Fetch-Dest: iframe\r\n");
+    assert!(answer.status == 200 && answer.text().contains("<p>the form"));
+    assert!(
+        answer
+            .text()
+            .contains("data-url=\"http://a.example/search.html?q=water\"")
+    );
+    assert_eq!(answer.field("x-lastlight-fallback"), Some("query"));
+    let captured = "<http://a.example/search.html>; rel=\"original\"";
+    assert_eq!(answer.field("link"), Some(captured));
+    let missing = served.ui(&format!("/-/missing/demo/{LATE}")).text();
+    assert!(missing.contains("search.html?q=water"), "{missing}");
+
+    let exact = served.get(
+        "http://a.example/list?page=2",
+        LATE,
+        "Sec-Fetch-Dest: iframe\r\n",
+    );
+    assert!(exact.text().contains("the second"));
+    assert_eq!(exact.field("x-lastlight-fallback"), None);
+    for (url, dest) in [
+        (asked, "empty"),
+        (asked, "script"),
+        (asked, "embed"),
+        ("http://a.example/gone?x", "iframe"),
+        ("http://a.example/table?x", "iframe"),
+        ("http://a.example/never?x", "iframe"),
+    ] {
+        let answer = served.get(url, LATE, &format!("Sec-Fetch-Dest: {dest}\r\n"));
+        assert_eq!(answer.status, 404, "{url} as {dest}");
+    }
+    assert_eq!(served.get(asked, LATE, "").status, 404);
+
+    let view = served.ui(&format!("/view/demo/{LATE}/{asked}")).text();
+    assert!(view.contains("</time>, without the query</span>"), "{view}");
+    assert!(view.contains("data-url=\"http://a.example/search.html?q=water\""));
+    let asked = "http%3A%2F%2Fa.example%2Fsearch.html%3Fq%3Dwater";
+    let around = served
+        .ui(&format!("/-/around/demo/{LATE}?url={asked}"))
+        .text();
+    assert!(around.contains("\"without_query\":true"), "{around}");
+}
+
+#[test]
 fn revisits_show_their_own_fields_and_the_earlier_body() {
     let (url, other) = ("http://a.example/", "http://a.example/copy");
     let body = b"the same";

@@ -7,6 +7,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::search::key_of;
 use super::{Site, UiResponse, link, redirect};
+use crate::replay::resolve;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
@@ -76,6 +77,25 @@ pub(super) fn nearest(
     Ok(best)
 }
 
+/// What the replay shows for a URL: its own nearest capture, or that of the
+/// page without the query, where none of the query was captured. The URL is
+/// the one that was captured.
+pub(super) fn shown(
+    collection: &Collection,
+    url: &CanonicalUrl,
+    time: Timestamp14,
+) -> Result<Option<(CanonicalUrl, Nearest)>, SnapshotError> {
+    if let Some(found) = nearest(collection, url.as_str(), Some(time))? {
+        return Ok(Some((url.clone(), found)));
+    }
+    let Some(plain) = resolve::plain(url) else {
+        return Ok(None);
+    };
+    let found = nearest(collection, plain.as_str(), Some(time))?;
+    let found = found.filter(|found| resolve::is_page(&found.entry));
+    Ok(found.map(|found| (plain, found)))
+}
+
 /// Leads to the shell around the nearest capture, or to what is known of a URL
 /// that was not captured.
 pub(super) fn go(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem> {
@@ -123,16 +143,16 @@ pub(super) fn json(site: Site<'_>, rest: &str, query: &Query) -> Result<UiRespon
     let asked = query.text("url");
     let url = CanonicalUrl::parse(asked).map_err(|_| Problem::NoUrl(asked.to_owned()))?;
     let view = |at: Option<Timestamp14>| at.map(|at| link::view(name, at, &url));
-    let found = nearest(collection, url.as_str(), Some(time))?;
-    let answer = match found {
+    let answer = match shown(collection, &url, time)? {
         None => serde_json::json!({
             "captured": false,
             "calendar": link::captures(name, url.as_str()),
         }),
-        Some(found) => {
+        Some((captured, found)) => {
             let moment = Moment(found.entry.timestamp);
             serde_json::json!({
                 "captured": true,
+                "without_query": captured != url,
                 "timestamp": moment.0.to_string(),
                 "datetime": moment.0.rfc3339(),
                 "text": moment.text(),
@@ -140,8 +160,8 @@ pub(super) fn json(site: Site<'_>, rest: &str, query: &Query) -> Result<UiRespon
                 "count": found.count,
                 "previous": view(found.previous),
                 "next": view(found.next),
-                "calendar": link::captures(name, url.as_str()),
-                "raw": link::raw(name, moment.0, &url),
+                "calendar": link::captures(name, captured.as_str()),
+                "raw": link::raw(name, moment.0, &captured),
             })
         }
     };

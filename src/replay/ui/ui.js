@@ -85,7 +85,7 @@
       const moment = document.createElement("time");
       moment.dateTime = answer.datetime;
       moment.textContent = answer.text;
-      when.replaceChildren("of ", moment);
+      when.replaceChildren("of ", moment, answer.without_query === true ? ", without the query" : "");
       element("place").textContent = `${answer.position} of ${answer.count}`;
     } else {
       when.textContent = "– not captured";

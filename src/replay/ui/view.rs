@@ -21,6 +21,8 @@ struct Page {
     url: String,
     shown: String,
     captured: Moment,
+    /// Whether the capture is of the page without the query, which has none.
+    without_query: bool,
     position: u64,
     count: u64,
     previous: Option<String>,
@@ -46,7 +48,7 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
     if digits.len() != 14 || !asked.contains("://") {
         return Ok(redirect(link::view(name, time, &url)));
     }
-    let Some(found) = directions::nearest(collection, url.as_str(), Some(time))? else {
+    let Some((captured_url, found)) = directions::shown(collection, &url, time)? else {
         return captures::not_captured(collection, url.as_str(), 404);
     };
     let is_pdf = |mime: &str| mime.eq_ignore_ascii_case("application/pdf");
@@ -64,12 +66,13 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
         time,
         shown: clipped(url.as_str(), 200),
         captured: Moment(found.entry.timestamp),
+        without_query: captured_url != url,
         position: found.position,
         count: found.count,
         previous: found.previous.map(at),
         next: found.next.map(at),
-        calendar: link::captures(name, url.as_str()),
-        raw: link::raw(name, found.entry.timestamp, &url),
+        calendar: link::captures(name, captured_url.as_str()),
+        raw: link::raw(name, found.entry.timestamp, &captured_url),
         frame,
         pdf,
         url: url.as_str().to_owned(),
