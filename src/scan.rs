@@ -13,6 +13,7 @@ mod entity;
 mod html;
 mod masked;
 mod resolve;
+pub mod script;
 pub mod sitemap;
 mod splice;
 mod srcset;

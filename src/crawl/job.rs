@@ -18,6 +18,8 @@ pub enum Hop {
     Redirect,
     /// `P`: what must be known first: robots.txt.
     Prerequisite,
+    /// `X`: a URL-like string in a script, which may be none.
+    Speculative,
     /// `M`: what a sitemap lists, or the sitemap that robots.txt names.
     Manifest,
 }
@@ -31,6 +33,7 @@ impl Hop {
             Self::Redirect => 'R',
             Self::Prerequisite => 'P',
             Self::Manifest => 'M',
+            Self::Speculative => 'X',
         }
     }
 }

@@ -12,7 +12,7 @@ use super::scope::{Scope, shape};
 use crate::digest::Digest;
 use crate::http::{Head, dechunk_what_came};
 use crate::net::Spool;
-use crate::scan::{Irregularity, Kind, Role, Scan, scan, sitemap};
+use crate::scan::{Irregularity, Kind, Role, Scan, scan, script, sitemap};
 use crate::url::CanonicalUrl;
 
 /// Bytes of an entity that are scanned at most, stored or decoded. Pages are
@@ -82,6 +82,14 @@ pub fn find(url: &CanonicalUrl, head: &Head<'_>, response: &Spool) -> Found {
             .extend(listed.map(|listed| (listed, Hop::Manifest)));
         return found;
     }
+    if is_script(&media_type) {
+        // Relative ones would mean other files on every page that uses it.
+        let absolute = script::urls(&entity)
+            .into_iter()
+            .filter(|text| text.starts_with(['/', 'h']));
+        guess(url, absolute, &mut found.links);
+        return found;
+    }
     let hint = url
         .url()
         .path()
@@ -94,9 +102,27 @@ pub fn find(url: &CanonicalUrl, head: &Head<'_>, response: &Spool) -> Found {
     let scan = scan(kind, &entity, url.url(), head.charset().as_deref());
     found.is_html = kind == Kind::Html;
     take(&scan, &mut found);
+    if found.is_html {
+        for text in script::inline(&entity) {
+            guess(url, script::urls(text), &mut found.links);
+        }
+    }
     found.notes = notes(&scan, entity.len());
     found.title = scan.title;
     found
+}
+
+fn guess(
+    url: &CanonicalUrl,
+    texts: impl IntoIterator<Item = String>,
+    links: &mut Vec<(CanonicalUrl, Hop)>,
+) {
+    let resolved = texts.into_iter().filter_map(|text| url.join(&text).ok());
+    links.extend(resolved.map(|target| (target, Hop::Speculative)));
+}
+
+fn is_script(media_type: &str) -> bool {
+    media_type.ends_with("/javascript") || media_type.ends_with("/x-javascript")
 }
 
 /// What was passed over while scanning; texts that are no URLs are common and
@@ -183,6 +209,7 @@ fn link_field(url: &CanonicalUrl, value: &str, links: &mut Vec<(CanonicalUrl, Ho
 pub fn entity<'r>(head: &Head<'_>, response: &'r Spool, media_type: &str) -> Option<Cow<'r, [u8]>> {
     let named = media_type.split(';').next().unwrap_or_default().trim();
     let may_be_scanned = Kind::of(media_type, Some(Role::Stylesheet)).is_some()
+        || is_script(named)
         || ["text/plain", "text/xml", "application/xml"].contains(&named);
     if !may_be_scanned {
         return None;
