@@ -20,7 +20,7 @@ pub enum Hop {
     Prerequisite,
     /// `X`: a URL-like string in a script, which may be none.
     Speculative,
-    /// `M`: what a sitemap lists, or the sitemap that robots.txt names.
+    /// `M`: a sitemap that robots.txt or another sitemap names.
     Manifest,
 }
 
@@ -114,6 +114,10 @@ impl Path {
             1
         } else if self.is_seed() {
             2
+        } else if self.ends_with(Hop::Manifest) {
+            // After the pages that the seeds name: where both name a page, the
+            // ledger tells the page that links to it.
+            4
         } else {
             2 + self.depth.min(1000)
         }

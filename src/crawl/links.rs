@@ -12,6 +12,7 @@ use super::scope::{Scope, shape};
 use crate::digest::Digest;
 use crate::http::{Head, dechunk_what_came};
 use crate::net::Spool;
+use crate::scan::sitemap::Lists;
 use crate::scan::{Irregularity, Kind, Role, Scan, scan, script, sitemap};
 use crate::url::CanonicalUrl;
 
@@ -74,12 +75,15 @@ pub fn find(url: &CanonicalUrl, head: &Head<'_>, response: &Spool) -> Found {
             .extend(sitemaps.map(|sitemap| (sitemap, Hop::Manifest)));
         return found;
     }
-    if sitemap::is_sitemap(&entity) {
+    if let Some(lists) = sitemap::kind(&entity) {
+        // A listed page is as far away as a linked one.
+        let hop = match lists {
+            Lists::Sitemaps => Hop::Manifest,
+            Lists::Pages => Hop::Link,
+        };
         let listed = sitemap::locations(&entity);
         let listed = listed.iter().filter_map(|listed| url.join(listed).ok());
-        found
-            .links
-            .extend(listed.map(|listed| (listed, Hop::Manifest)));
+        found.links.extend(listed.map(|listed| (listed, hop)));
         return found;
     }
     if is_script(&media_type) {

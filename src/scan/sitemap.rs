@@ -5,12 +5,24 @@
 /// URLs of one sitemap; the protocol allows 50,000.
 const MOST: usize = 100_000;
 
-/// Whether a document is a sitemap, by its root element.
-pub fn is_sitemap(text: &[u8]) -> bool {
+/// What a document lists, by its root element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lists {
+    /// Pages: a `urlset`.
+    Pages,
+    /// Other sitemaps: a `sitemapindex`.
+    Sitemaps,
+}
+
+/// Whether a document is a sitemap, and of what.
+pub fn kind(text: &[u8]) -> Option<Lists> {
     let start = &text[..text.len().min(4096)];
-    [&b"<urlset"[..], b"<sitemapindex"]
-        .iter()
-        .any(|root| start.windows(root.len()).any(|window| window == *root))
+    let has = |root: &[u8]| start.windows(root.len()).any(|window| window == root);
+    if has(b"<sitemapindex") {
+        Some(Lists::Sitemaps)
+    } else {
+        has(b"<urlset").then_some(Lists::Pages)
+    }
 }
 
 /// The text of every `loc`, references decoded, as it stands otherwise. What
@@ -102,7 +114,9 @@ mod tests {
 
     #[test]
     fn every_location_is_found_and_decoded() {
-        assert!(is_sitemap(MAP.as_bytes()) && !is_sitemap(b"<html><urls>"));
+        assert_eq!(kind(MAP.as_bytes()), Some(Lists::Pages));
+        assert_eq!(kind(b"<sitemapindex xmlns=x>"), Some(Lists::Sitemaps));
+        assert_eq!(kind(b"<html><urls>"), None);
         assert_eq!(
             locations(MAP.as_bytes()),
             [

@@ -96,7 +96,7 @@ pub struct LedgerRow {
     /// The page that named it first; empty for seeds.
     pub via: String,
     /// The kinds of hops from the seed, a letter each, as Heritrix writes
-    /// them: L link, E embed, R redirect, P prerequisite, M sitemap,
+    /// them: L link, E embed, R redirect, P prerequisite, M sitemap (of robots.txt or a sitemap),
     /// X a guess from a script.
     pub hops: String,
     /// The pass that gave this row, from 1.

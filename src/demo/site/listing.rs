@@ -243,8 +243,9 @@ pub(super) fn month(rest: &str) -> Option<Made> {
 
 /// The sitemap (sitemaps.org, 0.9) of the given paths.
 pub(super) fn sitemap(paths: &[String]) -> String {
-    let urls = paths
-        .iter()
+    // What stands in a frame is no page of its own.
+    let pages = paths.iter().filter(|path| !path.ends_with("/frame.html"));
+    let urls = pages
         .map(|path| format!("<url><loc>{{{{main}}}}{path}</loc></url>\n"))
         .collect::<Vec<_>>()
         .concat();
