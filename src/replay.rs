@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod answer;
+pub mod connection;
 pub mod content;
 pub mod csp;
 pub mod headers;

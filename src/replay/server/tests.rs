@@ -613,3 +613,53 @@ fn a_large_body_is_streamed_whole() {
     assert_eq!(known.body, body);
     assert_eq!(served.get("http://a.example/c", EARLY, "").body, body);
 }
+
+#[test]
+fn a_flood_of_cookies_is_told_to_end() {
+    let served = Archive::default()
+        .response("http://a.example/", EARLY, "200 OK", b"x")
+        .serve();
+    let ui = format!("lastlight.localhost:{}", served.state.base.port);
+    let some = format!("Cookie: {}\r\n", "c=v; ".repeat(5_000));
+    let answer = served.ask("GET", &ui, "/", &some);
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.field("clear-site-data"), Some("\"cookies\""));
+    // More than the HTTP library takes.
+    let many = format!("Cookie: {}\r\n", "c".repeat(700_000));
+    for host in [ui, served.host("http://a.example/", EARLY)] {
+        let answer = served.ask("GET", &host, "/", &many);
+        assert_eq!(answer.status, 431);
+        assert_eq!(answer.field("clear-site-data"), Some("\"cookies\""));
+        assert!(answer.text().ends_with("again.\n"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn readers_that_take_nothing_leave_the_interface_alone() {
+    let body = vec![b'x'; 8 << 20];
+    let served = Archive::default()
+        .response(
+            "http://a.example/big",
+            EARLY,
+            "200 OK\nContent-Type: video/mp4",
+            &body,
+        )
+        .serve();
+    let host = served.host("http://a.example/big", EARLY);
+    let slow: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let at = (Ipv4Addr::LOCALHOST, served.state.base.port);
+            let mut stream = TcpStream::connect(at).unwrap();
+            write!(stream, "GET /big HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(served.ui("/").status, 200);
+    assert_eq!(served.state.places.available_permits(), 0);
+    drop(slow);
+    assert_eq!(
+        served.get("http://a.example/big", EARLY, "").body.len(),
+        body.len()
+    );
+}
