@@ -17,9 +17,12 @@
 //!   `missing` or `unreadable` on pages of ours), `{lastlight: "open", url}`
 //!   for windows that a page opens, `{lastlight: "pdf", url, timestamp}` and
 //!   `{lastlight: "download", url, type, timestamp}` for what a sandboxed
-//!   frame can't show.
+//!   frame can't show. All but `open` are heard from the frame itself alone.
 //! - A PDF goes into a frame without sandbox, at the same content origin below
 //!   `/.lastlight/pdf`; nothing but PDFs is served there.
+//! - An image, a film or a text in the shell's frame has a small page of ours
+//!   around it, so that the shell is told; a text's bytes are below
+//!   `/.lastlight/file` of its content origin.
 //! - `/-/missing/<collection>/<timestamp14>` lists what a visit lacks;
 //!   `?page=<url>` limits it to what that page asked for.
 
@@ -273,8 +276,7 @@ async fn on_interface(state: &Arc<State>, request: &Parts) -> Response<Body> {
     } else if let Some(raw) = raw_access(&path, query.as_deref()) {
         raw.answer(state, request).await
     } else {
-        let head = request.method == Method::HEAD;
-        ui::route(state, UiRequest { path, query, head }).await
+        ui::route(state, UiRequest { path, query }).await
     };
     let fields = response.headers_mut();
     // Archived pages can set cookies for this host, so it has none of its own.
@@ -435,20 +437,25 @@ async fn reserved(state: &Arc<State>, visit: &Visit, own: &str, request: &Parts)
             Err(_) => status(StatusCode::BAD_REQUEST, "not a URL that can be captured\n"),
         };
     }
-    let pdf = own
-        .strip_prefix("pdf/")
-        .and_then(|rest| CanonicalUrl::parse(&format!("{}/{rest}", visit.origin)).ok());
-    match pdf {
-        Some(url) => {
-            let referrer = None;
-            archived(
-                state,
-                asked(visit.clone(), url, Form::Pdf, referrer, request),
-            )
-            .await
-        }
-        None => status(StatusCode::NOT_FOUND, "nothing of the replay is here\n"),
+    let file = [("pdf/", Form::Pdf), ("file/", Form::File)]
+        .into_iter()
+        .find_map(|(start, form)| Some((form, own.strip_prefix(start)?)));
+    let file = file.and_then(|(form, rest)| {
+        let url = CanonicalUrl::parse(&format!("{}/{rest}", visit.origin)).ok()?;
+        Some((form, url))
+    });
+    let Some((form, url)) = file else {
+        return status(StatusCode::NOT_FOUND, "nothing of the replay is here\n");
+    };
+    let is_alone = request
+        .headers
+        .get("sec-fetch-dest")
+        .is_some_and(|dest| dest == "document");
+    if is_alone && form == Form::File {
+        let (name, at) = (&visit.collection, visit.timestamp);
+        return redirect(&state.base.view_url(name, at, url.as_str()));
     }
+    archived(state, asked(visit.clone(), url, form, None, request)).await
 }
 
 fn asked(

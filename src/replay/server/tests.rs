@@ -272,7 +272,10 @@ fn a_page_answers_for_a_query_that_was_never_captured() {
     assert_eq!(served.get(asked, LATE, "").status, 404);
 
     let view = served.ui(&format!("/view/demo/{LATE}/{asked}")).text();
-    assert!(view.contains("</time>, without the query</span>"), "{view}");
+    assert!(
+        view.contains("</time> without the query, which was not captured</span>"),
+        "{view}"
+    );
     assert!(view.contains("data-url=\"http://a.example/search.html?q=water\""));
     let asked = "http%3A%2F%2Fa.example%2Fsearch.html%3Fq%3Dwater";
     let around = served
@@ -662,4 +665,92 @@ fn readers_that_take_nothing_leave_the_interface_alone() {
         served.get("http://a.example/big", EARLY, "").body.len(),
         body.len()
     );
+}
+
+#[test]
+fn what_is_no_page_has_one_around_it_in_the_frame() {
+    let served = Archive::default()
+        .response(
+            "http://a.example/t",
+            EARLY,
+            "200 OK\nContent-Type: text/plain",
+            b"<text>",
+        )
+        .response(
+            "http://a.example/i",
+            EARLY,
+            "200 OK\nContent-Type: image/svg+xml",
+            b"<svg/>",
+        )
+        .response(
+            "http://a.example/o",
+            EARLY,
+            "200 OK\nContent-Type: application/octet-stream",
+            b"<!doctype html>o",
+        )
+        .response("http://a.example/n", EARLY, "200 OK", b"<!doctype html>n")
+        .serve();
+    let frame = "Sec-Fetch-Dest: iframe\r\n";
+    let answer = served.get("http://a.example/t", EARLY, frame);
+    assert!(
+        answer.text().contains("src=\"/.lastlight/file/t\""),
+        "{}",
+        answer.text()
+    );
+    assert!(answer.text().contains("\"lastlight\":\"page\""));
+    let host = served.host("http://a.example/t", EARLY);
+    let file = served.ask("GET", &host, "/.lastlight/file/t", frame);
+    assert_eq!(file.text(), "<text>");
+    let policy = file.field("content-security-policy").unwrap();
+    assert!(policy.contains("script-src 'none'"), "{policy}");
+    let answer = served.get("http://a.example/i", EARLY, frame);
+    assert!(
+        answer.text().contains("<img src=\"/i\""),
+        "{}",
+        answer.text()
+    );
+    let answer = served.get("http://a.example/i", EARLY, "Sec-Fetch-Dest: image\r\n");
+    assert_eq!(answer.text(), "<svg/>");
+    for page in ["o", "n"] {
+        let answer = served.get(&format!("http://a.example/{page}"), EARLY, frame);
+        assert_eq!(answer.field("content-type"), Some("text/html"));
+        assert!(answer.text().contains("runtime.js"), "{}", answer.text());
+        let file = served.ask("GET", &host, &format!("/.lastlight/file/{page}"), frame);
+        assert_eq!(file.status, 404);
+    }
+}
+
+#[test]
+fn the_banner_tells_of_the_capture_that_answers() {
+    let moved = "301 Moved\nLocation: https://a.example/p";
+    let itself = "301 Moved\nLocation: /self";
+    let served = Archive::default()
+        .response("http://a.example/p", EARLY, moved, b"")
+        .response(
+            "https://a.example/p",
+            LATE,
+            "200 OK\nContent-Type: text/html",
+            b"p",
+        )
+        .response("http://a.example/self", EARLY, itself, b"")
+        .serve();
+    let at = "20260302000000";
+    let answer = served.get("https://a.example/p", at, "");
+    assert_eq!(answer.status, 200);
+    let around = served
+        .ui(&format!("/-/around/demo/{at}?url=https://a.example/p"))
+        .text();
+    assert!(
+        around.contains(&format!("\"timestamp\":\"{LATE}\"")),
+        "{around}"
+    );
+    let answer = served.get("http://a.example/self", EARLY, "");
+    assert_eq!(answer.status, 404);
+    assert!(
+        answer.text().contains("redirect to itself"),
+        "{}",
+        answer.text()
+    );
+    let raw = served.ui(&format!("/demo/{EARLY}id_/http://a.example/self"));
+    assert_eq!(raw.status, 301);
 }
