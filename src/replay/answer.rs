@@ -337,7 +337,9 @@ impl Sending<'_> {
         }
         // What stays as it is has no part of ours to keep its scripts in.
         let mut as_it_is = response.clone();
-        if self.asked.form != Form::Pdf {
+        if self.asked.form == Form::File
+            || self.asked.form == Form::Replayed && self.asked.is_frame()
+        {
             set(
                 as_it_is.headers_mut(),
                 CONTENT_SECURITY_POLICY,

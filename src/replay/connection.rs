@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// A connection on which nothing moved for so long is closed.
-const IDLE: Duration = Duration::from_secs(120);
+const IDLE: Duration = Duration::from_mins(2);
 /// What a reader still sends after its answer is read for so long, or its
 /// answer could be lost.
 const LINGER: Duration = Duration::from_secs(2);

@@ -25,7 +25,7 @@ impl Viewer<'_> {
     /// The page.
     pub fn page(&self, base: &Base) -> Response<Vec<u8>> {
         let target = self.url.request_target();
-        let file = format!("{}file{target}", RESERVED);
+        let file = format!("{RESERVED}file{target}");
         let name = target.split('?').next().unwrap_or_default();
         let name = escape(name.rsplit('/').next().unwrap_or_default());
         let (source, inner) = (escape(&target), escape(&file));

@@ -91,8 +91,8 @@
       element("copy").textContent = "Archived copy";
       element("place").textContent = `${answer.position} of ${answer.count}`;
     } else {
-      element("copy").textContent = "Not captured";
-      when.textContent = "";
+      element("copy").textContent = "No copy";
+      when.textContent = "– not captured";
       element("place").textContent = "";
     }
     linkTo("previous", answer.previous);
@@ -105,7 +105,7 @@
   const onPage = (url, message) => {
     const title = typeof message.title === "string" ? message.title.trim().slice(0, 300) : "";
     document.title = `${title || withoutFragment(url)} · Lastlight`;
-    element("said").replaceChildren();
+    if (performance.now() - askedAt > 3000) element("said").replaceChildren();
     const moved = url !== current;
     const elsewhere = withoutFragment(url) !== withoutFragment(current);
     current = url;
@@ -143,6 +143,8 @@
     element("said").replaceChildren("A file to download: ", link, type && ` (${type})`);
   };
 
+  // A page may ask before it has told what it is.
+  let askedAt = -Infinity;
   // Without a reader's click or key no page takes the reader elsewhere.
   const onOpen = (url) => {
     if (navigator.userActivation && navigator.userActivation.isActive) {
@@ -153,6 +155,7 @@
     link.href = viewOf(url);
     link.textContent = clipped(url);
     element("said").replaceChildren("The page asks to open: ", link);
+    askedAt = performance.now();
   };
 
   // Frames of the archived page may ask for a window; only the page itself
