@@ -754,3 +754,24 @@ fn the_banner_tells_of_the_capture_that_answers() {
     let raw = served.ui(&format!("/demo/{EARLY}id_/http://a.example/self"));
     assert_eq!(raw.status, 301);
 }
+
+#[test]
+fn a_folder_may_hold_two_files_of_one_name() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["x", "y"] {
+        let url = format!("http://{name}.example/");
+        let head = "200 OK\nContent-Type: text/plain";
+        let archive = Archive::default().response(&url, EARLY, head, name.as_bytes());
+        std::fs::create_dir(directory.path().join(name)).unwrap();
+        std::fs::write(directory.path().join(name).join("a.warc"), archive.0).unwrap();
+    }
+    let shelf = Shelf::open(&[directory.path()]).unwrap();
+    let collection = &shelf.collections()[0];
+    for name in ["x", "y"] {
+        let url = CanonicalUrl::parse(&format!("http://{name}.example/")).unwrap();
+        let entries = collection.captures(url.surt().as_str()).unwrap();
+        let mut reader = collection.reader_at(&entries[0]).unwrap();
+        let record = reader.next_record().unwrap().unwrap();
+        assert_eq!(record.header.field("WARC-Target-URI"), Some(url.as_str()));
+    }
+}
