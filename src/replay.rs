@@ -3,8 +3,10 @@
 
 pub mod address;
 pub mod answer;
+pub mod connection;
 pub mod content;
 pub mod csp;
+pub mod find;
 pub mod headers;
 pub mod missing;
 pub mod notice;
@@ -14,5 +16,6 @@ pub mod rewrite;
 pub mod server;
 pub mod shelf;
 pub mod ui;
+pub mod viewer;
 
 pub use server::Server;

@@ -1,6 +1,6 @@
 //! `lastlight replay`: serves captures to a browser until Ctrl-C.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,7 +35,8 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let mut listed = String::new();
     for collection in shelf.collections() {
         for damage in &collection.damage {
-            tracing::warn!("{damage}");
+            // A reader of stderr that went away misses nothing else.
+            let _ = writeln!(io::stderr(), "lastlight: {}: {damage}", collection.name);
         }
         let (name, path) = (&collection.name, collection.path.display());
         listed.extend(["  ", name, "  ", &path.to_string(), "\n"]);

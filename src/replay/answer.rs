@@ -5,28 +5,28 @@
 use std::io::{self, BufReader, Read};
 
 use axum::http::header::{
-    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-    HeaderValue, LOCATION, REFRESH, SET_COOKIE,
+    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HeaderMap, HeaderName, HeaderValue, LOCATION, REFRESH, SET_COOKIE,
 };
 use axum::http::{Response, StatusCode};
 use serde_json::json;
 
 use super::address::{Base, Visit};
 use super::content::{Capture, Coding, peek, read_up_to};
+use super::csp;
+use super::find::{Gap, Outcome, Wanted, find};
 use super::headers::{self, Mapping};
 use super::notice::Notice;
 use super::outlet::Outlet;
-use super::resolve;
 use super::rewrite::{Document, MAX_DOCUMENT};
 use super::server::State;
+use super::viewer::Viewer;
 use crate::scan::{Kind, Role};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
-/// So many captures of one URL are tried until one can be read.
-const MAX_TRIED: usize = 20;
 /// So many bytes tell what a document is.
 const SNIFFED: usize = 1_024;
 /// Says that a page stands for its URL with a query that was never captured.
@@ -41,6 +41,8 @@ pub enum Form {
     Replayed,
     /// A PDF for a frame without sandbox; nothing else may go there.
     Pdf,
+    /// What the frame of a viewer shows: a file that is no page.
+    File,
     /// The bytes as captured: content coding kept, transfer coding removed.
     Raw,
 }
@@ -96,9 +98,15 @@ pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
     let Some(collection) = state.shelf.get(&asked.visit.collection) else {
         return outlet.whole(no_collection(&state.base, &asked.visit.collection));
     };
-    match find(collection, asked) {
-        Ok(Some(found)) => {
-            if found.lost_query() {
+    let wanted = Wanted {
+        url: &asked.url,
+        at: asked.visit.timestamp,
+        may_lose_query: asked.may_lose_query(),
+        passes_loops: asked.form != Form::Raw,
+    };
+    match find(collection, wanted) {
+        Ok(Outcome::Found(found)) => {
+            if found.without_query.is_some() {
                 count_missing(state, asked);
             }
             let sending = Sending {
@@ -110,7 +118,11 @@ pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
             };
             sending.send(outlet);
         }
-        Ok(None) => {
+        Ok(Outcome::Gap(gap, entry)) => {
+            count_missing(state, asked);
+            outlet.whole(withheld(&state.base, asked, gap, entry.timestamp));
+        }
+        Ok(Outcome::Nothing) => {
             count_missing(state, asked);
             outlet.whole(missing(&state.base, asked));
         }
@@ -133,54 +145,6 @@ fn count_missing(state: &State, asked: &Asked) {
     );
 }
 
-struct Found {
-    capture: Capture,
-    /// The URL that was captured, where it stands for one with a query.
-    without_query: Option<CanonicalUrl>,
-}
-
-impl Found {
-    fn lost_query(&self) -> bool {
-        self.without_query.is_some()
-    }
-}
-
-/// The first candidate that can be read and doesn't lead back to the request.
-/// An error only where none can be read.
-fn find(collection: &Collection, asked: &Asked) -> Result<Option<Found>, SnapshotError> {
-    let at = asked.visit.timestamp;
-    let mut candidates = resolve::candidates(collection, &asked.url, at)?;
-    let mut without_query = None;
-    if candidates.is_empty()
-        && asked.may_lose_query()
-        && let Some((url, pages)) = resolve::without_query(collection, &asked.url, at)?
-    {
-        candidates = pages;
-        without_query = Some(url);
-    }
-    let mut failed = None;
-    for entry in candidates.into_iter().take(MAX_TRIED) {
-        match Capture::open(collection, entry) {
-            Ok(Some(capture)) if !leads_back(&capture, &asked.url) => {
-                return Ok(Some(Found {
-                    capture,
-                    without_query,
-                }));
-            }
-            Ok(_) => {}
-            Err(error) => failed = failed.or(Some(error)),
-        }
-    }
-    failed.map_or(Ok(None), Err)
-}
-
-fn leads_back(capture: &Capture, url: &CanonicalUrl) -> bool {
-    let head = capture.head();
-    let location = head.value("location");
-    matches!(capture.status(), 300..=399)
-        && location.is_some_and(|to| url.join(&to).is_ok_and(|target| target == *url))
-}
-
 struct Sending<'a> {
     base: &'a Base,
     collection: &'a Collection,
@@ -195,22 +159,29 @@ impl Sending<'_> {
     fn send(&self, outlet: Outlet) {
         match self.asked.form {
             Form::Raw => self.raw(outlet),
-            Form::Pdf if !self.is_pdf() => outlet.whole(missing(self.base, self.asked)),
-            Form::Replayed if self.asked.is_frame() && self.is_pdf() => {
+            Form::Pdf if !self.capture.is_pdf() => outlet.whole(missing(self.base, self.asked)),
+            Form::Replayed if self.asked.is_frame() && self.capture.is_pdf() => {
                 outlet.whole(self.take_over("pdf", "This is a PDF", PDF_TEXT));
             }
             Form::Replayed if self.asked.is_frame() && self.is_file() => {
                 outlet.whole(self.take_over("download", "This is a file", FILE_TEXT));
             }
-            Form::Pdf | Form::Replayed => self.replayed(outlet),
+            Form::Replayed if self.asked.may_lose_query() && self.is_viewed() => {
+                let kind = self.capture.media_type().unwrap_or_default();
+                let viewer = Viewer {
+                    status: response(self.capture.status()).status(),
+                    url: &self.asked.url,
+                    media_type: &kind,
+                    message: json!({
+                        "lastlight": "page", "url": self.asked.url.as_str(), "title": "",
+                        "timestamp": self.capture.entry.timestamp.to_string(),
+                    }),
+                };
+                outlet.whole(viewer.page(self.base));
+            }
+            Form::File if !self.is_viewed() => outlet.whole(missing(self.base, self.asked)),
+            Form::Pdf | Form::File | Form::Replayed => self.replayed(outlet),
         }
-    }
-
-    /// A PDF that stands here itself: its frame is outside the sandbox, so a
-    /// redirect or another type must never pass for one.
-    fn is_pdf(&self) -> bool {
-        matches!(self.capture.status(), 200..=299)
-            && self.capture.media_type().as_deref() == Some("application/pdf")
     }
 
     /// Whether a browser would save it instead of showing it.
@@ -239,15 +210,22 @@ impl Sending<'_> {
             && !self.sniffs_as_page(&kind)
     }
 
-    /// A page under a type that says nothing.
+    /// Whether a browser shows it as something other than a page.
+    fn is_viewed(&self) -> bool {
+        let kind = self.capture.media_type().unwrap_or_default();
+        !matches!(self.capture.status(), 204 | 205 | 300..=399)
+            && !self.capture.is_pdf()
+            && !self.is_file()
+            && !self.sniffs_as_page(&kind)
+    }
+
+    /// A page by its type, or by its start where the type says nothing.
     fn sniffs_as_page(&self, kind: &str) -> bool {
-        kind == "application/octet-stream"
-            && self
-                .with_entity(|entity, _| {
-                    let (first, _) = peek(BufReader::new(entity), SNIFFED);
-                    Kind::sniff(kind, None, &first).is_some()
-                })
-                .unwrap_or_default()
+        self.with_entity(|entity, _| {
+            let (first, _) = peek(BufReader::new(entity), SNIFFED);
+            matches!(Kind::sniff(kind, None, &first), Some(Kind::Html))
+        })
+        .unwrap_or_default()
     }
 
     fn take_over(&self, what: &str, heading: &str, text: &str) -> Response<Vec<u8>> {
@@ -345,15 +323,28 @@ impl Sending<'_> {
             set(response.headers_mut(), FALLBACK, "query");
         }
         self.set_resource_type(response.headers_mut());
-        if matches!(self.asked.form, Form::Pdf) {
+        if matches!(self.asked.form, Form::Pdf | Form::File) {
             let fields = response.headers_mut();
             for acting in [LOCATION, REFRESH, SET_COOKIE] {
                 fields.remove(acting);
             }
-            set(fields, CONTENT_TYPE, "application/pdf");
+            if self.asked.form == Form::Pdf {
+                set(fields, CONTENT_TYPE, "application/pdf");
+            }
         }
         if matches!(self.capture.status(), 204 | 205 | 304) {
             return outlet.whole(response.map(|()| Vec::new()));
+        }
+        // What stays as it is has no part of ours to keep its scripts in.
+        let mut as_it_is = response.clone();
+        if self.asked.form == Form::File
+            || self.asked.form == Form::Replayed && self.asked.is_frame()
+        {
+            set(
+                as_it_is.headers_mut(),
+                CONTENT_SECURITY_POLICY,
+                &csp::inert(self.base),
+            );
         }
         let mut outlet = Some(outlet);
         let sent = self.capture.entity(self.collection, |entity| {
@@ -382,7 +373,7 @@ impl Sending<'_> {
             }
         };
         if let Some(outlet) = outlet {
-            self.as_captured(outlet, response, &coding);
+            self.as_captured(outlet, as_it_is, &coding);
         }
     }
 
@@ -410,6 +401,7 @@ impl Sending<'_> {
         let fields = response.headers_mut();
         if !is_whole {
             set(fields, HeaderName::from_static("warning"), TOO_LARGE);
+            set(fields, CONTENT_SECURITY_POLICY, &csp::inert(self.base));
             let mut all = io::Cursor::new(source).chain(decoded);
             return outlet.stream(response, None, &mut all);
         }
@@ -421,10 +413,19 @@ impl Sending<'_> {
             page: self.asked.is_page(),
         };
         let charset = self.capture.head().charset();
+        let essence = self.capture.media_type().unwrap_or_default();
+        let essence = match kind {
+            Kind::Html if essence != "application/xhtml+xml" => "text/html",
+            Kind::Html | Kind::Css => &essence,
+        };
+        // The type that the start told, where the field tells none or another.
+        if kind == Kind::Html && self.capture.media_type().as_deref() != Some(essence) {
+            let charset = charset.as_deref().map(|c| format!("; charset={c}"));
+            let kind = format!("{essence}{}", charset.unwrap_or_default());
+            set(fields, CONTENT_TYPE, &kind);
+        }
         let rewritten = document.rewrite(kind, &source, charset.as_deref());
         if rewritten.transcoded {
-            let essence = self.capture.media_type();
-            let essence = essence.as_deref().unwrap_or("text/html");
             set(fields, CONTENT_TYPE, &format!("{essence}; charset=utf-8"));
         }
         // The tag named other bytes.
@@ -569,6 +570,20 @@ fn missing(base: &Base, asked: &Asked) -> Response<Vec<u8>> {
         url: Some(url),
         link: Some((&captures, "See what the collection holds")),
         message: Some(page_message(url, visit.timestamp, "missing")),
+    }
+    .page(base)
+}
+
+/// The page for a URL that was captured, but in no way that can be shown.
+fn withheld(base: &Base, asked: &Asked, gap: Gap, captured: Timestamp14) -> Response<Vec<u8>> {
+    let url = asked.url.as_str();
+    Notice {
+        status: StatusCode::NOT_FOUND,
+        heading: "This capture can't be shown",
+        text: &format!("Captured {}. {}", captured.http_date(), gap.text()),
+        url: Some(url),
+        link: None,
+        message: Some(page_message(url, captured, "unreadable")),
     }
     .page(base)
 }

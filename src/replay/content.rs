@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
+use super::find::Gap;
 use super::resolve;
 use crate::http::{Chunked, Head, MAX_HEAD_BYTES, Step, head_length};
 use crate::snapshot::SnapshotError;
@@ -31,14 +32,17 @@ pub struct Capture {
 
 impl Capture {
     /// Reads the start of an entry's record, and of the one that it revisits.
-    /// `None` where the record can't answer: it is no answer, isn't what the
+    /// A gap where the record can't answer: it is no answer, isn't what the
     /// index says, or revisits what the collection doesn't hold.
-    pub fn open(collection: &Collection, entry: CdxjEntry) -> Result<Option<Self>, SnapshotError> {
+    pub fn open(
+        collection: &Collection,
+        entry: CdxjEntry,
+    ) -> Result<Result<Self, Gap>, SnapshotError> {
         let Some(start) = Start::read(collection, &entry)? else {
-            return Ok(None);
+            return Ok(Err(Gap::Unfit));
         };
         match start.header.record_type() {
-            RecordType::Response => Ok(Some(Self {
+            RecordType::Response => Ok(Ok(Self {
                 body: entry.clone(),
                 entry,
                 body_head: start.head.clone(),
@@ -46,7 +50,7 @@ impl Capture {
                 block_length: start.block_length,
                 resource_type: None,
             })),
-            RecordType::Resource => Ok(Some(Self {
+            RecordType::Resource => Ok(Ok(Self {
                 body: entry.clone(),
                 entry,
                 head: Vec::new(),
@@ -56,10 +60,10 @@ impl Capture {
             })),
             RecordType::Revisit => {
                 let Some(original) = resolve::original(collection, &entry, &start.header)? else {
-                    return Ok(None);
+                    return Ok(Err(Gap::Dangling));
                 };
                 let Some(body) = Start::read(collection, &original)? else {
-                    return Ok(None);
+                    return Ok(Err(Gap::Unfit));
                 };
                 // A 304's own fields don't describe a body.
                 let own = Head::parse(&start.head).status();
@@ -67,9 +71,9 @@ impl Capture {
                 let resource_type = match body.header.record_type() {
                     RecordType::Resource => body.header.field("Content-Type").map(str::to_owned),
                     RecordType::Response => None,
-                    _ => return Ok(None),
+                    _ => return Ok(Err(Gap::Unfit)),
                 };
-                Ok(Some(Self {
+                Ok(Ok(Self {
                     entry,
                     head: if shows_own {
                         start.head
@@ -82,7 +86,7 @@ impl Capture {
                     resource_type,
                 }))
             }
-            _ => Ok(None),
+            _ => Ok(Err(Gap::Unfit)),
         }
     }
 
@@ -115,6 +119,13 @@ impl Capture {
             }
             None => self.head().media_type(),
         }
+    }
+
+    /// A PDF that stands here itself: its frame is outside the sandbox, so a
+    /// redirect or another type must never pass for one.
+    pub fn is_pdf(&self) -> bool {
+        matches!(self.status(), 200..=299)
+            && self.media_type().as_deref() == Some("application/pdf")
     }
 
     /// The content coding that the entity really has: none where the head

@@ -5,18 +5,26 @@ use super::address::Base;
 
 /// For archived content and for our small pages that stand in its place.
 /// Scripts may do what they did, but only with our own hosts: no `ws:`, no
-/// plug-ins, no other host in any directive.
+/// plug-ins, no other host in any directive. A frame made of a `data:` or
+/// `blob:` URL would run scripts without the replay's part, so there is none.
 pub fn content(base: &Base) -> String {
     let hosts = base.content_source();
     let ui = base.ui_origin();
     format!(
         "default-src {hosts} data: blob: 'unsafe-inline' 'unsafe-eval'; \
          connect-src {hosts} data: blob:; \
-         object-src {hosts} data:; \
+         frame-src {hosts}; \
+         object-src {hosts}; \
          base-uri {hosts}; \
          form-action {hosts}; \
          frame-ancestors {ui} {hosts}"
     )
+}
+
+/// For archived documents that the replay's part isn't in (XML, what is too
+/// large): shown, and without scripts.
+pub fn inert(base: &Base) -> String {
+    format!("{}; script-src 'none'", content(base))
 }
 
 /// For the interface: its own files, and frames with archived content.

@@ -46,6 +46,7 @@ impl Mapping<'_> {
     /// The fields of an archived answer for a content origin.
     pub fn fields(&self, head: &Head<'_>) -> HeaderMap {
         let mut fields = HeaderMap::new();
+        let mut cookies = 0;
         for field in &head.fields {
             if field.is("location") {
                 append(&mut fields, LOCATION, &self.location(&field.text()));
@@ -54,7 +55,10 @@ impl Mapping<'_> {
                     append(&mut fields, REFRESH, &refresh);
                 }
             } else if field.is("set-cookie") {
-                if let Some(cookie) = cookie(&field.text(), self.captured) {
+                if let Some(cookie) = cookie(&field.text(), self.captured)
+                    && cookies + cookie.len() <= MAX_SET_COOKIE_BYTES
+                {
+                    cookies += cookie.len();
                     append(&mut fields, SET_COOKIE, &cookie);
                 }
             } else if let Some(name) = PASSED.iter().find(|name| field.is(name.as_str())) {
@@ -155,6 +159,10 @@ fn memento(fields: &mut HeaderMap, url: &str, captured: Timestamp14) {
     append(fields, datetime, &captured.http_date());
     append(fields, LINK, &format!("<{url}>; rel=\"original\""));
 }
+
+/// Cookies of one answer take at most so many bytes: browsers send them back
+/// with every request.
+const MAX_SET_COOKIE_BYTES: usize = 8 * 1024;
 
 /// Original fields take at most so many bytes of an answer: browsers refuse
 /// answers with much more.

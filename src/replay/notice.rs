@@ -5,13 +5,22 @@ use std::fmt::Write as _;
 
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
+use serde_json::json;
 
 use super::address::Base;
 
 /// The shell's sandbox lets no link out of the frame, and the banner has its
 /// own: the link is for a page that stands alone.
-const FRAMED_LINK: &str =
-    "<script>if (parent !== self) document.querySelector(\"a\").parentElement.remove()</script>";
+/// In a frame of the archived page's own it asks the shell.
+fn framed_link(url: Option<&str>, shell: &str) -> String {
+    let open = in_script(&json!({"lastlight": "open", "url": url}));
+    format!(
+        "<script>\nif (parent !== self && parent === top) \
+         document.querySelector(\"a\").parentElement.remove();\n\
+         else if (parent !== self) document.querySelector(\"a\").onclick = (event) => {{\n\
+         event.preventDefault();\ntop.postMessage({open}, \"{shell}\");\n}};\n</script>"
+    )
+}
 
 /// What a small page says, and what it tells the shell around it.
 pub struct Notice<'a> {
@@ -47,18 +56,15 @@ impl Notice<'_> {
         }
         if let Some((address, words)) = self.link {
             let (address, words) = (escape(address), escape(words));
-            let _ = writeln!(
-                body,
-                "<p><a href=\"{address}\">{words}</a></p>\n{FRAMED_LINK}"
-            );
+            let script = framed_link(self.url, &base.ui_origin());
+            let _ = writeln!(body, "<p><a href=\"{address}\">{words}</a></p>\n{script}");
         }
         if let Some(message) = &self.message {
-            // In a script, `<` is all that could end the element or open a comment.
-            let message = message.to_string().replace('<', "\\u003c");
+            let message = in_script(message);
             let shell = base.ui_origin();
             let _ = writeln!(
                 body,
-                "<script>if (parent !== self) parent.postMessage({message}, \"{shell}\")</script>"
+                "<script>if (parent !== self && parent === top) parent.postMessage({message}, \"{shell}\")</script>"
             );
         }
         let mut response = Response::new(body.into_bytes());
@@ -69,7 +75,14 @@ impl Notice<'_> {
     }
 }
 
-fn escape(text: &str) -> String {
+/// A value as a script in HTML takes it: there, `<` is all that could end the
+/// element or open a comment.
+pub(super) fn in_script(value: &serde_json::Value) -> String {
+    value.to_string().replace('<', "\\u003c")
+}
+
+/// A text within HTML, attribute values too.
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -3,18 +3,27 @@
 
 use std::io::{self, Read};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::Response;
 use axum::http::header::{CONTENT_LENGTH, HeaderValue};
 use http_body::Frame;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 /// Bodies are sent in pieces of so many bytes; shorter ones in one.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 128 * 1024;
 /// So many pieces wait for a slow reader.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
+/// A reader that takes no piece for so long is left: each holds a thread, and
+/// a place among the few that are answered at once. A browser that comes back
+/// to a film asks for the rest of it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the answer to one request goes.
 pub struct Outlet(oneshot::Sender<Response<Body>>);
@@ -26,8 +35,22 @@ impl Outlet {
         (Self(sender), receiver)
     }
 
-    /// Answers with a body that is in memory.
+    /// Answers with a body that is in memory; what is large goes piece by
+    /// piece too, so that its reader keeps its place until it has it.
     pub fn whole(self, response: Response<Vec<u8>>) {
+        let (parts, body) = response.into_parts();
+        if body.len() < PIECE {
+            return self.small(Response::from_parts(parts, body));
+        }
+        let length = body.len() as u64;
+        self.stream(
+            Response::from_parts(parts, ()),
+            Some(length),
+            &mut body.as_slice(),
+        );
+    }
+
+    fn small(self, response: Response<Vec<u8>>) {
         // A reader that went away needs no answer.
         let _ = self.0.send(response.map(Body::from));
     }
@@ -35,24 +58,36 @@ impl Outlet {
     /// Answers with everything that `body` gives; `length` is how much that
     /// should be, where it is known. A stream that fails ends where it fails:
     /// what there is of a capture is worth showing. Returns when the last
-    /// piece is taken, or the reader went away.
+    /// piece is taken, or the reader went away or stands still. Runs on a
+    /// blocking thread of the runtime.
     pub fn stream(self, mut response: Response<()>, length: Option<u64>, body: &mut dyn Read) {
         let first = piece(body);
         if first.len() < PIECE {
-            return self.whole(response.map(|()| first));
+            return self.small(response.map(|()| first));
         }
         if let Some(length) = length {
             let length = HeaderValue::from(length);
             response.headers_mut().insert(CONTENT_LENGTH, length);
         }
         let (pieces, receiver) = mpsc::channel(WAITING);
-        let sent = self.0.send(response.map(|()| Body::new(Pieces(receiver))));
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let end = Pieces {
+            pieces: receiver,
+            is_cut: Arc::clone(&is_cut),
+        };
+        let sent = self.0.send(response.map(|()| Body::new(end)));
+        let runtime = Handle::current();
         let mut next = first;
         while sent.is_ok() && !next.is_empty() {
-            if pieces.blocking_send(Bytes::from(next)).is_err() {
-                return;
+            let taken = timeout(PATIENCE, pieces.send(Bytes::from(next)));
+            match runtime.block_on(taken) {
+                Ok(Ok(())) => next = piece(body),
+                Ok(Err(_)) => return,
+                Err(_) => {
+                    is_cut.store(true, Ordering::Release);
+                    return;
+                }
             }
-            next = piece(body);
         }
     }
 }
@@ -65,7 +100,11 @@ fn piece(body: &mut dyn Read) -> Vec<u8> {
     piece
 }
 
-struct Pieces(mpsc::Receiver<Bytes>);
+struct Pieces {
+    pieces: mpsc::Receiver<Bytes>,
+    /// Whether the end is not that of the body.
+    is_cut: Arc<AtomicBool>,
+}
 
 impl http_body::Body for Pieces {
     type Data = Bytes;
@@ -75,7 +114,11 @@ impl http_body::Body for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let next = self.0.poll_recv(context);
-        next.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        let is_cut = Arc::clone(&self.is_cut);
+        self.pieces.poll_recv(context).map(|piece| match piece {
+            Some(piece) => Some(Ok(Frame::data(piece))),
+            None if is_cut.load(Ordering::Acquire) => Some(Err(io::ErrorKind::TimedOut.into())),
+            None => None,
+        })
     }
 }

@@ -21,13 +21,17 @@ pub fn candidates(
     let mut entries = collection.captures(url.surt().as_str())?;
     entries.sort_by_cached_key(|entry| {
         (
-            is_partial(entry),
-            kinship(entry, url),
+            rank(entry, url),
             entry.timestamp.distance(at),
             status_rank(entry),
         )
     });
     Ok(entries)
+}
+
+/// What comes before nearness in time: a lower rank is shown at any time.
+pub fn rank(entry: &CdxjEntry, url: &CanonicalUrl) -> (bool, u8) {
+    (is_partial(entry), kinship(entry, url))
 }
 
 /// The URL without its query, and its pages, best first: what stands for a

@@ -8,6 +8,10 @@
   if (!script || !script.dataset.url) return;
   const { url: archived, time: captured } = script.dataset;
   script.remove();
+  // A document that is written within another may name it twice.
+  const RAN = Symbol.for("lastlight");
+  if (document[RAN]) return;
+  Object.defineProperty(document, RAN, { value: true });
 
   const own = new URL(script.src);
   // Everything after the first label: time, collection, our domain and port.
@@ -141,6 +145,7 @@
     if (name === "srcset" || name === "imagesrcset") return mapSet(value);
     if (name === "style") return mapCss(value);
     if (name === "integrity") return "";
+    if (name === "srcdoc") return withRuntime(String(mapMarkup(value)));
     return URLS.has(name) ? map(value) : value;
   };
   wrap(Element.prototype, "setAttribute", (original) => function (name, value) {
@@ -186,7 +191,7 @@
   wrap(Element.prototype, "insertAdjacentHTML", (original) => function (where, text) {
     return original.call(this, where, mapMarkup(text));
   });
-  wrapSetter(window.HTMLIFrameElement, "srcdoc", mapMarkup);
+  wrapSetter(window.HTMLIFrameElement, "srcdoc", (value) => withRuntime(String(mapMarkup(value))));
   if (window.CSSStyleSheet) {
     for (const name of ["insertRule", "replace", "replaceSync"]) {
       wrap(CSSStyleSheet.prototype, name, (original) => function (text, ...rest) {
@@ -206,10 +211,9 @@
 
   // ---- What would reach the network another way --------------------------
 
-  for (const name of ["RTCPeerConnection", "webkitRTCPeerConnection", "RTCDataChannel",
-    "WebTransport", "PushManager", "PresentationRequest"]) {
-    delete window[name];
-  }
+  const UNSENT = ["RTCPeerConnection", "webkitRTCPeerConnection", "RTCDataChannel",
+    "WebTransport", "PushManager", "PresentationRequest"];
+  for (const name of UNSENT) delete window[name];
   delete Navigator.prototype.serviceWorker;
   wrap(Navigator.prototype, "sendBeacon", () => function sendBeacon() { return true; });
   const inert = (name, states, close) => {
@@ -246,8 +250,28 @@
 
   // ---- Cookies, messages -------------------------------------------------
 
-  wrapSetter(window.Document, "cookie", (value) =>
-    String(value).split(";").filter((part) => !/^\s*domain\s*(=|$)/i.test(part)).join(";"));
+  // No cookie is for a parent domain, where all archived sites and the
+  // interface would get it, nor are more set than a server takes back.
+  const MAX_COOKIES = 8192;
+  const wrapCookie = (realm) => {
+    const property = Object.getOwnPropertyDescriptor(realm.Document.prototype, "cookie");
+    if (!property || !property.set) return;
+    Object.defineProperty(realm.Document.prototype, "cookie", {
+      ...property,
+      set(value) {
+        const parts = String(value).split(";");
+        const own = parts.filter((part) => !/^\s*domain\s*(=|$)/i.test(part)).join(";");
+        const size = property.get.call(this).length + own.length;
+        const deletes = /;\s*(expires|max-age)\s*=/i.test(own) && own.length < 512;
+        if (size <= MAX_COOKIES || deletes) property.set.call(this, own);
+      },
+    });
+    if (realm.CookieStore) {
+      delete realm.cookieStore;
+      delete realm.CookieStore;
+    }
+  };
+  wrapCookie(window);
   wrap(window, "postMessage", (original) => function (message, target, ...rest) {
     const origin = typeof target === "string" && target.includes("//") ? new URL(map(target)).origin
       : target && target.targetOrigin && target.targetOrigin.includes("//")
@@ -255,6 +279,103 @@
     return origin === undefined ? original.call(this || window, message)
       : original.call(this || window, message, origin, ...rest);
   });
+
+  // ---- Frames without a runtime of their own -----------------------------
+
+  // Empty frames get no script of ours, and their windows are within reach of
+  // this page: what was taken from it is taken from them, before it sees them.
+  const locked = new WeakSet();
+  const lock = (realm) => {
+    try {
+      if (!realm || !realm.document || locked.has(realm.document)) return;
+      locked.add(realm.document);
+      for (const name of UNSENT) delete realm[name];
+      wrapCookie(realm);
+      guardFrames(realm);
+    } catch {
+      // Another origin, with a runtime of its own.
+    }
+  };
+  const lockAll = (realm) => {
+    for (let i = 0; i < realm.length; i += 1) lock(realm[i]);
+  };
+  function guardFrames(realm) {
+    const after = (owner, name) => wrap(owner && owner.prototype, name, (original) =>
+      function (...args) {
+        try {
+          return original.apply(this, args);
+        } finally {
+          lockAll(realm);
+        }
+      });
+    for (const name of ["appendChild", "insertBefore", "replaceChild"]) after(realm.Node, name);
+    for (const name of ["append", "prepend", "replaceChildren"]) {
+      for (const owner of ["Element", "Document", "DocumentFragment"]) after(realm[owner], name);
+    }
+    for (const owner of ["Element", "CharacterData"]) {
+      for (const name of ["before", "after", "replaceWith"]) after(realm[owner], name);
+    }
+    for (const name of ["insertAdjacentHTML", "insertAdjacentElement", "setHTMLUnsafe"]) {
+      after(realm.Element, name);
+    }
+    for (const name of ["write", "writeln"]) after(realm.Document, name);
+    after(realm.Range, "insertNode");
+    const setter = (owner, name) => {
+      const property = owner && Object.getOwnPropertyDescriptor(owner.prototype, name);
+      if (!property || !property.set) return;
+      Object.defineProperty(owner.prototype, name, {
+        ...property,
+        set(value) {
+          property.set.call(this, value);
+          lockAll(realm);
+        },
+      });
+    };
+    for (const name of ["innerHTML", "outerHTML"]) setter(realm.Element, name);
+    for (const owner of ["HTMLIFrameElement", "HTMLFrameElement", "HTMLObjectElement"]) {
+      for (const name of ["contentWindow", "contentDocument"]) {
+        const property = realm[owner] && Object.getOwnPropertyDescriptor(realm[owner].prototype, name);
+        if (!property || !property.get) continue;
+        Object.defineProperty(realm[owner].prototype, name, {
+          ...property,
+          get() {
+            const value = property.get.call(this);
+            if (value) lock(name === "contentWindow" ? value : value.defaultView);
+            return value;
+          },
+        });
+      }
+    }
+    // A document that replaces the empty one, and frames of the parser.
+    realm.document.addEventListener("load", () => lockAll(realm), true);
+    new realm.MutationObserver((mutations) => {
+      lockAll(realm);
+      for (const { type, target, addedNodes } of mutations) {
+        if (type === "attributes") giveRuntime(target);
+        for (const node of addedNodes) {
+          if (node.nodeType !== 1) continue;
+          giveRuntime(node);
+          for (const frame of node.querySelectorAll("iframe[srcdoc]")) giveRuntime(frame);
+        }
+      }
+    }).observe(realm.document, {
+      subtree: true, childList: true, attributes: true, attributeFilter: ["srcdoc"],
+    });
+  }
+  // A frame whose document is written in an attribute runs scripts of its own.
+  const STARTER = `<script src="${own.href}" data-url="${archived.replace(/&/g, "&amp;")
+    .replace(/"/g, "%22")}" data-time="${captured}"><\/script>`;
+  function giveRuntime(frame) {
+    if (frame.localName !== "iframe") return;
+    const text = frame.getAttribute("srcdoc");
+    if (text !== null && withRuntime(text) !== text) setAttribute.call(frame, "srcdoc", text);
+  }
+  function withRuntime(text) {
+    const doctype = /^\s*<!doctype[^>]*>/i.exec(text);
+    const at = doctype ? doctype[0].length : 0;
+    return text.startsWith(STARTER, at) ? text : text.slice(0, at) + STARTER + text.slice(at);
+  }
+  guardFrames(window);
 
   // ---- Time and chance ---------------------------------------------------
 

@@ -17,15 +17,19 @@
 //!   `missing` or `unreadable` on pages of ours), `{lastlight: "open", url}`
 //!   for windows that a page opens, `{lastlight: "pdf", url, timestamp}` and
 //!   `{lastlight: "download", url, type, timestamp}` for what a sandboxed
-//!   frame can't show.
+//!   frame can't show. All but `open` are heard from the frame itself alone.
 //! - A PDF goes into a frame without sandbox, at the same content origin below
 //!   `/.lastlight/pdf`; nothing but PDFs is served there.
+//! - An image, a film or a text in the shell's frame has a small page of ours
+//!   around it, so that the shell is told; a text's bytes are below
+//!   `/.lastlight/file` of its content origin.
 //! - `/-/missing/<collection>/<timestamp14>` lists what a visit lacks;
 //!   `?page=<url>` limits it to what that page asked for.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -34,14 +38,17 @@ use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderMap,
-    HeaderName, HeaderValue, LOCATION, ORIGIN, REFERER, REFERRER_POLICY, SET_COOKIE, VARY,
-    X_CONTENT_TYPE_OPTIONS, X_DNS_PREFETCH_CONTROL,
+    HeaderName, HeaderValue, LOCATION, ORIGIN, REFERER, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
+    VARY, X_CONTENT_TYPE_OPTIONS, X_DNS_PREFETCH_CONTROL,
 };
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::address::{Base, HostParts, Visit, is_collection};
 use super::answer::{Asked, Form, answer, no_collection};
+use super::connection::Connections;
 use super::csp;
 use super::missing::Missing;
 use super::notice::Notice;
@@ -59,6 +66,12 @@ const RUNTIME: &str = include_str!("runtime.js");
 /// site at once; browsers send at most a few cookies of 4 KB.
 const MAX_COOKIE_BYTES: usize = 16 * 1024;
 
+/// So many archived answers are under way at once; each holds a thread. The
+/// interface has threads of its own, so it answers while these are taken.
+const ANSWERS: usize = 64;
+/// A request waits so long for its turn.
+const TURN: Duration = Duration::from_secs(10);
+
 /// What every request sees.
 pub struct State {
     /// The open collections.
@@ -67,6 +80,8 @@ pub struct State {
     pub base: Base,
     /// What readers asked for in vain.
     pub missing: Missing,
+    /// A place for each archived answer that is under way.
+    places: Arc<Semaphore>,
 }
 
 /// A bound replay server.
@@ -89,6 +104,7 @@ impl Server {
             shelf,
             base: Base::new(listener.local_addr()?.port()),
             missing: Missing::default(),
+            places: Arc::new(Semaphore::new(ANSWERS)),
         };
         Ok(Self {
             listener,
@@ -113,7 +129,7 @@ impl Server {
 
     /// Serves until `end` is there; answers that are under way are cut.
     pub async fn run_until(self, end: impl Future<Output = ()>) -> io::Result<()> {
-        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        let listener = Connections(tokio::net::TcpListener::from_std(self.listener)?);
         let router = Router::new().fallback(serve).with_state(self.state);
         tokio::select! {
             ended = axum::serve(listener, router).into_future() => ended,
@@ -140,10 +156,24 @@ async fn serve(Extracted(state): Extracted<Arc<State>>, request: Request) -> Res
             (response, csp::content(&state.base))
         }
         Some(HostParts::Forgotten { .. }) => (forgotten(&state.base), csp::content(&state.base)),
-        None => (misdirected(), csp::raw().to_owned()),
+        None => (misdirected(&state.base), csp::raw().to_owned()),
     };
     guard(response.headers_mut(), &policy);
+    // The interface sets none: they are of archived pages, and would grow
+    // until no request is taken.
+    if cookie_bytes(fields) > MAX_COOKIE_BYTES {
+        clear_cookies(response.headers_mut());
+    }
     response
+}
+
+fn cookie_bytes(fields: &HeaderMap) -> usize {
+    fields.get_all(COOKIE).iter().map(HeaderValue::len).sum()
+}
+
+fn clear_cookies(fields: &mut HeaderMap) {
+    let clear = HeaderValue::from_static("\"cookies\"");
+    fields.insert(HeaderName::from_static("clear-site-data"), clear);
 }
 
 /// The fields that every answer carries, whatever made it.
@@ -186,9 +216,14 @@ fn redirect(to: &str) -> Response<Body> {
     response
 }
 
-fn misdirected() -> Response<Body> {
-    let text = "This server answers only to its own names: http://lastlight.localhost\n";
-    status(StatusCode::MISDIRECTED_REQUEST, text)
+fn misdirected(base: &Base) -> Response<Body> {
+    let text = format!(
+        "This server answers only to its own names: {}\n",
+        base.ui_origin()
+    );
+    let mut response = status(StatusCode::MISDIRECTED_REQUEST, "");
+    *response.body_mut() = Body::from(text);
+    response
 }
 
 fn not_allowed() -> Response<Body> {
@@ -241,8 +276,7 @@ async fn on_interface(state: &Arc<State>, request: &Parts) -> Response<Body> {
     } else if let Some(raw) = raw_access(&path, query.as_deref()) {
         raw.answer(state, request).await
     } else {
-        let head = request.method == Method::HEAD;
-        ui::route(state, UiRequest { path, query, head }).await
+        ui::route(state, UiRequest { path, query }).await
     };
     let fields = response.headers_mut();
     // Archived pages can set cookies for this host, so it has none of its own.
@@ -336,8 +370,7 @@ impl RawAccess {
 
 async fn on_content(state: &Arc<State>, visit: &Visit, request: &Parts) -> Response<Body> {
     let fields = &request.headers;
-    let cookies: usize = fields.get_all(COOKIE).iter().map(HeaderValue::len).sum();
-    if cookies > MAX_COOKIE_BYTES {
+    if cookie_bytes(fields) > MAX_COOKIE_BYTES {
         return too_many_cookies();
     }
     if request.method == Method::OPTIONS {
@@ -404,20 +437,25 @@ async fn reserved(state: &Arc<State>, visit: &Visit, own: &str, request: &Parts)
             Err(_) => status(StatusCode::BAD_REQUEST, "not a URL that can be captured\n"),
         };
     }
-    let pdf = own
-        .strip_prefix("pdf/")
-        .and_then(|rest| CanonicalUrl::parse(&format!("{}/{rest}", visit.origin)).ok());
-    match pdf {
-        Some(url) => {
-            let referrer = None;
-            archived(
-                state,
-                asked(visit.clone(), url, Form::Pdf, referrer, request),
-            )
-            .await
-        }
-        None => status(StatusCode::NOT_FOUND, "nothing of the replay is here\n"),
+    let file = [("pdf/", Form::Pdf), ("file/", Form::File)]
+        .into_iter()
+        .find_map(|(start, form)| Some((form, own.strip_prefix(start)?)));
+    let file = file.and_then(|(form, rest)| {
+        let url = CanonicalUrl::parse(&format!("{}/{rest}", visit.origin)).ok()?;
+        Some((form, url))
+    });
+    let Some((form, url)) = file else {
+        return status(StatusCode::NOT_FOUND, "nothing of the replay is here\n");
+    };
+    let is_alone = request
+        .headers
+        .get("sec-fetch-dest")
+        .is_some_and(|dest| dest == "document");
+    if is_alone && form == Form::File {
+        let (name, at) = (&visit.collection, visit.timestamp);
+        return redirect(&state.base.view_url(name, at, url.as_str()));
     }
+    archived(state, asked(visit.clone(), url, form, None, request)).await
 }
 
 fn asked(
@@ -443,9 +481,20 @@ fn asked(
 }
 
 async fn archived(state: &Arc<State>, asked: Asked) -> Response<Body> {
+    let turn = timeout(TURN, Arc::clone(&state.places).acquire_owned());
+    let Ok(Ok(place)) = turn.await else {
+        let text = "Too many archived files are being read; try again\n";
+        let mut response = status(StatusCode::SERVICE_UNAVAILABLE, text);
+        let soon = HeaderValue::from_static("5");
+        response.headers_mut().insert(RETRY_AFTER, soon);
+        return response;
+    };
     let (outlet, answered) = Outlet::new();
     let state = Arc::clone(state);
-    tokio::task::spawn_blocking(move || answer(&state, &asked, outlet));
+    tokio::task::spawn_blocking(move || {
+        answer(&state, &asked, outlet);
+        drop(place);
+    });
     answered.await.unwrap_or_else(|_| {
         let text = "the capture could not be answered with\n";
         status(StatusCode::INTERNAL_SERVER_ERROR, text)
@@ -500,15 +549,10 @@ fn preflight(request: &HeaderMap) -> Response<Body> {
 }
 
 fn too_many_cookies() -> Response<Body> {
-    let mut response = status(
+    status(
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         "Archived pages had set too many cookies; they are cleared. Load the page again.\n",
-    );
-    let clear = HeaderValue::from_static("\"cookies\"");
-    response
-        .headers_mut()
-        .insert(HeaderName::from_static("clear-site-data"), clear);
-    response
+    )
 }
 
 #[cfg(test)]

@@ -42,8 +42,6 @@ pub struct UiRequest {
     pub path: String,
     /// What follows the `?`.
     pub query: Option<String>,
-    /// Whether only the head is asked for.
-    pub head: bool,
 }
 
 /// What the interface answers. The server adds the headers that all answers
@@ -78,13 +76,8 @@ pub async fn route(state: &Arc<State>, request: UiRequest) -> Response<Body> {
 /// Answers a request. Reads files, so it blocks.
 pub fn answer(shelf: &Shelf, base: &Base, request: &UiRequest) -> UiResponse {
     let site = Site { shelf, base };
-    let mut response = site
-        .answer(request)
-        .unwrap_or_else(|problem| problem.response());
-    if request.head {
-        response.body.clear();
-    }
-    response
+    site.answer(request)
+        .unwrap_or_else(|problem| problem.response())
 }
 
 impl UiResponse {

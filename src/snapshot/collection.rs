@@ -40,7 +40,7 @@ pub enum Kind {
 pub struct Warc {
     /// Path relative to the collection: `archive/x.warc.gz`.
     pub path: String,
-    /// Base name, as the index names it.
+    /// Base name, as the index names it; in a folder of WARCs the path.
     pub filename: String,
     region: Region,
 }
@@ -176,7 +176,8 @@ impl Collection {
     /// A reader at the record of an index entry.
     pub fn reader_at(&self, entry: &CdxjEntry) -> Result<Reader<RegionReader>, SnapshotError> {
         let base = entry.filename.rsplit('/').next().unwrap_or_default();
-        let warc = self.warc(base).ok_or_else(|| SnapshotError::Missing {
+        let warc = self.warc(&entry.filename).or_else(|| self.warc(base));
+        let warc = warc.ok_or_else(|| SnapshotError::Missing {
             path: self.path.join(ARCHIVE).join(base),
         })?;
         Ok(warc.reader_at(entry.offset))
@@ -270,7 +271,11 @@ fn warcs_of(container: &Container, kind: Kind) -> Result<Vec<Warc>, SnapshotErro
         .filter(|path| path.starts_with(prefix) && is_warc_name(path))
         .map(|path| {
             Ok(Warc {
-                filename: path.rsplit('/').next().unwrap_or(&path).to_owned(),
+                // Folders below a folder may each have a file of one name.
+                filename: match kind {
+                    Kind::Folder => path.clone(),
+                    _ => path.rsplit('/').next().unwrap_or(&path).to_owned(),
+                },
                 region: container.region(&path)?,
                 path,
             })

@@ -272,7 +272,10 @@ fn a_page_answers_for_a_query_that_was_never_captured() {
     assert_eq!(served.get(asked, LATE, "").status, 404);
 
     let view = served.ui(&format!("/view/demo/{LATE}/{asked}")).text();
-    assert!(view.contains("</time>, without the query</span>"), "{view}");
+    assert!(
+        view.contains("</time> without the query, which was not captured</span>"),
+        "{view}"
+    );
     assert!(view.contains("data-url=\"http://a.example/search.html?q=water\""));
     let asked = "http%3A%2F%2Fa.example%2Fsearch.html%3Fq%3Dwater";
     let around = served
@@ -612,4 +615,163 @@ fn a_large_body_is_streamed_whole() {
     assert_eq!(known.field("content-length"), Some("3000000"));
     assert_eq!(known.body, body);
     assert_eq!(served.get("http://a.example/c", EARLY, "").body, body);
+}
+
+#[test]
+fn a_flood_of_cookies_is_told_to_end() {
+    let served = Archive::default()
+        .response("http://a.example/", EARLY, "200 OK", b"x")
+        .serve();
+    let ui = format!("lastlight.localhost:{}", served.state.base.port);
+    let some = format!("Cookie: {}\r\n", "c=v; ".repeat(5_000));
+    let answer = served.ask("GET", &ui, "/", &some);
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.field("clear-site-data"), Some("\"cookies\""));
+    // More than the HTTP library takes.
+    let many = format!("Cookie: {}\r\n", "c".repeat(700_000));
+    for host in [ui, served.host("http://a.example/", EARLY)] {
+        let answer = served.ask("GET", &host, "/", &many);
+        assert_eq!(answer.status, 431);
+        assert_eq!(answer.field("clear-site-data"), Some("\"cookies\""));
+        assert!(answer.text().ends_with("again.\n"), "{}", answer.text());
+    }
+}
+
+#[test]
+fn readers_that_take_nothing_leave_the_interface_alone() {
+    let body = vec![b'x'; 8 << 20];
+    let served = Archive::default()
+        .response(
+            "http://a.example/big",
+            EARLY,
+            "200 OK\nContent-Type: video/mp4",
+            &body,
+        )
+        .serve();
+    let host = served.host("http://a.example/big", EARLY);
+    let slow: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let at = (Ipv4Addr::LOCALHOST, served.state.base.port);
+            let mut stream = TcpStream::connect(at).unwrap();
+            write!(stream, "GET /big HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(served.ui("/").status, 200);
+    assert_eq!(served.state.places.available_permits(), 0);
+    drop(slow);
+    assert_eq!(
+        served.get("http://a.example/big", EARLY, "").body.len(),
+        body.len()
+    );
+}
+
+#[test]
+fn what_is_no_page_has_one_around_it_in_the_frame() {
+    let served = Archive::default()
+        .response(
+            "http://a.example/t",
+            EARLY,
+            "200 OK\nContent-Type: text/plain",
+            b"<text>",
+        )
+        .response(
+            "http://a.example/i",
+            EARLY,
+            "200 OK\nContent-Type: image/svg+xml",
+            b"<svg/>",
+        )
+        .response(
+            "http://a.example/o",
+            EARLY,
+            "200 OK\nContent-Type: application/octet-stream",
+            b"<!doctype html>o",
+        )
+        .response("http://a.example/n", EARLY, "200 OK", b"<!doctype html>n")
+        .serve();
+    let frame = "Sec-Fetch-Dest: iframe\r\n";
+    let answer = served.get("http://a.example/t", EARLY, frame);
+    assert!(
+        answer.text().contains("src=\"/.lastlight/file/t\""),
+        "{}",
+        answer.text()
+    );
+    assert!(answer.text().contains("\"lastlight\":\"page\""));
+    let host = served.host("http://a.example/t", EARLY);
+    let file = served.ask("GET", &host, "/.lastlight/file/t", frame);
+    assert_eq!(file.text(), "<text>");
+    let policy = file.field("content-security-policy").unwrap();
+    assert!(policy.contains("script-src 'none'"), "{policy}");
+    let answer = served.get("http://a.example/i", EARLY, frame);
+    assert!(
+        answer.text().contains("<img src=\"/i\""),
+        "{}",
+        answer.text()
+    );
+    let answer = served.get("http://a.example/i", EARLY, "Sec-Fetch-Dest: image\r\n");
+    assert_eq!(answer.text(), "<svg/>");
+    for page in ["o", "n"] {
+        let answer = served.get(&format!("http://a.example/{page}"), EARLY, frame);
+        assert_eq!(answer.field("content-type"), Some("text/html"));
+        assert!(answer.text().contains("runtime.js"), "{}", answer.text());
+        let file = served.ask("GET", &host, &format!("/.lastlight/file/{page}"), frame);
+        assert_eq!(file.status, 404);
+    }
+}
+
+#[test]
+fn the_banner_tells_of_the_capture_that_answers() {
+    let moved = "301 Moved\nLocation: https://a.example/p";
+    let itself = "301 Moved\nLocation: /self";
+    let served = Archive::default()
+        .response("http://a.example/p", EARLY, moved, b"")
+        .response(
+            "https://a.example/p",
+            LATE,
+            "200 OK\nContent-Type: text/html",
+            b"p",
+        )
+        .response("http://a.example/self", EARLY, itself, b"")
+        .serve();
+    let at = "20260302000000";
+    let answer = served.get("https://a.example/p", at, "");
+    assert_eq!(answer.status, 200);
+    let around = served
+        .ui(&format!("/-/around/demo/{at}?url=https://a.example/p"))
+        .text();
+    assert!(
+        around.contains(&format!("\"timestamp\":\"{LATE}\"")),
+        "{around}"
+    );
+    let answer = served.get("http://a.example/self", EARLY, "");
+    assert_eq!(answer.status, 404);
+    assert!(
+        answer.text().contains("redirect to itself"),
+        "{}",
+        answer.text()
+    );
+    let raw = served.ui(&format!("/demo/{EARLY}id_/http://a.example/self"));
+    assert_eq!(raw.status, 301);
+}
+
+#[test]
+fn a_folder_may_hold_two_files_of_one_name() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["x", "y"] {
+        let url = format!("http://{name}.example/");
+        let head = "200 OK\nContent-Type: text/plain";
+        let archive = Archive::default().response(&url, EARLY, head, name.as_bytes());
+        std::fs::create_dir(directory.path().join(name)).unwrap();
+        std::fs::write(directory.path().join(name).join("a.warc"), archive.0).unwrap();
+    }
+    let shelf = Shelf::open(&[directory.path()]).unwrap();
+    let collection = &shelf.collections()[0];
+    for name in ["x", "y"] {
+        let url = CanonicalUrl::parse(&format!("http://{name}.example/")).unwrap();
+        let entries = collection.captures(url.surt().as_str()).unwrap();
+        let mut reader = collection.reader_at(&entries[0]).unwrap();
+        let record = reader.next_record().unwrap().unwrap();
+        assert_eq!(record.header.field("WARC-Target-URI"), Some(url.as_str()));
+    }
 }

@@ -7,6 +7,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::search::key_of;
 use super::{Site, UiResponse, link, redirect};
+use crate::replay::find::{Outcome, Wanted, find};
 use crate::replay::resolve;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
@@ -14,31 +15,17 @@ use crate::snapshot::collection::Collection;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
-/// The capture nearest to a time, among all captures of a URL.
-pub(super) struct Nearest {
-    pub entry: CdxjEntry,
-    /// The last capture before it.
-    pub previous: Option<Timestamp14>,
-    /// The first capture after it.
-    pub next: Option<Timestamp14>,
-    /// Its place among the times of captures, from 1.
-    pub position: u64,
-    /// How many times there are.
-    pub count: u64,
-}
-
-/// Finds the capture nearest to a time; without one, the last.
-pub(super) fn nearest(
+/// The capture nearest to a time; without one, the last.
+fn nearest(
     collection: &Collection,
     url: &str,
     time: Option<Timestamp14>,
-) -> Result<Option<Nearest>, SnapshotError> {
+) -> Result<Option<CdxjEntry>, SnapshotError> {
     let failed = || SnapshotError::io(&collection.path, "reading the index");
     let lines = collection
         .index()
         .lines(&format!("{} ", key_of(url).as_str()));
-    let mut best: Option<Nearest> = None;
-    let (mut count, mut before) = (0, None);
+    let mut best: Option<CdxjEntry> = None;
     for (read, line) in (0u64..).zip(lines.map_err(failed())?) {
         let line = line.map_err(failed())?;
         if read == MAX_LINES {
@@ -47,53 +34,91 @@ pub(super) fn nearest(
         let Ok(entry) = line.parse::<CdxjEntry>() else {
             continue;
         };
-        let at = entry.timestamp;
-        if before == Some(at) {
-            continue;
-        }
-        count += 1;
-        let nearer = match (&best, time) {
-            (Some(best), Some(time)) => at.distance(time) < best.entry.timestamp.distance(time),
-            _ => true,
+        let is_nearer = match (&best, time) {
+            (Some(best), Some(time)) => {
+                entry.timestamp.distance(time) < best.timestamp.distance(time)
+            }
+            (Some(best), None) => entry.timestamp > best.timestamp,
+            (None, _) => true,
         };
-        if nearer {
-            best = Some(Nearest {
-                entry,
-                previous: before,
-                next: None,
-                position: count,
-                count,
-            });
-        } else if let Some(best) = &mut best
-            && best.next.is_none()
-        {
-            best.next = Some(at);
+        if is_nearer {
+            best = Some(entry);
         }
-        before = Some(at);
-    }
-    if let Some(best) = &mut best {
-        best.count = count;
     }
     Ok(best)
 }
 
-/// What the replay shows for a URL: its own nearest capture, or that of the
-/// page without the query, where none of the query was captured. The URL is
-/// the one that was captured.
+/// What the replay shows for a URL, found as its answer is.
+pub(super) struct Shown {
+    /// The URL that was captured: without the query, where none of the query
+    /// was captured.
+    pub url: CanonicalUrl,
+    /// The capture.
+    pub entry: CdxjEntry,
+    /// The last capture before it, with its own spelling of the URL: another
+    /// one's would be passed over for those of this spelling.
+    pub previous: Option<CdxjEntry>,
+    /// The first capture after it.
+    pub next: Option<CdxjEntry>,
+    /// Its place among the times of captures, from 1.
+    pub position: u64,
+    /// How many times there are.
+    pub count: u64,
+    /// Whether it goes into a frame without sandbox.
+    pub pdf: bool,
+}
+
+/// Where a neighbour is shown.
+pub(super) fn view_of(collection: &str, entry: &CdxjEntry) -> Option<String> {
+    let url = CanonicalUrl::parse(&entry.url).ok()?;
+    Some(link::view(collection, entry.timestamp, &url))
+}
+
+/// Finds what the replay shows; a capture that can't be shown is told of too.
 pub(super) fn shown(
     collection: &Collection,
     url: &CanonicalUrl,
     time: Timestamp14,
-) -> Result<Option<(CanonicalUrl, Nearest)>, SnapshotError> {
-    if let Some(found) = nearest(collection, url.as_str(), Some(time))? {
-        return Ok(Some((url.clone(), found)));
-    }
-    let Some(plain) = resolve::plain(url) else {
-        return Ok(None);
+) -> Result<Option<Shown>, SnapshotError> {
+    let wanted = Wanted {
+        url,
+        at: time,
+        may_lose_query: true,
+        passes_loops: true,
     };
-    let found = nearest(collection, plain.as_str(), Some(time))?;
-    let found = found.filter(|found| resolve::is_page(&found.entry));
-    Ok(found.map(|found| (plain, found)))
+    let (entry, captured_url, pdf) = match find(collection, wanted) {
+        Ok(Outcome::Found(found)) => {
+            let pdf = found.capture.is_pdf();
+            (found.capture.entry, found.without_query, pdf)
+        }
+        Ok(Outcome::Gap(_, entry)) => (entry, None, false),
+        Ok(Outcome::Nothing) => return Ok(None),
+        // The answer says what can't be read.
+        Err(error) => {
+            let mut candidates = resolve::candidates(collection, url, time)?.into_iter();
+            (candidates.next().ok_or(error)?, None, false)
+        }
+    };
+    let captured_url = captured_url.unwrap_or_else(|| url.clone());
+    let alike = resolve::rank(&entry, &captured_url);
+    let is_alike = |other: &CdxjEntry| resolve::rank(other, &captured_url) == alike;
+    let mut captures = resolve::candidates(collection, &captured_url, time)?;
+    // A redirect of another spelling mostly leads to this one.
+    captures
+        .retain(|other| is_alike(other) || !matches!(other.status_code(), Some(206 | 300..=399)));
+    captures.sort_by_key(|other| (other.timestamp, !is_alike(other)));
+    captures.dedup_by_key(|other| other.timestamp);
+    let place = captures.partition_point(|other| other.timestamp < entry.timestamp);
+    let at = |place: usize| captures.get(place).cloned();
+    Ok(Some(Shown {
+        previous: place.checked_sub(1).and_then(at),
+        next: at(place + 1),
+        position: place as u64 + 1,
+        count: captures.len() as u64,
+        url: captured_url,
+        entry,
+        pdf,
+    }))
 }
 
 /// Leads to the shell around the nearest capture, or to what is known of a URL
@@ -118,8 +143,8 @@ pub(super) fn go(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem> {
     for collection in among {
         if let Some(found) = nearest(collection, url.as_str(), time)? {
             // A key stands for http and https alike; the capture knows which.
-            let archived = CanonicalUrl::parse(&found.entry.url).unwrap_or(url);
-            let time = time.unwrap_or(found.entry.timestamp);
+            let archived = CanonicalUrl::parse(&found.url).unwrap_or(url);
+            let time = time.unwrap_or(found.timestamp);
             return Ok(redirect(link::view(&collection.name, time, &archived)));
         }
     }
@@ -142,26 +167,26 @@ pub(super) fn json(site: Site<'_>, rest: &str, query: &Query) -> Result<UiRespon
     let time: Timestamp14 = digits.parse().map_err(|_| Problem::NoPage)?;
     let asked = query.text("url");
     let url = CanonicalUrl::parse(asked).map_err(|_| Problem::NoUrl(asked.to_owned()))?;
-    let view = |at: Option<Timestamp14>| at.map(|at| link::view(name, at, &url));
+    let view = |entry: Option<CdxjEntry>| entry.and_then(|entry| view_of(name, &entry));
     let answer = match shown(collection, &url, time)? {
         None => serde_json::json!({
             "captured": false,
             "calendar": link::captures(name, url.as_str()),
         }),
-        Some((captured, found)) => {
-            let moment = Moment(found.entry.timestamp);
+        Some(shown) => {
+            let moment = Moment(shown.entry.timestamp);
             serde_json::json!({
                 "captured": true,
-                "without_query": captured != url,
+                "without_query": shown.url != url,
                 "timestamp": moment.0.to_string(),
                 "datetime": moment.0.rfc3339(),
                 "text": moment.text(),
-                "position": found.position,
-                "count": found.count,
-                "previous": view(found.previous),
-                "next": view(found.next),
-                "calendar": link::captures(name, captured.as_str()),
-                "raw": link::raw(name, moment.0, &captured),
+                "position": shown.position,
+                "count": shown.count,
+                "previous": view(shown.previous),
+                "next": view(shown.next),
+                "calendar": link::captures(name, shown.url.as_str()),
+                "raw": link::raw(name, moment.0, &shown.url),
             })
         }
     };

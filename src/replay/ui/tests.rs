@@ -196,8 +196,7 @@ impl Fixture {
             None => (address, None),
         };
         let path = path.to_owned();
-        let head = false;
-        answer(&self.shelf, &self.base, &UiRequest { path, query, head })
+        answer(&self.shelf, &self.base, &UiRequest { path, query })
     }
 
     fn page(&self, address: &str) -> String {

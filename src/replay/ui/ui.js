@@ -5,7 +5,7 @@
 
 (() => {
   const { collection, time } = document.body.dataset;
-  let frame = document.getElementById("frame");
+  const frame = document.getElementById("frame");
   // The archived URL that the banner tells of, fragment included.
   let current = document.body.dataset.url;
   const element = (id) => document.getElementById(id);
@@ -25,6 +25,7 @@
     return url.href;
   };
   const withoutFragment = (url) => url.split("#", 1)[0];
+  const clipped = (text) => (text.length > 80 ? text.slice(0, 79) + "…" : text);
   const viewOf = (url) => `/view/${collection}/${time}/${url}`;
   const rawOf = (url) => `/${collection}/${time}id_/${withoutFragment(url)}`;
 
@@ -85,9 +86,12 @@
       const moment = document.createElement("time");
       moment.dateTime = answer.datetime;
       moment.textContent = answer.text;
-      when.replaceChildren("of ", moment, answer.without_query === true ? ", without the query" : "");
+      const lost = answer.without_query === true ? new URL(url).search : "";
+      when.replaceChildren("of ", moment, lost && ` without ${clipped(lost)}, which was not captured`);
+      element("copy").textContent = "Archived copy";
       element("place").textContent = `${answer.position} of ${answer.count}`;
     } else {
+      element("copy").textContent = "No copy";
       when.textContent = "– not captured";
       element("place").textContent = "";
     }
@@ -101,7 +105,7 @@
   const onPage = (url, message) => {
     const title = typeof message.title === "string" ? message.title.trim().slice(0, 300) : "";
     document.title = `${title || withoutFragment(url)} · Lastlight`;
-    element("said").replaceChildren();
+    if (performance.now() - askedAt > 3000) element("said").replaceChildren();
     const moved = url !== current;
     const elsewhere = withoutFragment(url) !== withoutFragment(current);
     current = url;
@@ -118,23 +122,16 @@
     }
   };
 
-  // Chromium shows PDF in no sandboxed frame. The address answers with PDF
-  // and nothing else, so nothing that runs leaves the sandbox.
-  const onPdf = (url, origin) => {
-    const { pathname, search } = new URL(url);
-    const free = document.createElement("iframe");
-    free.id = "frame";
-    free.title = "Archived page";
-    free.src = `${origin}/.lastlight/pdf${pathname}${search}`;
-    frame.replaceWith(free);
-    frame = free;
-    current = url;
-    document.title = `${withoutFragment(url)} · Lastlight`;
-    // The swapped frame takes its history along: this entry is a new one.
-    history.pushState(null, "", viewOf(url));
-    element("url").value = url;
-    element("said").replaceChildren();
-    tellCapture(url, null);
+  // Chromium shows PDF in no sandboxed frame; the view of a PDF has one
+  // without, at an address that answers with PDF and nothing else. It takes
+  // the place of the entry that the frame made.
+  const onPdf = (url) => {
+    const view = new URL(viewOf(url), location.origin);
+    if (view.pathname + view.search === location.pathname + location.search) {
+      element("said").textContent = "This PDF can't be shown.";
+    } else {
+      location.replace(view);
+    }
   };
 
   const onDownload = (url, message) => {
@@ -146,23 +143,53 @@
     element("said").replaceChildren("A file to download: ", link, type && ` (${type})`);
   };
 
+  // A page may ask before it has told what it is.
+  let askedAt = -Infinity;
+  // Without a reader's click or key no page takes the reader elsewhere.
+  const onOpen = (url) => {
+    if (navigator.userActivation && navigator.userActivation.isActive) {
+      location.assign(viewOf(url));
+      return;
+    }
+    const link = document.createElement("a");
+    link.href = viewOf(url);
+    link.textContent = clipped(url);
+    element("said").replaceChildren("The page asks to open: ", link);
+    askedAt = performance.now();
+  };
+
+  // Frames of the archived page may ask for a window; only the page itself
+  // says what is shown.
+  let heard = 0;
   window.addEventListener("message", (event) => {
-    if (event.source !== frame.contentWindow) return;
     const label = labelOf(event.origin);
     const message = event.data;
     if (label === null || typeof message !== "object" || message === null) return;
     const url = archived(message.url);
     if (!url) return;
+    if (message.lastlight === "open") onOpen(url);
+    if (event.source !== frame.contentWindow) return;
+    heard = performance.now();
     if (message.lastlight === "page" && isOf(url, label)) onPage(url, message);
-    else if (message.lastlight === "pdf" && isOf(url, label)) onPdf(url, event.origin);
-    else if (message.lastlight === "open") location.assign(viewOf(url));
+    else if (message.lastlight === "pdf" && isOf(url, label)) onPdf(url);
     else if (message.lastlight === "download") onDownload(url, message);
   });
 
-  // An entry that this script pushed has no frame of its own to come back to.
-  window.addEventListener("popstate", () => {
-    const told = new URL(viewOf(current), location.origin);
-    if (location.pathname + location.search !== told.pathname + told.search) location.reload();
+  // A document without the replay's part tells nothing, so the banner must not
+  // go on telling of the one before.
+  let framed = 0;
+  frame.addEventListener("load", () => {
+    const loaded = performance.now();
+    setTimeout(() => {
+      if (heard > loaded - 1000 || !frame.hasAttribute("sandbox") || !framed++) return;
+      asked += 1;
+      shownTimestamp = null;
+      document.title = "Unknown page · Lastlight";
+      element("copy").textContent = "Unknown page";
+      element("when").textContent = "– it doesn't tell its address";
+      element("place").textContent = "";
+      for (const id of ["previous", "next", "raw"]) linkTo(id, null);
+    }, 1000);
   });
 
   // The address's fragment is the archived page's, so no jump may take it.

@@ -8,6 +8,7 @@ use super::directions;
 use super::moment::{Moment, clipped};
 use super::problem::Problem;
 use super::{Site, UiResponse, captures, html, link, redirect};
+use crate::snapshot::cdxj::CdxjEntry;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
@@ -48,31 +49,30 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
     if digits.len() != 14 || !asked.contains("://") {
         return Ok(redirect(link::view(name, time, &url)));
     }
-    let Some((captured_url, found)) = directions::shown(collection, &url, time)? else {
+    let Some(shown) = directions::shown(collection, &url, time)? else {
         return captures::not_captured(collection, url.as_str(), 404);
     };
-    let is_pdf = |mime: &str| mime.eq_ignore_ascii_case("application/pdf");
-    let pdf = found.entry.mime.as_deref().is_some_and(is_pdf);
+    let pdf = shown.pdf;
     let frame = if pdf {
         let origin = site.base.content_origin(name, time, &url.host_key());
         format!("{origin}/.lastlight/pdf{}", url.request_target())
     } else {
         site.base.content_url(name, time, &url)
     };
-    let at = |at: Timestamp14| link::view(name, at, &url);
+    let at = |entry: &CdxjEntry| directions::view_of(name, entry);
     let page = Page {
         collection: name.to_owned(),
         home: link::collection(name),
         time,
         shown: clipped(url.as_str(), 200),
-        captured: Moment(found.entry.timestamp),
-        without_query: captured_url != url,
-        position: found.position,
-        count: found.count,
-        previous: found.previous.map(at),
-        next: found.next.map(at),
-        calendar: link::captures(name, captured_url.as_str()),
-        raw: link::raw(name, found.entry.timestamp, &captured_url),
+        captured: Moment(shown.entry.timestamp),
+        without_query: shown.url != url,
+        position: shown.position,
+        count: shown.count,
+        previous: shown.previous.as_ref().and_then(at),
+        next: shown.next.as_ref().and_then(at),
+        calendar: link::captures(name, shown.url.as_str()),
+        raw: link::raw(name, shown.entry.timestamp, &shown.url),
         frame,
         pdf,
         url: url.as_str().to_owned(),
