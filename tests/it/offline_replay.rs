@@ -64,11 +64,16 @@ impl Replay {
 
     /// Asks by a Host header, with the connection closed after the answer.
     pub fn ask(&self, host: &str, target: &str) -> Answer {
+        self.ask_for("iframe", host, target)
+    }
+
+    /// As a browser asks for what it needs as `destination` (Sec-Fetch-Dest).
+    fn ask_for(&self, destination: &str, host: &str, target: &str) -> Answer {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        write!(stream, "GET {target} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Dest: iframe\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Dest: {destination}\r\nConnection: close\r\n\r\n").unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let end = bytes
@@ -92,8 +97,13 @@ impl Replay {
         self.ask(&format!("lastlight.localhost:{}", self.port), target)
     }
 
-    /// Asks for an archived URL at its own origin, at a time.
+    /// Asks for an archived URL at its own origin, at a time, as a frame does.
     pub fn content(&self, url: &str, time: &str) -> Answer {
+        self.content_for("iframe", url, time)
+    }
+
+    /// Asks for what an archived page needs.
+    fn content_for(&self, destination: &str, url: &str, time: &str) -> Answer {
         let parsed = url::Url::parse(url).unwrap();
         let host = parsed
             .host_str()
@@ -109,7 +119,7 @@ impl Replay {
             "{scheme}{port}-{host}.{time}.{}.lastlight.localhost:{}",
             self.collection, self.port
         );
-        self.ask(&host, &parsed[url::Position::BeforePath..])
+        self.ask_for(destination, &host, &parsed[url::Position::BeforePath..])
     }
 
     /// The raw capture nearest to a time.
@@ -166,7 +176,8 @@ fn each_page_is_shown_at_an_origin_of_its_own() {
         let live = format!("href=\"{}", site.url("/findings/"));
         assert!(!answer.text().contains(&live), "{path}");
     }
-    let font = replay.content(&site.asset("/static/vollkorn-semibold-latin.woff2"), &time);
+    let font = site.asset("/static/vollkorn-semibold-latin.woff2");
+    let font = replay.content_for("font", &font, &time);
     assert_eq!((font.status, font.body.len()), (200, 10908));
     assert_eq!(
         site.requests(),
