@@ -119,6 +119,11 @@ pub enum Verdict {
     /// No error was found. Nobody signed, so a consistent rewrite of
     /// everything would not show.
     IntactUnsigned,
+    /// A crawl that isn't sealed: its records read, and nothing vouches for
+    /// their number or for any other file.
+    Unsealed,
+    /// No check that was asked for applies, so nothing can be said.
+    NothingChecked,
     /// Nothing is seen to be altered, but records break the standard in what
     /// names or dates them.
     Irregular,
@@ -131,6 +136,8 @@ impl Verdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IntactUnsigned => "intact-unsigned",
+            Self::Unsealed => "unsealed",
+            Self::NothingChecked => "nothing-checked",
             Self::Irregular => "irregular",
             Self::Altered => "altered",
         }
@@ -195,7 +202,12 @@ impl Report {
 
     /// The judgement.
     pub fn verdict(&self) -> Verdict {
-        let mut verdict = Verdict::IntactUnsigned;
+        let done = self.checks.iter().any(|(_, o)| *o == Outcome::Done);
+        let mut verdict = match self.kind {
+            _ if !done => Verdict::NothingChecked,
+            Some(Kind::Snapshot) if !self.sealed => Verdict::Unsealed,
+            _ => Verdict::IntactUnsigned,
+        };
         for (severity, rule, _) in self.findings.counts() {
             match severity {
                 Severity::Error if rule.starts_with("field-") => verdict = Verdict::Irregular,
@@ -264,6 +276,7 @@ pub fn verify(
         index: applies(Check::Index),
         ledger: applies(Check::Ledger),
         pages: applies(Check::Pages),
+        rows: applies(Check::Records) && target.has_rows(),
     };
     let report_records = applies(Check::Records);
     thread::scope(|scope| {
@@ -330,7 +343,10 @@ fn records_and_joins(
         report.ledger_rows = ledger::gather(target, &mut joins, &mut findings)?;
     }
     if wanted.pages {
-        report.pages = pages::gather(target, &mut joins)?;
+        report.pages = pages::gather(target, &mut joins, &mut findings)?;
+    }
+    if wanted.rows {
+        stored::gather(target, &mut joins)?;
     }
     joins
         .compare(&mut findings)
@@ -364,7 +380,7 @@ fn outcome(check: Check, target: &Target, options: &Options) -> Outcome {
 
 impl Target {
     fn reads_records(&self, applies: impl Fn(Check) -> bool) -> bool {
-        !self.warcs.is_empty() && Check::ALL[1..].iter().any(|&check| applies(check))
+        Check::ALL[1..].iter().any(|&check| applies(check))
     }
 
     /// Whether records.csv vouches for the WARCs.
@@ -377,9 +393,10 @@ impl Target {
 /// anything else is a mistake of who named it.
 fn beyond_opening(path: &Path, error: SnapshotError) -> Result<Report, SnapshotError> {
     let name = path.to_string_lossy().to_ascii_lowercase();
+    let is_file = path.is_file();
     let claims = [".warc", ".warc.gz", ".wacz"]
         .iter()
-        .any(|suffix| name.ends_with(suffix));
+        .any(|suffix| is_file && name.ends_with(suffix));
     let rule = match &error {
         SnapshotError::Zip { .. } => "zip-unreadable",
         SnapshotError::Unknown { .. } if claims => "archive-unreadable",

@@ -13,12 +13,15 @@ use super::SnapshotError;
 use super::cdxj::{self, CdxjEntry};
 use super::container::{Container, Region, RegionReader};
 use super::index::Index;
-use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, PAGES};
-use super::manifest::Manifest;
+use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, MANIFEST_DIGEST, PAGES};
+use super::manifest::{Manifest, files_and_links_below};
 use super::pages::{self, Page};
 use super::scratch::{self, LineSorter};
 use crate::warc::member::GZIP_MAGIC;
 use crate::warc::{Header, Reader};
+
+/// The name by which a bag is known.
+const BAG_DECLARATION: &str = "bagit.txt";
 
 /// What a path turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,14 +217,16 @@ impl Collection {
 pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
     let metadata = std::fs::metadata(path).map_err(SnapshotError::io(path, "opening"))?;
     if metadata.is_dir() {
-        if path.join("bagit.txt").is_file() {
+        // Any mark that it was sealed decides: what is damaged must not pass
+        // for something that nothing vouches for.
+        if is_there(&path.join(BAG_DECLARATION)) || has_bag_manifest(path)? {
             return Ok(Kind::Bag);
         }
-        if path.join(ARCHIVE).is_dir() {
+        let marks = [MANIFEST, MANIFEST_DIGEST];
+        if path.join(ARCHIVE).is_dir() || marks.iter().any(|mark| is_there(&path.join(mark))) {
             return Ok(Kind::Snapshot);
         }
-        let container = Container::Directory(path.to_owned());
-        return if container.files()?.iter().any(|file| is_warc_name(file)) {
+        return if files_and_links_below(path)?.iter().any(|f| is_warc_name(f)) {
             Ok(Kind::Folder)
         } else {
             Err(unknown(
@@ -229,6 +234,10 @@ pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
                 "a directory without archive/, bagit.txt or WARC files",
             ))
         };
+    }
+    // Opening a FIFO waits for who writes it, and positions can't be read.
+    if !metadata.is_file() {
+        return Err(unknown(path, "not a regular file"));
     }
     let mut start = Vec::new();
     File::open(path)
@@ -251,6 +260,29 @@ pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
     }
 }
 
+/// Whether there is anything of this name, if only a dangling link.
+fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+/// Whether a directory has `data/` and a manifest of it: a bag, whatever
+/// became of its declaration.
+fn has_bag_manifest(path: &Path) -> Result<bool, SnapshotError> {
+    if !path.join("data").is_dir() {
+        return Ok(false);
+    }
+    for entry in std::fs::read_dir(path).map_err(SnapshotError::io(path, "listing"))? {
+        let entry = entry.map_err(SnapshotError::io(path, "listing"))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let name = name.strip_prefix("tag").unwrap_or(&name);
+        if name.starts_with("manifest-") && name.ends_with(".txt") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn unknown(path: &Path, reason: &str) -> SnapshotError {
     SnapshotError::Unknown {
         path: path.to_owned(),
@@ -264,9 +296,13 @@ fn is_warc_name(path: &str) -> bool {
 }
 
 fn warcs_of(container: &Container, kind: Kind) -> Result<Vec<Warc>, SnapshotError> {
-    let prefix = if kind == Kind::Folder { "" } else { "archive/" };
-    let files = container.files()?.into_iter();
+    let (prefix, files) = if kind == Kind::Folder {
+        ("", files_and_links_below(container.path())?)
+    } else {
+        ("archive/", container.files()?)
+    };
     files
+        .into_iter()
         .filter(|path| path.starts_with(prefix) && is_warc_name(path))
         .map(|path| {
             Ok(Warc {
