@@ -16,6 +16,7 @@ mod records;
 mod resync;
 mod stored;
 mod target;
+mod zip_structure;
 mod zipped;
 
 pub use finding::{Finding, Findings, KEPT_PER_RULE, Location, Severity};

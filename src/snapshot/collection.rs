@@ -18,7 +18,7 @@ use super::manifest::{Manifest, files_and_links_below};
 use super::pages::{self, Page};
 use super::scratch::{self, LineSorter};
 use crate::warc::member::GZIP_MAGIC;
-use crate::warc::{Header, Reader};
+use crate::warc::{Header, ReadError, Reader};
 
 /// The name by which a bag is known.
 const BAG_DECLARATION: &str = "bagit.txt";
@@ -62,6 +62,35 @@ impl Warc {
     /// A reader that starts at the record at `offset`.
     pub fn reader_at(&self, offset: u64) -> Reader<RegionReader> {
         Reader::at(self.path.clone(), self.region.from(offset), offset)
+    }
+}
+
+/// How much of a WARC may be read again after damage. A record that claims to
+/// be longer than the file is read to the file's end, and thousands of such
+/// would be read for ever.
+#[derive(Debug)]
+pub struct Again {
+    bytes: u64,
+    left: u64,
+}
+
+impl Again {
+    /// Eight times its bytes.
+    pub fn of(warc: &Warc) -> Self {
+        let bytes = warc.region.len();
+        Self {
+            bytes,
+            left: bytes.saturating_mul(8),
+        }
+    }
+
+    /// Whether what follows an error may be read.
+    pub fn may_go_on(&mut self, error: &ReadError) -> bool {
+        if matches!(error, ReadError::Truncated { .. }) {
+            let read = self.bytes.saturating_sub(error.offset());
+            self.left = self.left.saturating_sub(read);
+        }
+        self.left > 0
     }
 }
 

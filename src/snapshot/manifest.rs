@@ -2,10 +2,12 @@
 //! (WACZ 1.1.1 §5.1, Frictionless Data Package), with counts and the record
 //! root; and `datapackage-digest.json`, its own digest.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::layout::{Layout, MANIFEST, MANIFEST_DIGEST, STATE};
 use super::{SnapshotError, whole};
@@ -46,6 +48,7 @@ pub struct Manifest {
     )]
     pub main_page_date: String,
     /// Every file but the manifest itself, its digest and `state/`.
+    #[serde(deserialize_with = "resources")]
     pub resources: Vec<Resource>,
     /// What Lastlight says beyond WACZ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +107,35 @@ impl From<LooseResource> for Resource {
             bytes,
         }
     }
+}
+
+/// A manifest that lists more files is hostile: some bytes a file, deflated,
+/// would fill all memory.
+const MOST_RESOURCES: usize = 4_000_000;
+
+fn resources<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Resource>, D::Error> {
+    struct Bounded;
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = Vec<Resource>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of files")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let (mut resources, mut nameless) = (Vec::new(), 0);
+            while let Some(resource) = list.next_element::<Resource>()? {
+                nameless += usize::from(resource.path.is_empty());
+                if nameless > 1000 || resources.len() == MOST_RESOURCES {
+                    let reason = "more files than a package can have, or files without path";
+                    return Err(serde::de::Error::custom(reason));
+                }
+                resources.push(resource);
+            }
+            Ok(resources)
+        }
+    }
+    from.deserialize_seq(Bounded)
 }
 
 /// What sealing adds to the manifest.

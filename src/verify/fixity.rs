@@ -63,7 +63,10 @@ pub(super) fn check(target: &Target, meter: &Meter) -> (Findings, u64) {
     let mut findings = Findings::default();
     let files = match target.kind {
         Kind::Bag => bag::check(&target.path, meter, &mut findings),
-        Kind::Wacz => zipped::measure(&target.path, meter, &mut findings),
+        Kind::Wacz => {
+            zipped::outline(&target.path, target.is_ours(), &mut findings);
+            zipped::measure(&target.path, meter, &mut findings)
+        }
         Kind::Snapshot | Kind::Warc | Kind::Folder => measure(target, meter, &mut findings),
     };
     if let Some(manifest) = &target.manifest {

@@ -11,7 +11,7 @@ use super::{Findings, Location, Meter, Progress, Severity};
 use crate::digest::{Algorithm, Digest, DigestError, Hasher};
 use crate::http::{Head, MAX_HEAD_BYTES, head_length};
 use crate::snapshot::cdxj::CdxjEntry;
-use crate::snapshot::collection::Warc;
+use crate::snapshot::collection::{Again, Warc};
 use crate::snapshot::container::RegionReader;
 use crate::warc::payload::{PayloadDigests, PayloadHasher};
 use crate::warc::rules::{self, Strength};
@@ -66,6 +66,7 @@ impl Pass<'_> {
     fn warc(&mut self, warc: &Warc) -> io::Result<()> {
         let mut starts = Starts::new(self.target, warc);
         let (mut start, mut damage) = (0, 0);
+        let mut again = Again::of(warc);
         if warc.region().is_empty() {
             let location = self.target.location(&warc.path);
             let message = "an empty file holds no record";
@@ -82,7 +83,9 @@ impl Pass<'_> {
             let failed_at = error.offset().max(start);
             // A file that the system can't read isn't read on: it would fail
             // at every byte.
-            let go_on = !matches!(error, ReadError::Io { .. }) && damage < MOST_DAMAGE;
+            let go_on = !matches!(error, ReadError::Io { .. })
+                && damage < MOST_DAMAGE
+                && again.may_go_on(&error);
             let next = if go_on {
                 starts.next(failed_at + 1).unwrap_or_default()
             } else {

@@ -875,3 +875,58 @@ fn rows_pages_and_index_lines_are_held_against_the_records() {
     };
     assert_eq!(rewritten(INDEX, twice), ["index-duplicate"]);
 }
+
+#[test]
+fn thousands_of_records_longer_than_the_file_are_given_up_soon() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.warc");
+    let record = "WARC/1.1\r\nContent-Length: 99999999999\r\n\r\n";
+    fs::write(&path, record.repeat(100_000)).unwrap();
+    let report = check(&path);
+    assert_eq!(report.verdict(), Verdict::Altered);
+    assert!(report.findings.count(Severity::Error) < 20);
+}
+
+#[test]
+fn a_manifest_of_files_without_path_is_given_up() {
+    let root = tempfile::tempdir().unwrap();
+    sealed(root.path());
+    let bomb = format!(
+        "{{\"profile\": \"\", \"resources\": [{}",
+        "{\"path\":\"\"},".repeat(2000)
+    );
+    fs::write(root.path().join("datapackage.json"), bomb).unwrap();
+    let report = check(root.path());
+    assert!(report.findings.kept()[..].iter().any(|finding| {
+        finding.rule == "manifest-malformed" && finding.message.contains("more files")
+    }));
+}
+
+#[test]
+fn a_zip_has_no_byte_beside_its_entries_and_no_name_twice() {
+    use std::io::Write as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.wacz");
+    let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    for name in ["aa", "bb"] {
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file(name, options).unwrap();
+        zip.write_all(b"content").unwrap();
+    }
+    zip.finish().unwrap();
+    let good = fs::read(&path).unwrap();
+    let told = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        let found = zip_structure::irregular(&fs::File::open(&path).unwrap()).unwrap();
+        let told: Vec<String> = found.into_iter().map(|found| found.message).collect();
+        told.join("; ")
+    };
+    assert_eq!(told(&good), "");
+    assert!(told(&[&good[..], b"more"].concat()).contains("end record"));
+    assert!(told(&[b"more", &good[..]].concat()).contains("4 bytes at byte 0"));
+    let twice: Vec<u8> = good
+        .iter()
+        .map(|&b| if b == b'b' { b'a' } else { b })
+        .collect();
+    assert!(told(&twice).contains("more than once"));
+}
