@@ -328,7 +328,10 @@ fn warcs_of(container: &Container, kind: Kind) -> Result<Vec<Warc>, SnapshotErro
     let (prefix, files) = if kind == Kind::Folder {
         ("", files_and_links_below(container.path())?)
     } else {
-        ("archive/", container.files()?)
+        let files = container.files()?;
+        // A bag may be of anything.
+        let anywhere = kind == Kind::Bag && !files.iter().any(|file| file == MANIFEST);
+        (if anywhere { "" } else { "archive/" }, files)
     };
     files
         .into_iter()

@@ -159,6 +159,11 @@ impl Target {
                     message,
                 );
             }
+            // The bag's own manifests vouch for whatever else is bagged.
+            Ok(None) if self.kind == Kind::Bag && !self.has(MANIFEST_DIGEST) => {
+                let note = "the bag isn't that of a snapshot";
+                self.note("manifest-missing", MANIFEST, note);
+            }
             Ok(None) => {
                 self.findings.error(
                     "manifest-missing",

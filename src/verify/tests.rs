@@ -930,3 +930,20 @@ fn a_zip_has_no_byte_beside_its_entries_and_no_name_twice() {
         .collect();
     assert!(told(&twice).contains("more than once"));
 }
+
+#[test]
+fn a_bag_of_loose_warcs_is_checked_and_its_warcs_are_read() {
+    let root = tempfile::tempdir().unwrap();
+    let warc = response(URLS[0], b"x");
+    fs::create_dir(root.path().join("data")).unwrap();
+    fs::write(root.path().join("data/a.warc"), &warc).unwrap();
+    let declaration = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+    fs::write(root.path().join("bagit.txt"), declaration).unwrap();
+    let line = format!("{}  data/a.warc\n", Digest::sha256(&warc).hex());
+    fs::write(root.path().join("manifest-sha256.txt"), line).unwrap();
+    let report = check(root.path());
+    assert_eq!(errors(&report), [""; 0]);
+    assert_eq!(report.records, 1);
+    let named = Location::file("a\nb").to_string();
+    assert_eq!(named, "a\\nb");
+}
