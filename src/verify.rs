@@ -268,7 +268,8 @@ pub fn verify(
 
     let meter = Meter::default();
     let warc_bytes: u64 = target.warcs.iter().map(|warc| warc.region().len()).sum();
-    let (fixity, reads) = (applies(Check::Fixity), target.reads_records(applies));
+    let fixity = applies(Check::Fixity);
+    let reads = Check::ALL[1..].iter().any(|&check| applies(check));
     let passes = 2 * u64::from(fixity) + u64::from(reads);
     meter.total.store(warc_bytes * passes, Relaxed);
 
@@ -277,7 +278,6 @@ pub fn verify(
         index: applies(Check::Index),
         ledger: applies(Check::Ledger),
         pages: applies(Check::Pages),
-        rows: applies(Check::Records) && target.has_rows(),
     };
     let report_records = applies(Check::Records);
     thread::scope(|scope| {
@@ -328,7 +328,8 @@ fn records_and_joins(
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), SnapshotError> {
-    let mut joins = join::Joins::new(target, wanted);
+    let rows = report_records && target.has_rows();
+    let mut joins = join::Joins::new(target, wanted, rows);
     let mut findings = Findings::default();
     let read = records::check(target, &mut joins, &mut findings, meter, progress)
         .map_err(SnapshotError::io(&report.path, "sorting in scratch space"))?;
@@ -346,7 +347,7 @@ fn records_and_joins(
     if wanted.pages {
         report.pages = pages::gather(target, &mut joins, &mut findings)?;
     }
-    if wanted.rows {
+    if rows {
         stored::gather(target, &mut joins)?;
     }
     joins
@@ -380,10 +381,6 @@ fn outcome(check: Check, target: &Target, options: &Options) -> Outcome {
 }
 
 impl Target {
-    fn reads_records(&self, applies: impl Fn(Check) -> bool) -> bool {
-        Check::ALL[1..].iter().any(|&check| applies(check))
-    }
-
     /// Whether records.csv vouches for the WARCs.
     fn has_rows(&self) -> bool {
         !self.is_unsealed() && self.has(RECORDS)

@@ -180,7 +180,7 @@ fn manifest_digest(target: &Target, files: &Files, findings: &mut Findings) {
         findings.error("manifest-digest-malformed", location, message);
     } else if Some(&digest.hash) != found.as_ref() {
         let message = format!(
-            "the manifest's digest is {}, and its digest file says {}",
+            "the manifest's digest is {}, and {MANIFEST_DIGEST} says {}: one of the two was changed",
             found.unwrap_or_default(),
             digest.hash
         );

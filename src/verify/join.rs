@@ -26,8 +26,6 @@ pub(super) struct Wanted {
     pub(super) index: bool,
     pub(super) ledger: bool,
     pub(super) pages: bool,
-    /// records.csv.
-    pub(super) rows: bool,
 }
 
 /// What every side said.
@@ -130,14 +128,15 @@ enum Said {
 const MOST_PAGE_TIMES: usize = 1000;
 
 impl Joins {
-    pub(super) fn new(target: &Target, wanted: Wanted) -> Self {
+    /// `rows` says whether records.csv is compared too.
+    pub(super) fn new(target: &Target, wanted: Wanted, rows: bool) -> Self {
         Self {
             wanted,
             strict: target.is_ours(),
             prefix: target.prefix(),
             places: LineSorter::default(),
             urls: LineSorter::default(),
-            rows: wanted.rows.then(LineSorter::default),
+            rows: rows.then(LineSorter::default),
             damaged: BTreeSet::new(),
             warcs: target
                 .warcs
