@@ -19,9 +19,9 @@ use crate::digest::Digest;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::lock::LockError;
 
-pub use bag::bag;
+pub use bag::{bag, bag_if};
 pub use source::beside;
-pub use wacz::wacz;
+pub use wacz::{wacz, wacz_if};
 
 /// A package that was made.
 #[derive(Debug, Clone)]
@@ -121,6 +121,14 @@ pub enum DepositError {
     Busy {
         /// The package while it is made.
         path: PathBuf,
+    },
+    /// What was packed doesn't verify, so there is no package.
+    #[error("{path}: what was packed does not verify: {reason}")]
+    Rejected {
+        /// The package as it would have been named.
+        path: PathBuf,
+        /// The first of what was found.
+        reason: String,
     },
     /// The package can't be written.
     #[error("{path}: {doing} failed: {source}")]

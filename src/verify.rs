@@ -16,6 +16,7 @@ mod records;
 mod resync;
 mod stored;
 mod target;
+mod zip_structure;
 mod zipped;
 
 pub use finding::{Finding, Findings, KEPT_PER_RULE, Location, Severity};
@@ -119,6 +120,11 @@ pub enum Verdict {
     /// No error was found. Nobody signed, so a consistent rewrite of
     /// everything would not show.
     IntactUnsigned,
+    /// A crawl that isn't sealed: its records read, and nothing vouches for
+    /// their number or for any other file.
+    Unsealed,
+    /// No check that was asked for applies, so nothing can be said.
+    NothingChecked,
     /// Nothing is seen to be altered, but records break the standard in what
     /// names or dates them.
     Irregular,
@@ -131,6 +137,8 @@ impl Verdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IntactUnsigned => "intact-unsigned",
+            Self::Unsealed => "unsealed",
+            Self::NothingChecked => "nothing-checked",
             Self::Irregular => "irregular",
             Self::Altered => "altered",
         }
@@ -195,7 +203,12 @@ impl Report {
 
     /// The judgement.
     pub fn verdict(&self) -> Verdict {
-        let mut verdict = Verdict::IntactUnsigned;
+        let done = self.checks.iter().any(|(_, o)| *o == Outcome::Done);
+        let mut verdict = match self.kind {
+            _ if !done => Verdict::NothingChecked,
+            Some(Kind::Snapshot) if !self.sealed => Verdict::Unsealed,
+            _ => Verdict::IntactUnsigned,
+        };
         for (severity, rule, _) in self.findings.counts() {
             match severity {
                 Severity::Error if rule.starts_with("field-") => verdict = Verdict::Irregular,
@@ -255,7 +268,8 @@ pub fn verify(
 
     let meter = Meter::default();
     let warc_bytes: u64 = target.warcs.iter().map(|warc| warc.region().len()).sum();
-    let (fixity, reads) = (applies(Check::Fixity), target.reads_records(applies));
+    let fixity = applies(Check::Fixity);
+    let reads = Check::ALL[1..].iter().any(|&check| applies(check));
     let passes = 2 * u64::from(fixity) + u64::from(reads);
     meter.total.store(warc_bytes * passes, Relaxed);
 
@@ -314,7 +328,8 @@ fn records_and_joins(
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), SnapshotError> {
-    let mut joins = join::Joins::new(target, wanted);
+    let rows = report_records && target.has_rows();
+    let mut joins = join::Joins::new(target, wanted, rows);
     let mut findings = Findings::default();
     let read = records::check(target, &mut joins, &mut findings, meter, progress)
         .map_err(SnapshotError::io(&report.path, "sorting in scratch space"))?;
@@ -330,7 +345,10 @@ fn records_and_joins(
         report.ledger_rows = ledger::gather(target, &mut joins, &mut findings)?;
     }
     if wanted.pages {
-        report.pages = pages::gather(target, &mut joins)?;
+        report.pages = pages::gather(target, &mut joins, &mut findings)?;
+    }
+    if rows {
+        stored::gather(target, &mut joins)?;
     }
     joins
         .compare(&mut findings)
@@ -363,10 +381,6 @@ fn outcome(check: Check, target: &Target, options: &Options) -> Outcome {
 }
 
 impl Target {
-    fn reads_records(&self, applies: impl Fn(Check) -> bool) -> bool {
-        !self.warcs.is_empty() && Check::ALL[1..].iter().any(|&check| applies(check))
-    }
-
     /// Whether records.csv vouches for the WARCs.
     fn has_rows(&self) -> bool {
         !self.is_unsealed() && self.has(RECORDS)
@@ -377,9 +391,10 @@ impl Target {
 /// anything else is a mistake of who named it.
 fn beyond_opening(path: &Path, error: SnapshotError) -> Result<Report, SnapshotError> {
     let name = path.to_string_lossy().to_ascii_lowercase();
+    let is_file = path.is_file();
     let claims = [".warc", ".warc.gz", ".wacz"]
         .iter()
-        .any(|suffix| name.ends_with(suffix));
+        .any(|suffix| is_file && name.ends_with(suffix));
     let rule = match &error {
         SnapshotError::Zip { .. } => "zip-unreadable",
         SnapshotError::Unknown { .. } if claims => "archive-unreadable",

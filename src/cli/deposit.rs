@@ -58,26 +58,35 @@ impl Form {
 /// Packs, and tells what was made and which command comes next.
 pub fn run(args: &DepositArgs) -> Result<Exit, Failure> {
     let deposited = pack(args)?;
-    // A package that doesn't verify must never pass for a deposit.
-    let report = verify::verify(&deposited.path, &verify::Options::default(), &mut |_| ())?;
-    let intact = report.verdict() == verify::Verdict::IntactUnsigned;
     if args.json {
         let mut json = json(args.form, &deposited);
-        json["verified"] = intact.into();
+        json["verified"] = true.into();
         exit::print(format!("{json}\n"))?;
     } else {
         exit::print(summary(args.form, &deposited))?;
     }
-    if intact {
-        return Ok(Exit::Done);
+    Ok(Exit::Done)
+}
+
+/// A package that doesn't verify must never pass for a deposit.
+fn accept(package: &Path) -> Result<(), DepositError> {
+    let report = verify::verify(package, &verify::Options::default(), &mut |_| ())?;
+    if report.verdict() == verify::Verdict::IntactUnsigned {
+        return Ok(());
     }
-    Err(Failure {
-        exit: Exit::Findings,
-        what: format!(
-            "{}: what was packed does not verify",
-            deposited.path.display()
+    let errors = report.findings.count(verify::Severity::Error);
+    let mut kept = report.findings.kept().iter();
+    let first = kept.find(|finding| finding.severity == verify::Severity::Error);
+    let reason = match first {
+        Some(finding) => format!(
+            "{}: {}: {} ({errors} in all)",
+            finding.rule, finding.location, finding.message
         ),
-        hint: Some(format!("See why: {}", next(&deposited))),
+        None => report.verdict().as_str().to_owned(),
+    };
+    Err(DepositError::Rejected {
+        path: package.to_owned(),
+        reason,
     })
 }
 
@@ -94,8 +103,8 @@ pub fn pack(args: &DepositArgs) -> Result<Deposited, Failure> {
         bar.set_position(done);
     };
     let deposited = match args.form {
-        Form::Bag => deposit::bag(&snapshot, &into, progress),
-        Form::Wacz => deposit::wacz(&snapshot, &into, progress),
+        Form::Bag => deposit::bag_if(&snapshot, &into, progress, accept),
+        Form::Wacz => deposit::wacz_if(&snapshot, &into, progress, accept),
     };
     bar.finish_and_clear();
     deposited.map_err(Failure::from)
@@ -185,13 +194,16 @@ impl From<DepositError> for Failure {
                 Exit::Usage,
                 "Give the directory that `lastlight crawl` made.".into(),
             ),
-            DepositError::Unsealed { snapshot } => with(
-                Exit::Usage,
-                format!(
-                    "`lastlight resume {}` finishes the crawl and seals it.",
-                    quoted(&snapshot)
-                ),
-            ),
+            DepositError::Unsealed { snapshot } => {
+                let goes_on = Layout::new(&snapshot).store().is_file();
+                let hint = if goes_on {
+                    let snapshot = quoted(&snapshot);
+                    format!("`lastlight resume {snapshot}` finishes the crawl and seals it.")
+                } else {
+                    "Its manifest is gone, and there is no state/ to finish the crawl with.".into()
+                };
+                with(Exit::Usage, hint)
+            }
             DepositError::Exists { .. } => with(
                 Exit::Usage,
                 "Move it away, or choose another place with --into.".into(),
@@ -208,14 +220,14 @@ impl From<DepositError> for Failure {
             | DepositError::Unlisted { .. }
             | DepositError::Length { .. }
             | DepositError::Altered { .. }
+            | DepositError::Rejected { .. }
             | DepositError::Snapshot(SnapshotError::Malformed { .. }) => with(
                 Exit::Findings,
                 "No package was made. `lastlight verify` on the snapshot tells all that differs."
                     .into(),
             ),
-            DepositError::Write { .. } => {
-                Self::environment(what).hint("No package was made; is there room on the disk?")
-            }
+            DepositError::Write { .. } => Self::environment(what)
+                .hint("No package was made; is there room on the disk, and may it be written to?"),
             DepositError::Lock(error) => error.into(),
             DepositError::Snapshot(error) => error.into(),
         }

@@ -24,6 +24,18 @@ pub enum Exit {
     Locked = 5,
 }
 
+impl Exit {
+    /// The one that weighs more where several paths were worked on: the higher.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        if other as u8 > self as u8 {
+            other
+        } else {
+            self
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

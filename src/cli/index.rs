@@ -19,7 +19,8 @@ Examples:
   lastlight index snapshots/example.org-20261122022846/archive/*.warc.gz
 
 Exit code 0: everything was read. 1: a file is damaged; what could be read
-before the damage is in the index.")]
+before the damage is in the index. 2, 4: a path can't be read as one; the others
+are in the index.")]
 pub struct IndexArgs {
     /// WARCs (plain or .gz); of snapshots, WACZs and bags, the WARCs in them
     #[arg(required = true, value_name = "WARC")]
@@ -33,12 +34,17 @@ pub fn run(args: &IndexArgs) -> Result<Exit, Failure> {
     for path in &args.warcs {
         let holdings = match Holdings::of(path) {
             Ok(holdings) => holdings,
-            Err(error @ SnapshotError::Zip { .. }) => {
-                Failure::environment(&error).tell();
-                exit = Exit::Findings;
+            Err(error) => {
+                let damaged = matches!(error, SnapshotError::Zip { .. });
+                let failure = Failure::from(error);
+                failure.tell();
+                exit = exit.worse(if damaged {
+                    Exit::Findings
+                } else {
+                    failure.exit
+                });
                 continue;
             }
-            Err(error) => return Err(error.into()),
         };
         for warc in &holdings.warcs {
             let mut scratch = Ok(());
@@ -65,7 +71,7 @@ pub fn run(args: &IndexArgs) -> Result<Exit, Failure> {
                 Failure::environment(format!("{}: {damage} places can't be read", warc.path))
                     .hint("Every other record is in the index. `lastlight verify` tells more.")
                     .tell();
-                exit = Exit::Findings;
+                exit = exit.worse(Exit::Findings);
             }
         }
     }

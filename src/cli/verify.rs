@@ -26,8 +26,9 @@ Examples:
   lastlight verify --only fixity,records crawl.warc.gz deposit.wacz
   lastlight verify --json bag/ > verified.json
 
-Exit code 0: no error found. 1: an error found. Warnings and notes, such as
-honestly recorded failures of the site, don't change it.")]
+Exit code 0: no error found. 1: an error found. 2: a path is nothing that can be
+verified, or no check of --only applies to it. 4: a path can't be read. Warnings
+and notes, such as honestly recorded failures of the site, don't change it.")]
 pub struct VerifyArgs {
     /// Snapshots, WARCs (plain or .gz), WACZs, bags, or folders of WARCs
     #[arg(required = true, value_name = "PATH")]
@@ -59,7 +60,8 @@ pub fn check(path: &Path) -> Result<Exit, Failure> {
 
 fn exit_of(report: &Report) -> Exit {
     match report.verdict() {
-        Verdict::IntactUnsigned => Exit::Done,
+        Verdict::IntactUnsigned | Verdict::Unsealed => Exit::Done,
+        Verdict::NothingChecked => Exit::Usage,
         Verdict::Irregular | Verdict::Altered => Exit::Findings,
     }
 }
@@ -73,22 +75,32 @@ pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
         },
     };
     let mut reports = Vec::new();
+    let mut exit = Exit::Done;
     for path in &args.paths {
         let mut line = ProgressLine::new(path, args.quiet);
         let report = verify::verify(path, &options, &mut |progress| line.show(progress));
         line.clear();
-        let report = report?;
-        if !args.json {
-            print(human(&report, args.quiet))?;
-        }
-        reports.push(report);
+        let found = match report {
+            Ok(report) => {
+                if args.json {
+                    reports.push(machine(&report));
+                } else {
+                    print(human(&report, args.quiet))?;
+                }
+                exit_of(&report)
+            }
+            // One path that can't be looked at keeps no other from it.
+            Err(error) => {
+                let path = path.to_string_lossy();
+                reports.push(json!({ "path": path, "error": error.to_string() }));
+                let failure = Failure::from(error);
+                failure.tell();
+                failure.exit
+            }
+        };
+        exit = exit.worse(found);
     }
-    let intact = reports
-        .iter()
-        .all(|report| report.verdict() == Verdict::IntactUnsigned);
-    let exit = if intact { Exit::Done } else { Exit::Findings };
     if args.json {
-        let reports: Vec<Value> = reports.iter().map(machine).collect();
         print(format!(
             "{}\n",
             json!({ "exit": exit as u8, "reports": reports })
@@ -164,6 +176,10 @@ fn conclusion(report: &Report) -> String {
     let errors = report.findings.count(Severity::Error);
     match report.verdict() {
         Verdict::IntactUnsigned => "intact (unsigned)".to_owned(),
+        Verdict::Unsealed => {
+            "unsealed: every record reads, and no manifest says whether all are there".to_owned()
+        }
+        Verdict::NothingChecked => "nothing checked: no check asked for applies".to_owned(),
         Verdict::Irregular => format!(
             "IRREGULAR: {} against the standard, nothing seen to be altered",
             count(errors, "error", "errors")

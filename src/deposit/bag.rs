@@ -23,7 +23,18 @@ const TAG_MANIFESTS: [&str; 2] = ["tagmanifest-sha256.txt", "tagmanifest-sha512.
 pub fn bag(
     snapshot: &Layout,
     into: &Path,
+    progress: impl FnMut(u64, u64),
+) -> Result<Deposited, DepositError> {
+    bag_if(snapshot, into, progress, |_| Ok(()))
+}
+
+/// As [`bag`]; the package gets its name only if `accept`, which is given it
+/// where it is made, finds it good.
+pub fn bag_if(
+    snapshot: &Layout,
+    into: &Path,
     mut progress: impl FnMut(u64, u64),
+    accept: impl FnOnce(&Path) -> Result<(), DepositError>,
 ) -> Result<Deposited, DepositError> {
     let source = Source::open(snapshot)?;
     destination(snapshot, into)?;
@@ -69,6 +80,7 @@ pub fn bag(
     let about = bag_info(&source, &name(snapshot), files, bytes);
     bag.add_tag("bag-info.txt", about.as_bytes())?;
     let sha256 = bag.finish()?;
+    accept(part.path())?;
     part.finish()?;
     Ok(Deposited {
         path: target,

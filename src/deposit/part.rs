@@ -1,5 +1,5 @@
-//! A package while it is made: under its name with `.part`, locked against a
-//! second maker, removed if it doesn't get done. A part that a killed process
+//! A package while it is made: under a name that nothing else has, its own with
+//! a dot before and [`SUFFIX`] behind, locked against a second maker, removed if it doesn't get done. A part that a killed process
 //! left is taken over; a finished package is never replaced.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -12,6 +12,12 @@ use crate::snapshot::whole;
 
 /// The name by which a bag is known, and so a part that may be emptied.
 pub(super) const BAG_DECLARATION: &str = "bagit.txt";
+/// The same while it is written.
+const DECLARATION_BEGUN: &str = "bagit.txt.part";
+
+/// What comes behind a package's name while it is made. Browsers call half a
+/// download `.part`; what bears this is ours to empty.
+const SUFFIX: &str = ".lastlight-part";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -50,7 +56,8 @@ impl Part {
             .map_err(emptying)?;
         let ours = entries
             .iter()
-            .any(|entry: &fs::DirEntry| entry.file_name() == BAG_DECLARATION);
+            .map(|entry: &fs::DirEntry| entry.file_name())
+            .any(|name| name == BAG_DECLARATION || name == DECLARATION_BEGUN);
         if !entries.is_empty() && !ours {
             // Not a bag that was begun: hands off.
             part.finished = true;
@@ -70,7 +77,10 @@ impl Part {
 
     fn claim(target: PathBuf, shape: Shape) -> Result<Self, DepositError> {
         let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(".part");
+        name.push(SUFFIX);
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        let name = hidden;
         let path = target.with_file_name(name);
         loop {
             refuse_existing(&target)?;

@@ -180,7 +180,9 @@ impl Source {
 /// had without writing. Where it can't be had for another reason than a writer
 /// (read-only media, a copy without `state/`), the digests alone protect.
 fn hold(layout: &Layout) -> Result<Option<File>, LockError> {
-    let Ok(file) = File::open(layout.lock_file()) else {
+    // Opening a FIFO waits for who writes it.
+    let lock = layout.lock_file();
+    let Some(file) = lock.is_file().then(|| File::open(lock).ok()).flatten() else {
         return Ok(None);
     };
     match file.try_lock_shared() {
@@ -222,12 +224,16 @@ pub(super) fn destination(snapshot: &Layout, into: &Path) -> Result<(), DepositE
         into: into.to_owned(),
         snapshot: snapshot.root().to_owned(),
     };
-    // The check by name comes before anything is made, that by link after.
-    if absolute(into).starts_with(absolute(snapshot.root())) {
+    // Nothing is made before it is known where it would be: what exists of the
+    // path may lead into the snapshot by a link.
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| absolute(path));
+    let wanted = absolute(into);
+    let existing = wanted.ancestors().find(|path| path.exists());
+    let leads_inside = existing.is_some_and(|path| real(path).starts_with(real(snapshot.root())));
+    if wanted.starts_with(absolute(snapshot.root())) || leads_inside {
         return Err(inside());
     }
     fs::create_dir_all(into).map_err(DepositError::write(into, "making the directory"))?;
-    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| absolute(path));
     if real(into).starts_with(real(snapshot.root())) {
         return Err(inside());
     }

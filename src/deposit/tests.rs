@@ -492,7 +492,7 @@ fn nothing_is_overwritten() {
         assert!(matches!(&error, DepositError::Exists { path } if *path == target));
         fs::remove_dir(&target).unwrap();
         // A directory of the user's own that has the name of a part.
-        let part = place.path().join(format!("{name}.part"));
+        let part = place.path().join(format!(".{name}.lastlight-part"));
         fs::create_dir(&part).unwrap();
         fs::write(part.join("thesis.txt"), "mine").unwrap();
         let error = pack(&layout, place.path()).unwrap_err();
@@ -508,8 +508,8 @@ fn what_a_killed_run_left_is_taken_over_but_a_running_one_is_not() {
     let place = tempfile::tempdir().unwrap();
     let layout = sealed(&place.path().join("inquiry"), 1, true);
     let (file, directory) = (
-        place.path().join("inquiry.wacz.part"),
-        place.path().join("inquiry-bag.part"),
+        place.path().join(".inquiry.wacz.lastlight-part"),
+        place.path().join(".inquiry-bag.lastlight-part"),
     );
     fs::write(&file, vec![0; 1_000_000]).unwrap();
     fs::create_dir_all(directory.join("data/old")).unwrap();
@@ -567,4 +567,40 @@ fn a_snapshot_without_captures_is_packed() {
         let deposited = pack(&layout, place.path()).unwrap();
         assert_eq!(captures(&deposited.path), []);
     }
+}
+
+#[test]
+fn what_is_not_accepted_gets_no_name_and_a_foreign_part_is_left_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let layout = sealed(&place.path().join("inquiry"), 2, true);
+    let foreign = place.path().join("inquiry.wacz.part");
+    fs::write(&foreign, "precious").unwrap();
+    let into = place.path();
+    let reject = |path: &Path| {
+        assert!(path.exists());
+        Err(DepositError::Rejected {
+            path: path.to_owned(),
+            reason: "no".into(),
+        })
+    };
+    for error in [
+        wacz_if(&layout, into, quiet, reject).unwrap_err(),
+        bag_if(&layout, into, quiet, reject).unwrap_err(),
+    ] {
+        assert!(matches!(error, DepositError::Rejected { .. }), "{error}");
+    }
+    wacz(&layout, into, quiet).unwrap();
+    assert_eq!(fs::read(&foreign).unwrap(), b"precious");
+    assert_eq!(fs::read_dir(into).unwrap().count(), 3);
+}
+
+#[test]
+fn a_link_into_the_snapshot_is_seen_before_anything_is_made() {
+    let place = tempfile::tempdir().unwrap();
+    let layout = sealed(&place.path().join("inquiry"), 2, true);
+    let link = place.path().join("link");
+    std::os::unix::fs::symlink(layout.path("reports"), &link).unwrap();
+    let error = wacz(&layout, &link.join("x"), quiet).unwrap_err();
+    assert!(matches!(error, DepositError::Inside { .. }), "{error}");
+    assert!(!layout.path("reports/x").exists());
 }

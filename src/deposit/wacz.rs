@@ -34,7 +34,18 @@ const ZIP64_FROM: u64 = 0xf000_0000;
 pub fn wacz(
     snapshot: &Layout,
     into: &Path,
+    progress: impl FnMut(u64, u64),
+) -> Result<Deposited, DepositError> {
+    wacz_if(snapshot, into, progress, |_| Ok(()))
+}
+
+/// As [`wacz`]; the package gets its name only if `accept`, which is given it
+/// where it is made, finds it good.
+pub fn wacz_if(
+    snapshot: &Layout,
+    into: &Path,
     mut progress: impl FnMut(u64, u64),
+    accept: impl FnOnce(&Path) -> Result<(), DepositError>,
 ) -> Result<Deposited, DepositError> {
     let source = Source::open(snapshot)?;
     destination(snapshot, into)?;
@@ -71,6 +82,7 @@ pub fn wacz(
     package.finish()?;
     let (sha256, bytes) =
         digest_of(part.handle()).map_err(DepositError::write(part.path(), "reading back"))?;
+    accept(part.path())?;
     part.finish()?;
     Ok(Deposited {
         path: target,

@@ -110,7 +110,12 @@ impl CdxjEntry {
 /// The media type that a response names first, as the server wrote it.
 fn mime(head: &Head<'_>) -> Option<String> {
     let field = head.fields.iter().find(|f| f.is("content-type"))?;
-    Some(essence(&field.text()))
+    // As cdxj-indexer reads it: UTF-8, or else Latin-1.
+    let text = match std::str::from_utf8(&field.value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => field.value.iter().copied().map(char::from).collect(),
+    };
+    Some(essence(&text))
 }
 
 /// The second word of the status line, whatever it is.

@@ -13,12 +13,15 @@ use super::SnapshotError;
 use super::cdxj::{self, CdxjEntry};
 use super::container::{Container, Region, RegionReader};
 use super::index::Index;
-use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, PAGES};
-use super::manifest::Manifest;
+use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, MANIFEST_DIGEST, PAGES};
+use super::manifest::{Manifest, files_and_links_below};
 use super::pages::{self, Page};
 use super::scratch::{self, LineSorter};
 use crate::warc::member::GZIP_MAGIC;
-use crate::warc::{Header, Reader};
+use crate::warc::{Header, ReadError, Reader};
+
+/// The name by which a bag is known.
+const BAG_DECLARATION: &str = "bagit.txt";
 
 /// What a path turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,35 @@ impl Warc {
     /// A reader that starts at the record at `offset`.
     pub fn reader_at(&self, offset: u64) -> Reader<RegionReader> {
         Reader::at(self.path.clone(), self.region.from(offset), offset)
+    }
+}
+
+/// How much of a WARC may be read again after damage. A record that claims to
+/// be longer than the file is read to the file's end, and thousands of such
+/// would be read for ever.
+#[derive(Debug)]
+pub struct Again {
+    bytes: u64,
+    left: u64,
+}
+
+impl Again {
+    /// Eight times its bytes.
+    pub fn of(warc: &Warc) -> Self {
+        let bytes = warc.region.len();
+        Self {
+            bytes,
+            left: bytes.saturating_mul(8),
+        }
+    }
+
+    /// Whether what follows an error may be read.
+    pub fn may_go_on(&mut self, error: &ReadError) -> bool {
+        if matches!(error, ReadError::Truncated { .. }) {
+            let read = self.bytes.saturating_sub(error.offset());
+            self.left = self.left.saturating_sub(read);
+        }
+        self.left > 0
     }
 }
 
@@ -215,14 +247,16 @@ impl Collection {
 pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
     let metadata = std::fs::metadata(path).map_err(SnapshotError::io(path, "opening"))?;
     if metadata.is_dir() {
-        if path.join("bagit.txt").is_file() {
+        // Any mark that it was sealed decides: what is damaged must not pass
+        // for something that nothing vouches for.
+        if is_there(&path.join(BAG_DECLARATION)) || has_bag_manifest(path)? {
             return Ok(Kind::Bag);
         }
-        if path.join(ARCHIVE).is_dir() {
+        let marks = [MANIFEST, MANIFEST_DIGEST];
+        if path.join(ARCHIVE).is_dir() || marks.iter().any(|mark| is_there(&path.join(mark))) {
             return Ok(Kind::Snapshot);
         }
-        let container = Container::Directory(path.to_owned());
-        return if container.files()?.iter().any(|file| is_warc_name(file)) {
+        return if files_and_links_below(path)?.iter().any(|f| is_warc_name(f)) {
             Ok(Kind::Folder)
         } else {
             Err(unknown(
@@ -230,6 +264,10 @@ pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
                 "a directory without archive/, bagit.txt or WARC files",
             ))
         };
+    }
+    // Opening a FIFO waits for who writes it, and positions can't be read.
+    if !metadata.is_file() {
+        return Err(unknown(path, "not a regular file"));
     }
     let mut start = Vec::new();
     File::open(path)
@@ -252,6 +290,29 @@ pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
     }
 }
 
+/// Whether there is anything of this name, if only a dangling link.
+fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+/// Whether a directory has `data/` and a manifest of it: a bag, whatever
+/// became of its declaration.
+fn has_bag_manifest(path: &Path) -> Result<bool, SnapshotError> {
+    if !path.join("data").is_dir() {
+        return Ok(false);
+    }
+    for entry in std::fs::read_dir(path).map_err(SnapshotError::io(path, "listing"))? {
+        let entry = entry.map_err(SnapshotError::io(path, "listing"))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let name = name.strip_prefix("tag").unwrap_or(&name);
+        if name.starts_with("manifest-") && name.ends_with(".txt") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn unknown(path: &Path, reason: &str) -> SnapshotError {
     SnapshotError::Unknown {
         path: path.to_owned(),
@@ -265,9 +326,16 @@ fn is_warc_name(path: &str) -> bool {
 }
 
 fn warcs_of(container: &Container, kind: Kind) -> Result<Vec<Warc>, SnapshotError> {
-    let prefix = if kind == Kind::Folder { "" } else { "archive/" };
-    let files = container.files()?.into_iter();
+    let (prefix, files) = if kind == Kind::Folder {
+        ("", files_and_links_below(container.path())?)
+    } else {
+        let files = container.files()?;
+        // A bag may be of anything.
+        let anywhere = kind == Kind::Bag && !files.iter().any(|file| file == MANIFEST);
+        (if anywhere { "" } else { "archive/" }, files)
+    };
     files
+        .into_iter()
         .filter(|path| path.starts_with(prefix) && is_warc_name(path))
         .map(|path| {
             Ok(Warc {

@@ -224,6 +224,10 @@ impl Container {
         match self {
             Self::Directory(root) => {
                 let path = root.join(relative);
+                // Opening a FIFO waits for who writes it.
+                if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+                    return Err(SnapshotError::Missing { path });
+                }
                 match File::open(&path).and_then(Region::whole) {
                     Ok(region) => Ok(region),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {

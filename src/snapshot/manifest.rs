@@ -2,10 +2,12 @@
 //! (WACZ 1.1.1 §5.1, Frictionless Data Package), with counts and the record
 //! root; and `datapackage-digest.json`, its own digest.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::layout::{Layout, MANIFEST, MANIFEST_DIGEST, STATE};
 use super::{SnapshotError, whole};
@@ -46,6 +48,7 @@ pub struct Manifest {
     )]
     pub main_page_date: String,
     /// Every file but the manifest itself, its digest and `state/`.
+    #[serde(deserialize_with = "resources")]
     pub resources: Vec<Resource>,
     /// What Lastlight says beyond WACZ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +107,35 @@ impl From<LooseResource> for Resource {
             bytes,
         }
     }
+}
+
+/// A manifest that lists more files is hostile: some bytes a file, deflated,
+/// would fill all memory.
+const MOST_RESOURCES: usize = 4_000_000;
+
+fn resources<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Resource>, D::Error> {
+    struct Bounded;
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = Vec<Resource>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of files")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let (mut resources, mut nameless) = (Vec::new(), 0);
+            while let Some(resource) = list.next_element::<Resource>()? {
+                nameless += usize::from(resource.path.is_empty());
+                if nameless > 1000 || resources.len() == MOST_RESOURCES {
+                    let reason = "more files than a package can have, or files without path";
+                    return Err(serde::de::Error::custom(reason));
+                }
+                resources.push(resource);
+            }
+            Ok(resources)
+        }
+    }
+    from.deserialize_seq(Bounded)
 }
 
 /// What sealing adds to the manifest.
@@ -213,24 +245,64 @@ pub fn resource_name(path: &str) -> String {
 /// The files below a directory, as sorted relative paths with `/`. Symbolic
 /// links aren't followed: a deposit must hold bytes, not pointers.
 pub fn files_below(root: &Path) -> Result<Vec<String>, SnapshotError> {
-    let mut files = Vec::new();
-    let mut pending = vec![PathBuf::new()];
-    while let Some(relative) = pending.pop() {
-        let directory = root.join(&relative);
-        let entries = fs::read_dir(&directory).map_err(SnapshotError::io(&directory, "listing"))?;
-        for entry in entries {
-            let entry = entry.map_err(SnapshotError::io(&directory, "listing"))?;
-            let path = relative.join(entry.file_name());
-            let kind = entry
-                .file_type()
-                .map_err(SnapshotError::io(&directory, "listing"))?;
-            if kind.is_dir() {
-                pending.push(path);
-            } else if kind.is_file() {
-                files.push(path.to_string_lossy().replace('\\', "/"));
+    Ok(Below::of(root)?.files)
+}
+
+/// What is below a directory, as sorted relative paths with `/`.
+#[derive(Debug, Clone, Default)]
+pub struct Below {
+    /// Regular files.
+    pub files: Vec<String>,
+    /// Symbolic links.
+    pub links: Vec<String>,
+    /// What is neither: FIFOs, sockets, devices.
+    pub special: Vec<String>,
+}
+
+impl Below {
+    /// Walks a directory. Links aren't followed.
+    pub fn of(root: &Path) -> Result<Self, SnapshotError> {
+        let mut below = Self::default();
+        let mut pending = vec![PathBuf::new()];
+        while let Some(relative) = pending.pop() {
+            let directory = root.join(&relative);
+            let listing = || SnapshotError::io(&directory, "listing");
+            for entry in fs::read_dir(&directory).map_err(listing())? {
+                let entry = entry.map_err(listing())?;
+                let path = relative.join(entry.file_name());
+                let kind = entry.file_type().map_err(listing())?;
+                if kind.is_dir() {
+                    pending.push(path);
+                    continue;
+                }
+                let path = path.to_string_lossy().replace('\\', "/");
+                if kind.is_file() {
+                    below.files.push(path);
+                } else if kind.is_symlink() {
+                    below.links.push(path);
+                } else {
+                    below.special.push(path);
+                }
             }
         }
+        below.files.sort_unstable();
+        below.links.sort_unstable();
+        below.special.sort_unstable();
+        Ok(below)
     }
-    files.sort_unstable();
-    Ok(files)
+
+    /// The regular files and the links to such, sorted: a folder of links into
+    /// other disks is a usual stage.
+    fn followed(mut self, root: &Path) -> Vec<String> {
+        let is_file = |link: &String| fs::metadata(root.join(link)).is_ok_and(|m| m.is_file());
+        self.files.extend(self.links.into_iter().filter(is_file));
+        self.files.sort_unstable();
+        self.files
+    }
+}
+
+/// The files below a directory and what links to files, as sorted relative
+/// paths with `/`.
+pub fn files_and_links_below(root: &Path) -> Result<Vec<String>, SnapshotError> {
+    Ok(Below::of(root)?.followed(root))
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use flate2::read::GzDecoder;
 
 use super::cdxj::{self, CdxjEntry};
-use super::collection::Warc;
+use super::collection::{Again, Warc};
 use super::container::Region;
 use crate::warc::ReadError;
 use crate::warc::member::GZIP_MAGIC;
@@ -32,6 +32,7 @@ impl Warc {
         mut damaged: impl FnMut(&ReadError),
     ) -> io::Result<()> {
         let mut start = 0;
+        let mut again = Again::of(self);
         for _ in 0..MOST_DAMAGE {
             let read = cdxj::index_warc(&mut self.reader_at(start), &self.filename, &mut sink);
             let Err(error) = read else {
@@ -39,7 +40,7 @@ impl Warc {
             };
             damaged(&error);
             // A file that the system can't read would fail at every byte.
-            if matches!(error, ReadError::Io { .. }) {
+            if matches!(error, ReadError::Io { .. }) || !again.may_go_on(&error) {
                 return Ok(());
             }
             match self.next_start(error.offset().max(start) + 1)? {

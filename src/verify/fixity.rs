@@ -63,7 +63,10 @@ pub(super) fn check(target: &Target, meter: &Meter) -> (Findings, u64) {
     let mut findings = Findings::default();
     let files = match target.kind {
         Kind::Bag => bag::check(&target.path, meter, &mut findings),
-        Kind::Wacz => zipped::measure(&target.path, meter, &mut findings),
+        Kind::Wacz => {
+            zipped::outline(&target.path, target.is_ours(), &mut findings);
+            zipped::measure(&target.path, meter, &mut findings)
+        }
         Kind::Snapshot | Kind::Warc | Kind::Folder => measure(target, meter, &mut findings),
     };
     if let Some(manifest) = &target.manifest {
@@ -177,7 +180,7 @@ fn manifest_digest(target: &Target, files: &Files, findings: &mut Findings) {
         findings.error("manifest-digest-malformed", location, message);
     } else if Some(&digest.hash) != found.as_ref() {
         let message = format!(
-            "the manifest's digest is {}, and its digest file says {}",
+            "the manifest's digest is {}, and {MANIFEST_DIGEST} says {}: one of the two was changed",
             found.unwrap_or_default(),
             digest.hash
         );

@@ -79,6 +79,9 @@ impl IndexFile<'_> {
             if line < self.previous {
                 self.error("index-order", "it should stand before the line above it");
             }
+            if line == self.previous && self.target.is_ours() {
+                self.error("index-duplicate", "it stands twice");
+            }
             if let Some(entry) = self.entry(&line) {
                 self.joins.index(&entry)?;
                 entries += 1;

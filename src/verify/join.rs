@@ -2,6 +2,7 @@
 //! each side says what it knows as sorted lines, once by place and once by URL,
 //! and what stands side by side is compared.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
@@ -9,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::target::Target;
 use super::{Findings, Location, Severity};
 use crate::digest::Digest;
-use crate::snapshot::cdxj::CdxjEntry;
+use crate::snapshot::cdxj::{self, CdxjEntry};
 use crate::snapshot::layout::{INDEX, LEDGER};
-use crate::snapshot::ledger::{LedgerRow, Place};
+use crate::snapshot::ledger::{LedgerRow, Place, State};
 use crate::snapshot::pages::Page;
+use crate::snapshot::records::RecordRow;
 use crate::snapshot::scratch::LineSorter;
 use crate::time::{Timestamp14, WarcDate};
 use crate::warc::RecordType;
@@ -35,7 +37,22 @@ pub(super) struct Joins {
     prefix: &'static str,
     places: LineSorter,
     urls: LineSorter,
+    /// Rows of records.csv and the records, where they are to be compared.
+    rows: Option<LineSorter>,
+    /// WARCs in which not every record could be read.
+    damaged: BTreeSet<String>,
     warcs: Vec<(String, String)>,
+}
+
+/// Where a record stands, as records.csv has it or as it was read.
+#[derive(Serialize, Deserialize)]
+struct Extents {
+    filename: String,
+    /// Padded, so that the lines of a place are equal up to here.
+    offset: String,
+    read: bool,
+    length: u64,
+    id: String,
 }
 
 /// What one side says about the record at a place.
@@ -51,6 +68,24 @@ struct AtPlace {
     status: Option<String>,
     digest: Option<String>,
     length: u64,
+    /// Length of the entity, and its media type in lower case.
+    entity: Option<(u64, String)>,
+    /// The state, in the ledger.
+    state: Option<String>,
+}
+
+/// What a record says that an index doesn't.
+pub(super) struct Beyond<'a> {
+    /// Stored bytes.
+    pub(super) extent: (u64, u64),
+    /// Base name of its WARC.
+    pub(super) filename: &'a str,
+    /// `WARC-Record-ID`.
+    pub(super) id: &'a str,
+    /// Of HTTP answers: length and media type of the entity.
+    pub(super) entity: Option<(u64, String)>,
+    /// Whether it says that it is cut.
+    pub(super) truncated: bool,
 }
 
 /// In the order in which the lines of one place are read.
@@ -75,13 +110,15 @@ struct OfUrl {
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 enum Said {
     #[serde(rename = "0listed")]
-    Listed,
+    Listed(String),
     #[serde(rename = "1page")]
     Page(String),
     #[serde(rename = "2captured")]
     Captured {
         timestamp: String,
         answer: bool,
+        /// A whole answer that isn't asked for again.
+        settled: bool,
         filename: String,
         offset: u64,
     },
@@ -91,13 +128,16 @@ enum Said {
 const MOST_PAGE_TIMES: usize = 1000;
 
 impl Joins {
-    pub(super) fn new(target: &Target, wanted: Wanted) -> Self {
+    /// `rows` says whether records.csv is compared too.
+    pub(super) fn new(target: &Target, wanted: Wanted, rows: bool) -> Self {
         Self {
             wanted,
             strict: target.is_ours(),
             prefix: target.prefix(),
             places: LineSorter::default(),
             urls: LineSorter::default(),
+            rows: rows.then(LineSorter::default),
+            damaged: BTreeSet::new(),
             warcs: target
                 .warcs
                 .iter()
@@ -116,23 +156,62 @@ impl Joins {
         &mut self,
         record_type: &RecordType,
         entry: Option<&CdxjEntry>,
+        beyond: Beyond<'_>,
     ) -> io::Result<()> {
+        self.extent(beyond.filename, beyond.extent, beyond.id, true)?;
         let Some(entry) = entry else {
             return Ok(());
         };
+        let status: Option<u16> = entry.status.as_ref().and_then(|s| s.parse().ok());
+        let settled = *record_type == RecordType::Response
+            && !beyond.truncated
+            && status.is_some_and(|status| status != 429 && status < 500);
         if self.wanted.index || self.wanted.ledger {
-            self.places.add(&line(&AtPlace::of(Side::Record, entry)))?;
+            let mut at = AtPlace::of(Side::Record, entry);
+            at.entity = beyond.entity;
+            self.places.add(&line(&at))?;
         }
         if self.wanted.ledger || self.wanted.pages {
             let said = Said::Captured {
                 timestamp: entry.timestamp.to_string(),
                 answer: matches!(record_type, RecordType::Response | RecordType::Revisit),
+                settled,
                 filename: entry.filename.clone(),
                 offset: entry.offset,
             };
             self.url(&entry.url, said)?;
         }
         Ok(())
+    }
+
+    /// A row of records.csv.
+    pub(super) fn row(&mut self, row: &RecordRow) -> io::Result<()> {
+        let extent = (row.offset, row.length);
+        self.extent(&row.filename, extent, &row.record_id, false)
+    }
+
+    /// Not every record of this WARC was read.
+    pub(super) fn damaged(&mut self, filename: &str) {
+        self.damaged.insert(filename.to_owned());
+    }
+
+    fn extent(
+        &mut self,
+        filename: &str,
+        (offset, length): (u64, u64),
+        id: &str,
+        read: bool,
+    ) -> io::Result<()> {
+        let Some(rows) = &mut self.rows else {
+            return Ok(());
+        };
+        rows.add(&line(&Extents {
+            filename: filename.to_owned(),
+            offset: format!("{offset:020}"),
+            read,
+            length,
+            id: id.to_owned(),
+        }))
     }
 
     /// A line of the index.
@@ -145,7 +224,7 @@ impl Joins {
         if let Some(place) = &row.place {
             self.places.add(&line(&AtPlace::of_row(row, place)))?;
         }
-        self.url(&row.url, Said::Listed)
+        self.url(&row.url, Said::Listed(row.state.to_string()))
     }
 
     /// A page.
@@ -162,7 +241,13 @@ impl Joins {
 
     /// Compares what stands side by side.
     pub(super) fn compare(self, findings: &mut Findings) -> io::Result<()> {
-        let Self { places, urls, .. } = self;
+        let Self {
+            places,
+            urls,
+            rows,
+            damaged,
+            ..
+        } = self;
         let rest = Comparison {
             wanted: self.wanted,
             strict: self.strict,
@@ -181,13 +266,24 @@ impl Joins {
         let mut of_urls = Urls {
             comparison: at_places.comparison,
             url: None,
-            listed: false,
+            listed: None,
+            unlike: false,
             reported: false,
             captured: false,
             times: Vec::new(),
         };
         each_line(urls, |line| of_urls.line(line))?;
         of_urls.leave();
+        let Some(rows) = rows else {
+            return Ok(());
+        };
+        let mut of_rows = Rows {
+            comparison: of_urls.comparison,
+            damaged,
+            row: None,
+        };
+        each_line(rows, |line| of_rows.line(line))?;
+        of_rows.leave();
         Ok(())
     }
 }
@@ -205,6 +301,8 @@ impl AtPlace {
             status: entry.status.clone(),
             digest: entry.digest.clone(),
             length: entry.length,
+            entity: None,
+            state: None,
         }
     }
 
@@ -215,11 +313,13 @@ impl AtPlace {
             offset: format!("{:020}", place.offset),
             side: Side::Ledger,
             url: row.url.clone(),
-            timestamp: None,
+            timestamp: Some(row.time.chars().filter(char::is_ascii_digit).collect()),
             mime: None,
             status: row.status.map(|status| status.to_string()),
             digest: (!digest.is_empty()).then(|| digest.clone()),
             length: place.length,
+            entity: row.bytes.map(|bytes| (bytes, row.media_type.clone())),
+            state: Some(row.state.to_string()),
         }
     }
 
@@ -392,9 +492,35 @@ impl Places<'_> {
                 &record.length.to_string(),
             );
         }
-        if row.digest.is_some() && !same_digest(row.digest.as_deref(), record.digest.as_deref()) {
-            let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let state = row.state.as_deref().unwrap_or_default();
+        let is = |of: State| state == of.as_str();
+        let is_revisit = record.mime.as_deref() == Some(cdxj::REVISIT);
+        let captured = is(State::Captured) && !is_revisit;
+        if (row.digest.is_some() || captured)
+            && !same_digest(row.digest.as_deref(), record.digest.as_deref())
+        {
             differ("payload digest", &text(&row.digest), &text(&record.digest));
+        }
+        if is(State::Unchanged) && !is_revisit {
+            differ("state", state, "a whole answer");
+        }
+        if !captured {
+            return;
+        }
+        if row.timestamp != record.timestamp {
+            differ("time", &text(&row.timestamp), &text(&record.timestamp));
+        }
+        let is_status = |text: &String| text.len() == 3 && text.parse::<u16>().is_ok();
+        if row.status != record.status && record.status.as_ref().is_some_and(is_status) {
+            differ("status", &text(&row.status), &text(&record.status));
+        }
+        if row.entity != record.entity && record.entity.is_some() {
+            let told = |entity: &Option<(u64, String)>| match entity {
+                Some((bytes, media_type)) => format!("{bytes} bytes {media_type}"),
+                None => String::new(),
+            };
+            differ("payload", &told(&row.entity), &told(&record.entity));
         }
     }
 }
@@ -418,7 +544,10 @@ fn same_digest(one: Option<&str>, other: Option<&str>) -> bool {
 struct Urls<'f> {
     comparison: Comparison<'f>,
     url: Option<String>,
-    listed: bool,
+    /// Its state, where the ledger lists it.
+    listed: Option<String>,
+    /// Whether it was told that the state isn't that of an answer.
+    unlike: bool,
     /// Whether it was told that the ledger doesn't list the URL.
     reported: bool,
     captured: bool,
@@ -434,7 +563,7 @@ impl Urls<'_> {
             self.url = Some(url.clone());
         }
         match said {
-            Said::Listed => self.listed = true,
+            Said::Listed(state) => self.listed = Some(state),
             Said::Page(time) => {
                 if self.times.len() < MOST_PAGE_TIMES {
                     self.times.push(time);
@@ -443,12 +572,18 @@ impl Urls<'_> {
             Said::Captured {
                 timestamp,
                 answer,
+                settled,
                 filename,
                 offset,
             } => {
                 self.captured = true;
                 self.times.retain(|time| *time != timestamp);
-                if answer && self.comparison.wanted.ledger && !self.listed && !self.reported {
+                self.state(settled, &filename, offset, &url);
+                if answer
+                    && self.comparison.wanted.ledger
+                    && self.listed.is_none()
+                    && !self.reported
+                {
                     self.reported = true;
                     let location = self.comparison.location(&filename, offset, &url);
                     let message = "the ledger doesn't list its URL";
@@ -460,6 +595,26 @@ impl Urls<'_> {
         }
     }
 
+    /// What was answered whole is captured; only an answer that is cut or asks
+    /// for patience may come before a failure.
+    fn state(&mut self, settled: bool, filename: &str, offset: u64, url: &str) {
+        let Some(state) = self.listed.as_ref().filter(|_| settled && !self.unlike) else {
+            return;
+        };
+        if [State::Captured, State::Unchanged]
+            .iter()
+            .any(|of| of.as_str() == state)
+        {
+            return;
+        }
+        self.unlike = true;
+        let location = self.comparison.location(filename, offset, url);
+        let message = format!("the ledger says {state}, and here is a whole answer");
+        self.comparison
+            .findings
+            .error("ledger-differs", location, message);
+    }
+
     /// Ends the URL that the lines were at.
     fn leave(&mut self) {
         let times = std::mem::take(&mut self.times);
@@ -469,8 +624,9 @@ impl Urls<'_> {
                 let location = location.url(Some(url));
                 if !self.captured {
                     let message = "a page that no capture has";
+                    let severity = self.comparison.strictly();
                     self.comparison.findings.add(
-                        Severity::Warning,
+                        severity,
                         "page-missing",
                         "WACZ 1.1.1 §5.2.3",
                         location,
@@ -479,7 +635,7 @@ impl Urls<'_> {
                 } else if self.comparison.strict {
                     let message = format!("a page of {time}, when no capture was made");
                     self.comparison.findings.add(
-                        Severity::Warning,
+                        Severity::Error,
                         "page-time",
                         "WACZ 1.1.1 §5.2.3",
                         location,
@@ -488,7 +644,76 @@ impl Urls<'_> {
                 }
             }
         }
-        (self.listed, self.reported, self.captured) = (false, false, false);
+        self.listed = None;
+        (self.reported, self.captured, self.unlike) = (false, false, false);
+    }
+}
+
+/// Goes through the rows of records.csv and the records, by place.
+struct Rows<'f> {
+    comparison: Comparison<'f>,
+    damaged: BTreeSet<String>,
+    /// A row for which no record was seen yet.
+    row: Option<Extents>,
+}
+
+impl Rows<'_> {
+    fn line(&mut self, line: &[u8]) {
+        let said: Extents = serde_json::from_slice(line).expect("written by `line`");
+        if !said.read {
+            self.leave();
+            self.row = Some(said);
+            return;
+        }
+        let here = self
+            .row
+            .take_if(|row| row.offset == said.offset && row.filename == said.filename);
+        let location = self.location(&said);
+        let message = match here {
+            None => {
+                self.leave();
+                "no row of records.csv begins here".to_owned()
+            }
+            Some(row) if row.length != said.length => format!(
+                "records.csv says {} bytes, the record has {}",
+                row.length, said.length
+            ),
+            Some(row) if row.id != said.id => {
+                format!("records.csv says {}", super::finding::clip(&row.id))
+            }
+            Some(_) => return,
+        };
+        self.comparison
+            .findings
+            .error("records-differ", location, message);
+    }
+
+    /// Ends the place of the row.
+    fn leave(&mut self) {
+        let Some(row) = self.row.take() else {
+            return;
+        };
+        // What became of records that don't read is told already.
+        let known = self
+            .comparison
+            .warcs
+            .iter()
+            .any(|(name, _)| *name == row.filename);
+        if !known || self.damaged.contains(&row.filename) {
+            return;
+        }
+        let location = self.location(&row);
+        let message = "records.csv says that a record begins here, and none does";
+        self.comparison
+            .findings
+            .error("records-differ", location, message);
+    }
+
+    fn location(&self, of: &Extents) -> Location {
+        let offset = of.offset.parse().unwrap_or_default();
+        let mut location = self.comparison.location(&of.filename, offset, "");
+        location.url = None;
+        location.record(Some(&of.id))
     }
 }
 

@@ -88,12 +88,9 @@ fn header_is_right(container: &Container) -> Result<bool, SnapshotError> {
 fn state(row: &LedgerRow, location: Location, findings: &mut Findings) {
     let location = location.url(Some(&row.url));
     match row.state {
-        State::Captured if row.place.is_none() => {
-            findings.error(
-                "ledger-dangling",
-                location,
-                "captured, and no record is named",
-            );
+        State::Captured | State::Unchanged if row.place.is_none() => {
+            let message = format!("{}, and no record is named", row.state);
+            findings.error("ledger-dangling", location, message);
         }
         State::Failed | State::Unreached => {
             let rule = if row.state == State::Failed {

@@ -4,14 +4,14 @@
 use std::io;
 
 use super::finding::clip;
-use super::join::Joins;
+use super::join::{Beyond, Joins};
 use super::resync::Starts;
 use super::target::Target;
 use super::{Findings, Location, Meter, Progress, Severity};
 use crate::digest::{Algorithm, Digest, DigestError, Hasher};
 use crate::http::{Head, MAX_HEAD_BYTES, head_length};
 use crate::snapshot::cdxj::CdxjEntry;
-use crate::snapshot::collection::Warc;
+use crate::snapshot::collection::{Again, Warc};
 use crate::snapshot::container::RegionReader;
 use crate::warc::payload::{PayloadDigests, PayloadHasher};
 use crate::warc::rules::{self, Strength};
@@ -66,6 +66,7 @@ impl Pass<'_> {
     fn warc(&mut self, warc: &Warc) -> io::Result<()> {
         let mut starts = Starts::new(self.target, warc);
         let (mut start, mut damage) = (0, 0);
+        let mut again = Again::of(warc);
         if warc.region().is_empty() {
             let location = self.target.location(&warc.path);
             let message = "an empty file holds no record";
@@ -78,10 +79,13 @@ impl Pass<'_> {
                 return Ok(());
             };
             damage += 1;
+            self.joins.damaged(&warc.filename);
             let failed_at = error.offset().max(start);
             // A file that the system can't read isn't read on: it would fail
             // at every byte.
-            let go_on = !matches!(error, ReadError::Io { .. }) && damage < MOST_DAMAGE;
+            let go_on = !matches!(error, ReadError::Io { .. })
+                && damage < MOST_DAMAGE
+                && again.may_go_on(&error);
             let next = if go_on {
                 starts.next(failed_at + 1).unwrap_or_default()
             } else {
@@ -102,7 +106,7 @@ impl Pass<'_> {
             ReadError::Gzip { .. } => "gzip-damaged",
             ReadError::NotARecord { .. } => "not-a-record",
             ReadError::HeaderTooLong { .. } => "header-too-long",
-            ReadError::NoLength { .. } => "field-length",
+            ReadError::NoLength { .. } => "record-length",
         };
         let cut = matches!(
             error,
@@ -206,7 +210,16 @@ impl Pass<'_> {
             .or_else(|| computed.fallback.as_ref().map(Digest::to_string));
         let place = (extent.offset, extent.length);
         let entry = CdxjEntry::of_record(&header, head.as_ref(), digest, place, &warc.filename);
-        self.joins.record(&record_type, entry.as_ref())?;
+        let entity = computed.payload.as_ref().filter(|_| header.is_http());
+        let media_type = || head.as_ref().and_then(Head::media_type).unwrap_or_default();
+        let beyond = Beyond {
+            extent: place,
+            filename: &warc.filename,
+            id: header.record_id().unwrap_or_default(),
+            entity: entity.map(|payload| (payload.entity_length, media_type())),
+            truncated: header.field("WARC-Truncated").is_some(),
+        };
+        self.joins.record(&record_type, entry.as_ref(), beyond)?;
 
         self.read.records += 1;
         self.meter.read(extent.length);

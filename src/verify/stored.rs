@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
+use super::join::Joins;
 use super::target::Target;
 use super::{Findings, Meter};
 use crate::digest::{Algorithm, Digest, Hasher};
+use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Warc;
 use crate::snapshot::container::Region;
 use crate::snapshot::layout::{MANIFEST, RECORDS};
@@ -43,6 +45,30 @@ pub(super) fn check(target: &Target, meter: &Meter) -> (Findings, u64) {
     };
     let count = rows.read();
     (findings, count)
+}
+
+/// Takes every row, to be compared with the records that were read.
+pub(super) fn gather(target: &Target, joins: &mut Joins) -> Result<(), SnapshotError> {
+    let Some(container) = &target.container else {
+        return Ok(());
+    };
+    // What can't be read is told by the check of fixity.
+    let Ok(file) = container.open(RECORDS) else {
+        return Ok(());
+    };
+    let mut malformed = 0;
+    for row in records::read(Path::new(RECORDS), file) {
+        match row {
+            Ok(row) => joins
+                .row(&row)
+                .map_err(SnapshotError::io(&target.path, "sorting in scratch space"))?,
+            Err(_) => malformed += 1,
+        }
+        if malformed == MOST_MALFORMED {
+            break;
+        }
+    }
+    Ok(())
 }
 
 struct Rows<'a> {

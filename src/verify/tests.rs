@@ -7,7 +7,7 @@ use super::*;
 use crate::digest::{Algorithm, Digest};
 use crate::snapshot::cdxj;
 use crate::snapshot::collection::Holdings;
-use crate::snapshot::layout::{INDEX, LEDGER, Layout, PAGES};
+use crate::snapshot::layout::{CONFIG, CRAWL_LOG, EXTRA_PAGES, INDEX, LEDGER, Layout, PAGES};
 use crate::snapshot::ledger::{LedgerRow, LedgerWriter, Place, State};
 use crate::snapshot::manifest::{Counts, Manifest, WACZ_VERSION};
 use crate::snapshot::pages::{self, Page};
@@ -114,6 +114,11 @@ fn seal(layout: &Layout) {
     };
     pages::write(&mut list, &page).unwrap();
     fs::write(layout.path(PAGES), list).unwrap();
+    let mut list = Vec::new();
+    pages::write_header(&mut list, "extraPages", "Other pages").unwrap();
+    fs::write(layout.path(EXTRA_PAGES), list).unwrap();
+    fs::write(layout.path(CRAWL_LOG), "").unwrap();
+    fs::write(layout.path(CONFIG), "[crawl]\n").unwrap();
     write_manifest(layout, counts, count, root.to_string());
 }
 
@@ -125,7 +130,7 @@ fn captured(entry: &cdxj::CdxjEntry) -> LedgerRow {
         mark: String::new(),
         status: Some(200),
         media_type: "text/html".into(),
-        bytes: None,
+        bytes: Some(entry.url.len() as u64),
         payload_digest: entry.digest.clone().unwrap(),
         place: Some(Place {
             filename: entry.filename.clone(),
@@ -510,8 +515,10 @@ fn an_unsealed_snapshot_is_read_by_scanning_and_its_torn_tail_is_no_error() {
     sealed(root.path());
     fs::remove_file(root.path().join("datapackage.json")).unwrap();
     fs::remove_file(root.path().join("datapackage-digest.json")).unwrap();
+    fs::write(Layout::new(root.path()).store(), "").unwrap();
     let report = check(root.path());
     assert_eq!(rules(&report), [(Severity::Note, "unsealed")]);
+    assert_eq!(report.verdict(), Verdict::Unsealed);
     assert_eq!(report.records, 5);
     let file = root.path().join(WARC);
     let good = fs::read(&file).unwrap();
@@ -735,4 +742,208 @@ fn wgets_revisits_with_the_block_digest_of_nothing_are_no_error() {
         rules_of(&path),
         [(Severity::Warning, "block-digest-of-nothing")]
     );
+}
+
+fn errors(report: &Report) -> Vec<&'static str> {
+    let errors = rules(report).into_iter();
+    errors
+        .filter(|(severity, _)| *severity == Severity::Error)
+        .map(|(_, rule)| rule)
+        .collect()
+}
+
+#[test]
+fn what_was_sealed_is_known_without_its_manifest_archive_or_declaration() {
+    let root = tempfile::tempdir().unwrap();
+    sealed(root.path());
+    fs::rename(root.path().join("archive"), root.path().join("Archive")).unwrap();
+    let report = check(root.path());
+    assert_eq!(report.kind, Some(Kind::Snapshot));
+    assert!(errors(&report).contains(&"file-missing"));
+
+    let root = tempfile::tempdir().unwrap();
+    sealed(root.path());
+    fs::remove_file(root.path().join("datapackage.json")).unwrap();
+    fs::remove_file(root.path().join("datapackage-digest.json")).unwrap();
+    assert_eq!(errors(&check(root.path())), ["manifest-missing"]);
+
+    let root = tempfile::tempdir().unwrap();
+    bag(root.path());
+    fs::remove_file(root.path().join("bagit.txt")).unwrap();
+    let report = check(root.path());
+    assert_eq!(report.kind, Some(Kind::Bag));
+    assert!(errors(&report).contains(&"bag-declaration"));
+}
+
+#[test]
+fn a_folder_of_snapshots_is_refused_by_name_and_one_of_links_is_followed() {
+    let root = tempfile::tempdir().unwrap();
+    sealed(&root.path().join("inner"));
+    let error = verify(root.path(), &Options::default(), &mut |_| ()).unwrap_err();
+    assert!(matches!(error, SnapshotError::Unknown { .. }));
+    assert!(error.to_string().contains("inner"), "{error}");
+
+    let stage = tempfile::tempdir().unwrap();
+    let warc = root.path().join("inner").join(WARC);
+    std::os::unix::fs::symlink(&warc, stage.path().join("a.warc.gz")).unwrap();
+    fs::write(stage.path().join("b.warc.zst"), "x").unwrap();
+    let report = check(stage.path());
+    assert_eq!(report.warcs, 1);
+    assert_eq!(rules(&report), [(Severity::Warning, "file-skipped")]);
+}
+
+#[test]
+fn links_in_a_snapshot_are_errors_and_a_socket_is_no_file() {
+    let root = tempfile::tempdir().unwrap();
+    sealed(root.path());
+    std::os::unix::fs::symlink("/", root.path().join("pages/extra")).unwrap();
+    assert_eq!(errors(&check(root.path())), ["file-special"]);
+    let socket = root.path().join("x.warc");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let error = verify(&socket, &Options::default(), &mut |_| ()).unwrap_err();
+    assert!(matches!(error, SnapshotError::Unknown { .. }), "{error}");
+}
+
+#[test]
+fn nothing_captured_and_nothing_checked_are_not_intact() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("archive")).unwrap();
+    assert_eq!(errors(&check(root.path())), ["warc-missing"]);
+
+    let root = tempfile::tempdir().unwrap();
+    sealed(root.path());
+    let warc = root.path().join(WARC);
+    let report = verify(&warc, &fixity_only(), &mut |_| ()).unwrap();
+    assert_eq!(report.verdict(), Verdict::NothingChecked);
+    fs::remove_file(root.path().join(LEDGER)).unwrap();
+    reseal_files(root.path());
+    let only = Options {
+        checks: vec![Check::Ledger],
+    };
+    let report = verify(root.path(), &only, &mut |_| ()).unwrap();
+    assert_eq!(errors(&report), ["file-missing"]);
+}
+
+/// Rewrites a file of the snapshot, with a manifest made to fit.
+fn rewritten(file: &str, edit: impl Fn(String) -> String) -> Vec<&'static str> {
+    let root = tempfile::tempdir().unwrap();
+    sealed(root.path());
+    let path = root.path().join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    let edited = edit(text.clone());
+    assert_ne!(text, edited);
+    fs::write(path, edited).unwrap();
+    reseal_files(root.path());
+    errors(&check(root.path()))
+}
+
+#[test]
+fn the_ledger_says_what_the_records_say() {
+    for (from, to) in [
+        (",200,", ",404,"),
+        (",200,", ",,"),
+        ("text/html,17,", "text/html,18,"),
+        ("text/html,17,", "text/html,,"),
+        ("text/html", "text/plain"),
+        ("02:28:46Z", "02:28:47Z"),
+    ] {
+        let found = rewritten(LEDGER, |text| text.replacen(from, to, 1));
+        assert_eq!(found, ["ledger-differs"], "{from} as {to}");
+    }
+    for state in ["failed", "excluded", "unreached", "unchanged"] {
+        let found = rewritten(LEDGER, |text| text.replacen("captured", state, 1));
+        assert_eq!(found, ["ledger-counts", "ledger-differs"], "{state}");
+    }
+}
+
+#[test]
+fn rows_pages_and_index_lines_are_held_against_the_records() {
+    let id = |text: String| {
+        let at = text.find("urn:uuid:").unwrap() + 9;
+        let other = if &text[at..=at] == "0" { "1" } else { "0" };
+        format!("{}{other}{}", &text[..at], &text[at + 1..])
+    };
+    let found = rewritten(RECORDS, id);
+    assert_eq!(found, ["record-root", "records-differ"]);
+    let found = rewritten(PAGES, |text| text.replace("http://a.", "http://b."));
+    assert_eq!(found, ["page-missing"]);
+    let found = rewritten(EXTRA_PAGES, |text| text + "nonsense\n");
+    assert_eq!(found, ["page-line"]);
+    let twice = |text: String| {
+        let (first, _) = text.split_once('\n').unwrap();
+        format!("{first}\n{text}")
+    };
+    assert_eq!(rewritten(INDEX, twice), ["index-duplicate"]);
+}
+
+#[test]
+fn thousands_of_records_longer_than_the_file_are_given_up_soon() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.warc");
+    let record = "WARC/1.1\r\nContent-Length: 99999999999\r\n\r\n";
+    fs::write(&path, record.repeat(100_000)).unwrap();
+    let report = check(&path);
+    assert_eq!(report.verdict(), Verdict::Altered);
+    assert!(report.findings.count(Severity::Error) < 20);
+}
+
+#[test]
+fn a_manifest_of_files_without_path_is_given_up() {
+    let root = tempfile::tempdir().unwrap();
+    sealed(root.path());
+    let bomb = format!(
+        "{{\"profile\": \"\", \"resources\": [{}",
+        "{\"path\":\"\"},".repeat(2000)
+    );
+    fs::write(root.path().join("datapackage.json"), bomb).unwrap();
+    let report = check(root.path());
+    assert!(report.findings.kept()[..].iter().any(|finding| {
+        finding.rule == "manifest-malformed" && finding.message.contains("more files")
+    }));
+}
+
+#[test]
+fn a_zip_has_no_byte_beside_its_entries_and_no_name_twice() {
+    use std::io::Write as _;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.wacz");
+    let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    for name in ["aa", "bb"] {
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file(name, options).unwrap();
+        zip.write_all(b"content").unwrap();
+    }
+    zip.finish().unwrap();
+    let good = fs::read(&path).unwrap();
+    let told = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        let found = zip_structure::irregular(&fs::File::open(&path).unwrap()).unwrap();
+        let told: Vec<String> = found.into_iter().map(|found| found.message).collect();
+        told.join("; ")
+    };
+    assert_eq!(told(&good), "");
+    assert!(told(&[&good[..], b"more"].concat()).contains("end record"));
+    assert!(told(&[b"more", &good[..]].concat()).contains("4 bytes at byte 0"));
+    let twice: Vec<u8> = good
+        .iter()
+        .map(|&b| if b == b'b' { b'a' } else { b })
+        .collect();
+    assert!(told(&twice).contains("more than once"));
+}
+
+#[test]
+fn a_bag_of_loose_warcs_is_checked_and_its_warcs_are_read() {
+    let root = tempfile::tempdir().unwrap();
+    let warc = response(URLS[0], b"x");
+    fs::create_dir(root.path().join("data")).unwrap();
+    fs::write(root.path().join("data/a.warc"), &warc).unwrap();
+    let declaration = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+    fs::write(root.path().join("bagit.txt"), declaration).unwrap();
+    let line = format!("{}  data/a.warc\n", Digest::sha256(&warc).hex());
+    fs::write(root.path().join("manifest-sha256.txt"), line).unwrap();
+    let report = check(root.path());
+    assert_eq!(errors(&report), [""; 0]);
+    assert_eq!(report.records, 1);
+    let named = Location::file("a\nb").to_string();
+    assert_eq!(named, "a\\nb");
 }

@@ -9,8 +9,26 @@ use std::path::Path;
 use zip::ZipArchive;
 
 use super::fixity::{Files, Measured};
-use super::{Findings, Location, Meter};
+use super::{Findings, Location, Meter, Severity, zip_structure};
 use crate::digest::Algorithm;
+
+/// Tells what other readers may make other files of, and bytes that are in no
+/// file. Lastlight writes no such ZIP.
+pub(super) fn outline(path: &Path, is_ours: bool, findings: &mut Findings) {
+    // What can't be read at all is told when it is measured.
+    let Ok(irregular) = File::open(path).and_then(|file| zip_structure::irregular(&file)) else {
+        return;
+    };
+    for found in irregular {
+        let severity = if found.ambiguous || is_ours {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        let location = Location::file(path.to_string_lossy());
+        findings.add(severity, "zip-structure", None, location, found.message);
+    }
+}
 
 /// Measures every entry.
 pub(super) fn measure(path: &Path, meter: &Meter, findings: &mut Findings) -> Files {
