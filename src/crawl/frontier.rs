@@ -367,7 +367,7 @@ impl Host {
             url: self.key.robots_url(),
             path: super::job::Path::default(),
             via: None,
-            via_bytes: 0,
+            via_imprint: super::job::Imprint::default(),
             barren: 0,
             tries: 0,
             as_robots: None,

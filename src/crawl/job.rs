@@ -124,6 +124,25 @@ impl Path {
     }
 }
 
+/// What two pages of an endless sequence have in common, and nothing that
+/// depends on the order in which pages were fetched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Imprint {
+    /// Length of the payload in bytes.
+    pub bytes: u64,
+    /// The URLs that it names besides those of its own shape, folded into one
+    /// number.
+    pub others: u64,
+}
+
+impl Imprint {
+    /// Whether a page after one with this imprint brings nothing new: it names
+    /// the same and is about as long.
+    pub fn is_repeated_by(self, next: Self) -> bool {
+        self.others == next.others && next.bytes.abs_diff(self.bytes) <= self.bytes / 10
+    }
+}
+
 /// A URL whose turn it is.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -135,8 +154,8 @@ pub struct Job {
     pub path: Path,
     /// The page that named it first.
     pub via: Option<String>,
-    /// Length in bytes of that page's payload.
-    pub via_bytes: u64,
+    /// What that page was like.
+    pub via_imprint: Imprint,
     /// Pages of its shape in a row that led to nothing else.
     pub barren: u32,
     /// Tries so far.

@@ -368,7 +368,7 @@ mod tests {
             url: page,
             path: Path::default(),
             via: None,
-            via_bytes: 0,
+            via_imprint: crate::crawl::job::Imprint::default(),
             barren: 0,
             tries: 0,
             as_robots: None,

@@ -347,13 +347,13 @@ impl Keeper<'_> {
         let path = self.store.path(id)?;
         // Whoever named it was read back before it, so its row knows how
         // barren the way was: without that a trap would begin anew.
-        let (barren, via_bytes) = self.store.barrenness(id)?;
+        let (barren, via_imprint) = self.store.barrenness(id)?;
         let job = Job {
             id,
             url: url.clone(),
             path,
             via: via.map(str::to_owned),
-            via_bytes,
+            via_imprint,
             barren,
             tries: 0,
             as_robots: None,

@@ -5,7 +5,7 @@ use std::path::Path as FsPath;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::job::{Answer, Job, Path, StoredRecord};
+use super::job::{Answer, Imprint, Job, Path, StoredRecord};
 use crate::snapshot::ledger::{LedgerRow, Place, State};
 use crate::snapshot::manifest::Counts;
 use crate::snapshot::records::RecordRow;
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS seed (url TEXT NOT NULL, given INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS url (
   id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, host INTEGER NOT NULL,
   state INTEGER NOT NULL, reason TEXT, priority INTEGER NOT NULL,
-  via INTEGER, via_bytes INTEGER NOT NULL DEFAULT 0, hops TEXT NOT NULL, depth INTEGER NOT NULL,
+  via INTEGER, via_bytes INTEGER NOT NULL DEFAULT 0, via_others INTEGER NOT NULL DEFAULT 0, hops TEXT NOT NULL, depth INTEGER NOT NULL,
   barren INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
   status INTEGER, media_type TEXT, bytes INTEGER, digest TEXT, time TEXT,
   warc INTEGER, offset INTEGER, length INTEGER, title TEXT, page INTEGER NOT NULL DEFAULT 0
@@ -144,16 +144,17 @@ impl Store {
             excluded,
             priority,
             found.via,
-            found.via_bytes,
+            found.via_imprint.bytes as i64,
             found.path.hops,
             found.path.depth,
-            found.barren
+            found.barren,
+            found.via_imprint.others.cast_signed()
         ];
         let id = self
             .db
             .prepare_cached(
-                "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+                "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren, via_others)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
             )?
             .query_row(values, |row| row.get(0))
             .optional()?;
@@ -167,17 +168,18 @@ impl Store {
             .db
             .prepare_cached(
                 "UPDATE url SET state = 0, reason = NULL, priority = ?2, via = ?3, via_bytes = ?4, hops = ?5,
-                 depth = ?6, barren = ?7 WHERE url = ?1 AND state = 2 AND reason NOT LIKE 'robots%' RETURNING id",
+                 depth = ?6, barren = ?7, via_others = ?8 WHERE url = ?1 AND state = 2 AND reason NOT LIKE 'robots%' RETURNING id",
             )?
             .query_row(
                 params![
                     found.url.as_str(),
                     priority,
                     found.via,
-                    found.via_bytes,
+                    found.via_imprint.bytes as i64,
                     found.path.hops,
                     found.path.depth,
-                    found.barren
+                    found.barren,
+                    found.via_imprint.others.cast_signed()
                 ],
                 |row| row.get(0),
             )
@@ -188,7 +190,7 @@ impl Store {
     /// The first `limit` waiting URLs of a host in order of priority.
     pub fn waiting(&self, host: i64, limit: usize) -> Result<Vec<(u32, Job)>> {
         let mut query = self.db.prepare_cached(
-            "SELECT u.id, u.url, v.url, u.via_bytes, u.hops, u.depth, u.barren, u.tries, u.priority
+            "SELECT u.id, u.url, v.url, u.via_bytes, u.hops, u.depth, u.barren, u.tries, u.priority, u.via_others
              FROM url u LEFT JOIN url v ON v.id = u.via
              WHERE u.host = ? AND u.state = 0 ORDER BY u.priority, u.id LIMIT ?",
         )?;
@@ -201,7 +203,10 @@ impl Store {
                     depth: row.get(5)?,
                 },
                 via: row.get(2)?,
-                via_bytes: row.get::<_, i64>(3)?.unsigned_abs(),
+                via_imprint: Imprint {
+                    bytes: row.get::<_, i64>(3)?.unsigned_abs(),
+                    others: row.get::<_, i64>(9)?.cast_unsigned(),
+                },
                 barren: row.get(6)?,
                 tries: row.get(7)?,
                 as_robots: None,
@@ -449,12 +454,17 @@ impl Store {
             .query_row([id], |row| row.get(0))
     }
 
-    /// How many pages before a URL led nowhere new, and the bytes of the last.
-    pub fn barrenness(&self, id: i64) -> Result<(u32, u64)> {
+    /// How many pages before a URL repeated each other, and what the last was
+    /// like.
+    pub fn barrenness(&self, id: i64) -> Result<(u32, Imprint)> {
         self.db
-            .prepare_cached("SELECT barren, via_bytes FROM url WHERE id = ?")?
+            .prepare_cached("SELECT barren, via_bytes, via_others FROM url WHERE id = ?")?
             .query_row([id], |row| {
-                Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+                let imprint = Imprint {
+                    bytes: row.get::<_, i64>(1)?.unsigned_abs(),
+                    others: row.get::<_, i64>(2)?.cast_unsigned(),
+                };
+                Ok((row.get(0)?, imprint))
             })
     }
 
@@ -511,8 +521,8 @@ pub struct NewUrl<'a> {
     pub path: &'a Path,
     /// The row of the page that names it.
     pub via: Option<i64>,
-    /// Length of that page's payload.
-    pub via_bytes: i64,
+    /// What that page was like.
+    pub via_imprint: Imprint,
     /// Pages of its shape in a row that led to nothing else.
     pub barren: u32,
     /// Why it isn't to be fetched.

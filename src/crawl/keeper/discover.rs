@@ -2,41 +2,43 @@
 
 use super::{Keeper, SEEN};
 use crate::crawl::CrawlError;
-use crate::crawl::job::{Hop, Job, Link, Outcome, Path};
+use crate::crawl::job::{Hop, Imprint, Job, Link, Outcome, Path};
 use crate::crawl::scope::shape;
 use crate::crawl::store::{Added, NewUrl};
 use crate::url::CanonicalUrl;
 
 impl Keeper<'_> {
-    /// Adds what an answer names. Links of the page's own shape come last:
-    /// whether they lead anywhere new is told by the others.
+    /// Adds what an answer names. A page that names nothing but what the page
+    /// before it named, and pages of its own shape, may be one of an endless
+    /// sequence: how many came in a row goes with the links.
     pub(super) fn add_links(&mut self, outcome: Outcome) -> Result<(), CrawlError> {
         let Some(answer) = outcome.answer else {
             return Ok(());
         };
         let job = &outcome.job;
         let own = shape(&job.url);
-        let mut leads_on = false;
-        let mut alike = Vec::new();
-        for link in outcome.links {
-            if link.hop == Hop::Link && link.shape == own {
-                alike.push(link);
-                continue;
-            }
-            let added = self.add_link(job, &link, answer.bytes, 0)?;
-            leads_on |= link.excluded.is_none() && matches!(added, Added::New(_));
+        let (alike, others): (Vec<Link>, Vec<Link>) = outcome
+            .links
+            .into_iter()
+            .partition(|link| link.hop == Hop::Link && link.shape == own);
+        let admitted = others.iter().filter(|link| link.excluded.is_none());
+        let imprint = Imprint {
+            bytes: answer.bytes,
+            others: admitted.fold(0, |folded, link| folded ^ (link.key >> 64) as u64),
+        };
+        for link in &others {
+            self.add_link(job, link, imprint, 0)?;
         }
-        let same_size = answer.bytes.abs_diff(job.via_bytes) <= job.via_bytes / 10;
-        let barren = if leads_on || !same_size {
-            0
-        } else {
+        let barren = if job.via_imprint.is_repeated_by(imprint) {
             job.barren + 1
+        } else {
+            0
         };
         for mut link in alike {
             if barren > self.config.traps.barren && link.excluded.is_none() {
                 link.excluded = Some("trap-barren");
             }
-            self.add_link(job, &link, answer.bytes, barren)?;
+            self.add_link(job, &link, imprint, barren)?;
         }
         Ok(())
     }
@@ -45,7 +47,7 @@ impl Keeper<'_> {
         &mut self,
         job: &Job,
         link: &Link,
-        bytes: u64,
+        imprint: Imprint,
         barren: u32,
     ) -> Result<Added, CrawlError> {
         let admitted = link.key & !1;
@@ -61,7 +63,7 @@ impl Keeper<'_> {
             self.seen.clear();
         }
         let path = job.path.then(link.hop);
-        let via = Some((job, bytes));
+        let via = Some((job, imprint));
         let added = self.add(&path, via, &link.url, link.excluded, barren)?;
         Ok(added)
     }
@@ -70,20 +72,20 @@ impl Keeper<'_> {
     pub(in crate::crawl) fn add(
         &mut self,
         path: &Path,
-        via: Option<(&Job, u64)>,
+        via: Option<(&Job, Imprint)>,
         url: &CanonicalUrl,
         excluded: Option<&str>,
         barren: u32,
     ) -> Result<Added, CrawlError> {
         let key = url.host_key();
         let host = self.host(&key)?;
-        let via_bytes = via.map_or(0, |(_, bytes)| bytes);
+        let via_imprint = via.map_or(Imprint::default(), |(_, imprint)| imprint);
         let added = self.store.add(&NewUrl {
             url,
             host,
             path,
             via: via.map(|(job, _)| job.id),
-            via_bytes: i64::try_from(via_bytes).unwrap_or(i64::MAX),
+            via_imprint,
             barren,
             excluded,
         })?;
@@ -114,7 +116,7 @@ impl Keeper<'_> {
                 url: url.clone(),
                 path: path.clone(),
                 via: via.map(|(job, _)| job.url.to_string()),
-                via_bytes,
+                via_imprint,
                 barren,
                 tries: 0,
                 as_robots: None,

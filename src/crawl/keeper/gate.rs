@@ -94,7 +94,7 @@ impl Keeper<'_> {
                     url,
                     path,
                     via: None,
-                    via_bytes: 0,
+                    via_imprint: crate::crawl::job::Imprint::default(),
                     barren: 0,
                     tries: 0,
                     as_robots: Some(behind),
