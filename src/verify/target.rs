@@ -101,10 +101,16 @@ impl Target {
         Ok(())
     }
 
-    /// A snapshot without any WARC has lost them, or never had any.
+    /// A snapshot without any WARC has lost them, unless its seal says that
+    /// nothing was captured: a site that never answered, honestly recorded.
     fn without_captures(&mut self) {
         let ours = self.kind == Kind::Snapshot || self.is_ours();
-        if ours && self.warcs.iter().all(|warc| warc.region().is_empty()) {
+        let seal = self
+            .manifest
+            .as_ref()
+            .and_then(|manifest| manifest.lastlight.as_ref());
+        let empty_by_seal = seal.is_some_and(|seal| seal.records == 0 && seal.counts.captured == 0);
+        if ours && !empty_by_seal && self.warcs.iter().all(|warc| warc.region().is_empty()) {
             let message = "there is no WARC, or only empty ones: nothing is captured";
             self.findings
                 .error("warc-missing", self.location(ARCHIVE), message);
