@@ -8,7 +8,6 @@ pub mod container;
 pub mod index;
 pub mod layout;
 pub mod ledger;
-mod lines;
 pub mod lock;
 pub mod manifest;
 pub mod merkle;
@@ -16,6 +15,7 @@ pub mod pages;
 pub mod records;
 mod resync;
 pub mod scratch;
+mod table;
 pub mod whole;
 
 use std::io;

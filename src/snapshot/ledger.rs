@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::str::FromStr;
 
-use super::SnapshotError;
+use super::{SnapshotError, table};
 
 /// What became of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -173,20 +173,7 @@ pub fn read(
     path: &Path,
     file: impl Read,
 ) -> impl Iterator<Item = Result<LedgerRow, SnapshotError>> {
-    let path = path.to_owned();
-    let rows = csv::ReaderBuilder::new()
-        .flexible(true)
-        .from_reader(super::lines::BoundedLines::new(file))
-        .into_records();
-    rows.enumerate().map(move |(at, row)| {
-        let malformed = |reason: String| SnapshotError::Malformed {
-            path: path.clone(),
-            line: at as u64 + 2,
-            reason,
-        };
-        let row = row.map_err(|error| malformed(error.to_string()))?;
-        parse(&row).map_err(malformed)
-    })
+    table::rows(path, file, parse)
 }
 
 fn parse(row: &csv::StringRecord) -> Result<LedgerRow, String> {

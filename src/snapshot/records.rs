@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::SnapshotError;
+use super::{SnapshotError, table};
 use crate::digest::Digest;
 
 /// The header line.
@@ -76,29 +76,14 @@ pub fn read(
     path: &Path,
     file: impl Read,
 ) -> impl Iterator<Item = Result<RecordRow, SnapshotError>> {
-    let path = path.to_owned();
-    let rows = csv::ReaderBuilder::new()
-        .flexible(true)
-        .from_reader(super::lines::BoundedLines::new(file))
-        .into_records();
-    rows.enumerate().map(move |(at, row)| {
-        let malformed = |reason: String| SnapshotError::Malformed {
-            path: path.clone(),
-            line: at as u64 + 2,
-            reason,
-        };
-        let row = row.map_err(|error| malformed(error.to_string()))?;
+    table::rows(path, file, |row| {
         let column = |at: usize| row.get(at).unwrap_or_default().to_owned();
         let number = |at: usize, name: &str| {
-            column(at)
-                .parse()
-                .map_err(|_| malformed(format!("column {name} is not a number")))
+            let parsed = column(at).parse();
+            parsed.map_err(|_| format!("column {name} is not a number"))
         };
         if row.len() != 5 {
-            return Err(malformed(format!(
-                "5 columns expected, {} found",
-                row.len()
-            )));
+            return Err(format!("5 columns expected, {} found", row.len()));
         }
         Ok(RecordRow {
             filename: column(0),
