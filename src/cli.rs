@@ -66,6 +66,7 @@ pub fn main() -> ExitCode {
             .into();
         }
     };
+    diagnostics();
     let result = match &cli.command {
         Command::Crawl(args) => crawl::crawl(args),
         Command::Resume(args) => crawl::resume(args),
@@ -82,4 +83,16 @@ pub fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Warnings of the library on stderr; RUST_LOG asks for more or less.
+fn diagnostics() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
 }
