@@ -21,6 +21,8 @@ pub struct Config {
     pub crawl: Crawl,
     /// How a URL is asked for.
     pub fetch: Fetch,
+    /// What one answer, page or host may cost.
+    pub limits: Limits,
     /// How hosts are spared.
     pub politeness: Politeness,
     /// Which addresses may be connected to.
@@ -73,16 +75,48 @@ pub struct Fetch {
     pub accept_encoding: String,
     /// For look-up, connection and handshake together.
     pub connect_timeout: Span,
-    /// The longest silence.
-    pub idle_timeout: Span,
-    /// The longest answer in time.
-    pub response_timeout: Span,
-    /// The largest answer.
-    pub max_bytes: Limit<Size>,
     /// Larger bodies wait on disk.
     pub spool_above: Size,
     /// Tries after the first.
     pub retries: u32,
+}
+
+/// `[limits]`: each hit is told, in the ledger or in the crawl log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The longest silence within an answer.
+    pub idle: Span,
+    /// The longest answer in time.
+    pub time: Span,
+    /// Bytes a second, on average, after the first minute of an answer.
+    pub min_rate: Size,
+    /// Bytes of an answer's head.
+    pub head: Size,
+    /// The largest answer.
+    pub body: Limit<Size>,
+    /// Bytes of an entity that are decoded and scanned.
+    pub decoded: Size,
+    /// How many times larger than stored an entity may become.
+    pub decoded_ratio: u32,
+    /// Content codings upon each other.
+    pub codings: u32,
+    /// Redirects in a row.
+    pub redirects: u32,
+    /// Requisites of requisites in a row.
+    pub embeds: u32,
+    /// Bytes of a URL.
+    pub url: Size,
+    /// URLs that one answer may name.
+    pub links: u32,
+    /// URLs that one sitemap may list.
+    pub sitemap_entries: u32,
+    /// Sitemaps within sitemaps.
+    pub sitemap_depth: u32,
+    /// Cookies of one host.
+    pub cookies: u32,
+    /// Bytes of one cookie.
+    pub cookie: Size,
 }
 
 /// `[politeness]`

@@ -57,15 +57,15 @@ impl Fetcher {
         results: Sender<Fetched>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        let fetch = &config.fetch;
+        let (fetch, limits) = (&config.fetch, &config.limits);
         // A line end within a field would begin another field.
         let field = |value: &str| value.replace(|c: char| c.is_control(), " ");
         Self {
             connector,
             limits: Limits {
-                idle: fetch.idle_timeout.0,
-                whole: fetch.response_timeout.0,
-                bytes: fetch.max_bytes.value().map_or(u64::MAX, |size| size.0),
+                idle: limits.idle.0,
+                whole: limits.time.0,
+                bytes: limits.body.value().map_or(u64::MAX, |size| size.0),
                 memory: usize::try_from(fetch.spool_above.0)
                     .unwrap_or(usize::MAX)
                     .min(8 << 20),

@@ -8,7 +8,7 @@ use crate::holdings::{Row, Snapshot};
 use crate::wire::{Asked, Reply, Wire, answer, page};
 
 /// One retry, a second later, and little patience.
-const IMPATIENT: &str = "[fetch]\nretries = 1\nconnect_timeout = \"2s\"\nidle_timeout = \"1s\"\n";
+const IMPATIENT: &str = "[fetch]\nretries = 1\nconnect_timeout = \"2s\"\n[limits]\nidle = \"1s\"\n";
 
 /// Crawls `/`, which links to `/x`.
 struct Crawled {
@@ -179,7 +179,7 @@ fn silence_within_an_answer_is_kept_as_cut_for_its_time() {
 
 #[test]
 fn an_answer_beyond_the_largest_size_is_kept_up_to_it() {
-    let settings = "[fetch]\nmax_bytes = \"1 KiB\"\n";
+    let settings = "[limits]\nbody = \"1 KiB\"\n";
     let crawled = Crawled::with(settings, |_| {
         Reply::Keep(answer("200 OK", &[], [b'x'; 5000]))
     });
