@@ -4,6 +4,7 @@
 mod fetch;
 mod frontier;
 mod job;
+mod judge;
 mod keeper;
 mod links;
 mod log;

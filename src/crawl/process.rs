@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::job::{Answer, Hop, Job, Link, Outcome, Recording, RobotsOutcome, Verdict};
+use super::judge;
 use super::links::{self, Found};
 use super::recorder::{Digests, RecordContext, Recorder, digests};
 use super::robots::Robots;
@@ -178,7 +179,7 @@ impl Processing {
     }
 
     fn links(&self, found: Found, job: &Job) -> Vec<Link> {
-        links::judge(found.links, job, &self.scope)
+        judge::judge(found.links, job, &self.scope)
     }
 
     /// Where a seed redirects is what the archivist means by it: the scope
