@@ -35,7 +35,7 @@ pub enum SnapshotError {
         source: io::Error,
     },
     /// Neither snapshot, WARC, WACZ nor bag.
-    #[error("{path}: {reason}; a snapshot, WARC (plain or .gz), WACZ or bag is expected")]
+    #[error("{path}: {reason}; a snapshot, WARC (plain, .gz or .zst), WACZ or bag is expected")]
     Unknown {
         /// The path given.
         path: PathBuf,

@@ -392,7 +392,7 @@ impl Target {
 fn beyond_opening(path: &Path, error: SnapshotError) -> Result<Report, SnapshotError> {
     let name = path.to_string_lossy().to_ascii_lowercase();
     let is_file = path.is_file();
-    let claims = [".warc", ".warc.gz", ".wacz"]
+    let claims = [".warc", ".warc.gz", ".warc.zst", ".wacz"]
         .iter()
         .any(|suffix| is_file && name.ends_with(suffix));
     let rule = match &error {

@@ -2,6 +2,8 @@
 //! writing ours. Reading streams in constant memory and never panics; what is
 //! irregular is reported beside the record.
 
+pub mod coding;
+pub mod frame;
 pub mod header;
 pub mod member;
 pub mod payload;

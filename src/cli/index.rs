@@ -22,7 +22,7 @@ Exit code 0: everything was read. 1: a file is damaged; what could be read
 before the damage is in the index. 2, 4: a path can't be read as one; the others
 are in the index.")]
 pub struct IndexArgs {
-    /// WARCs (plain or .gz); of snapshots, WACZs and bags, the WARCs in them
+    /// WARCs (plain, .gz or .zst); of snapshots, WACZs and bags, the WARCs in them
     #[arg(required = true, value_name = "WARC")]
     pub warcs: Vec<PathBuf>,
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use flate2::read::MultiGzDecoder;
 
@@ -17,6 +18,7 @@ use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, MANIFEST_DIGEST, PAGE
 use super::manifest::{Manifest, files_and_links_below};
 use super::pages::{self, Page};
 use super::scratch::{self, LineSorter};
+use crate::warc::frame::{DICTIONARY_MAGIC, Dictionary, ZSTD_MAGIC};
 use crate::warc::member::GZIP_MAGIC;
 use crate::warc::{Header, ReadError, Reader};
 
@@ -46,6 +48,8 @@ pub struct Warc {
     /// Base name, as the index names it; in a folder of WARCs the path.
     pub filename: String,
     region: Region,
+    /// The dictionary of a `.warc.zst`, read when a record is first asked for.
+    dictionary: Arc<OnceLock<Option<Dictionary>>>,
 }
 
 impl Warc {
@@ -61,7 +65,18 @@ impl Warc {
 
     /// A reader that starts at the record at `offset`.
     pub fn reader_at(&self, offset: u64) -> Reader<RegionReader> {
-        Reader::at(self.path.clone(), self.region.from(offset), offset)
+        let reader = Reader::at(self.path.clone(), self.region.from(offset), offset);
+        if offset == 0 {
+            return reader;
+        }
+        reader.with_dictionary(self.dictionary())
+    }
+
+    /// The dictionary at its start. Where it is damaged, records that need it
+    /// fail, and reading from the start tells why.
+    pub fn dictionary(&self) -> Option<Dictionary> {
+        let read = || Dictionary::at_start(self.region.from(0)).ok()??.ok();
+        self.dictionary.get_or_init(read).clone()
     }
 }
 
@@ -275,7 +290,11 @@ pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
         .map_err(SnapshotError::io(path, "reading"))?;
     if start.starts_with(b"PK\x03\x04") {
         Ok(Kind::Wacz)
-    } else if start.starts_with(&GZIP_MAGIC) || start.to_ascii_uppercase().starts_with(b"WARC/") {
+    } else if [&GZIP_MAGIC[..], &ZSTD_MAGIC, &DICTIONARY_MAGIC]
+        .iter()
+        .any(|magic| start.starts_with(magic))
+        || start.to_ascii_uppercase().starts_with(b"WARC/")
+    {
         Ok(Kind::Warc)
     } else if start.is_empty() {
         Err(unknown(path, "an empty file"))
@@ -322,7 +341,9 @@ fn unknown(path: &Path, reason: &str) -> SnapshotError {
 
 fn is_warc_name(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
-    path.ends_with(".warc") || path.ends_with(".warc.gz")
+    [".warc", ".warc.gz", ".warc.zst"]
+        .iter()
+        .any(|suffix| path.ends_with(suffix))
 }
 
 fn warcs_of(container: &Container, kind: Kind) -> Result<Vec<Warc>, SnapshotError> {
@@ -345,6 +366,7 @@ fn warcs_of(container: &Container, kind: Kind) -> Result<Vec<Warc>, SnapshotErro
                     _ => path.rsplit('/').next().unwrap_or(&path).to_owned(),
                 },
                 region: container.region(&path)?,
+                dictionary: Arc::default(),
                 path,
             })
         })
@@ -364,6 +386,7 @@ fn lone_warc(path: &Path) -> Result<Warc, SnapshotError> {
         path: path.to_string_lossy().into_owned(),
         filename,
         region,
+        dictionary: Arc::default(),
     })
 }
 
@@ -377,7 +400,7 @@ fn collection_name(path: &Path) -> String {
         .to_string_lossy()
         .into_owned();
     let mut name = base.as_str();
-    for suffix in [".gz", ".warc", ".wacz", ".zip"] {
+    for suffix in [".gz", ".zst", ".warc", ".wacz", ".zip"] {
         name = name.strip_suffix(suffix).unwrap_or(name);
     }
     let lower = name.to_ascii_lowercase();

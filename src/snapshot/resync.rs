@@ -9,6 +9,7 @@ use super::cdxj::{self, CdxjEntry};
 use super::collection::{Again, Warc};
 use super::container::Region;
 use crate::warc::ReadError;
+use crate::warc::frame::{Dictionary, FrameDecoder, ZSTD_MAGIC, is_skippable};
 use crate::warc::member::GZIP_MAGIC;
 
 /// Damages of one file after which it isn't read on.
@@ -16,12 +17,21 @@ const MOST_DAMAGE: u32 = 10_000;
 
 impl Warc {
     /// The first byte at or after `from` that looks like the start of a
-    /// record: a version line, or a gzip member that inflates to one.
+    /// record: a version line, or a gzip member or Zstandard frame that inflates
+    /// to one.
     pub fn next_start(&self, from: u64) -> io::Result<Option<u64>> {
-        let mut magic = [0; GZIP_MAGIC.len()];
-        let gzip = self.filename.to_ascii_lowercase().ends_with(".gz")
-            || (self.region().read_at(0, &mut magic).is_ok() && magic == GZIP_MAGIC);
-        search(self.region(), from, gzip)
+        let mut magic = [0; ZSTD_MAGIC.len()];
+        // A file that can't be read is told elsewhere.
+        let _ = self.region().read_at(0, &mut magic);
+        let name = self.filename.to_ascii_lowercase();
+        let form = if name.ends_with(".gz") || magic.starts_with(&GZIP_MAGIC) {
+            Form::Gzip
+        } else if name.ends_with(".zst") || magic == ZSTD_MAGIC || is_skippable(&magic) {
+            Form::Zstd(self.dictionary())
+        } else {
+            Form::Plain
+        };
+        search(self.region(), from, &form)
     }
 
     /// Gives the index entry of every record that can be read, and every error
@@ -52,10 +62,55 @@ impl Warc {
     }
 }
 
-/// Looks for a gzip member that inflates to a record, or for a version line.
-fn search(region: &Region, from: u64, gzip: bool) -> io::Result<Option<u64>> {
+/// How records are stored.
+enum Form {
+    Plain,
+    Gzip,
+    Zstd(Option<Dictionary>),
+}
+
+impl Form {
+    fn mark(&self) -> &'static [u8] {
+        match self {
+            Self::Plain => b"WARC/1.",
+            Self::Gzip => &GZIP_MAGIC,
+            Self::Zstd(_) => &ZSTD_MAGIC,
+        }
+    }
+
+    /// Whether what stands at `at` inflates to the start of a record.
+    fn inflates_to_a_record(&self, region: &Region, at: u64) -> bool {
+        let mut start = [0; 5];
+        let part = region.part(at, 64 * 1024);
+        let read = match self {
+            Self::Plain => return true,
+            Self::Gzip => GzDecoder::new(part).read_exact(&mut start).is_ok(),
+            Self::Zstd(dictionary) => {
+                let mut stored = Vec::new();
+                let mut part = part;
+                let decoded = FrameDecoder::new(dictionary.as_ref()).and_then(|mut decoder| {
+                    part.read_to_end(&mut stored)?;
+                    let mut at = 0;
+                    loop {
+                        let step = decoder.step(&stored[at..], &mut start)?;
+                        at += step.used;
+                        if step.made > 0 || step.ended || step.used == 0 {
+                            return Ok(step.made == start.len());
+                        }
+                    }
+                });
+                decoded.unwrap_or(false)
+            }
+        };
+        read && start.eq_ignore_ascii_case(b"WARC/")
+    }
+}
+
+/// Looks for a member or frame that inflates to a record, or for a version
+/// line.
+fn search(region: &Region, from: u64, form: &Form) -> io::Result<Option<u64>> {
     const WINDOW: usize = 256 * 1024;
-    let mark: &[u8] = if gzip { &GZIP_MAGIC } else { b"WARC/1." };
+    let mark = form.mark();
     let mut buffer = vec![0; WINDOW];
     let mut at = from;
     while at < region.len() {
@@ -69,10 +124,9 @@ fn search(region: &Region, from: u64, gzip: bool) -> io::Result<Option<u64>> {
         let window = &buffer[..filled];
         for found in positions(window, mark) {
             let place = at + found as u64;
-            let good = if gzip {
-                inflates_to_a_record(region, place)
-            } else {
-                found == 0 || window[found - 1] == b'\n'
+            let good = match form {
+                Form::Plain => found == 0 || window[found - 1] == b'\n',
+                _ => form.inflates_to_a_record(region, place),
             };
             if good {
                 return Ok(Some(place));
@@ -94,12 +148,4 @@ fn positions<'w>(window: &'w [u8], mark: &'w [u8]) -> impl Iterator<Item = usize
         .enumerate()
         .filter(move |(_, bytes)| *bytes == mark)
         .map(|(at, _)| at)
-}
-
-fn inflates_to_a_record(region: &Region, at: u64) -> bool {
-    let mut start = [0; 5];
-    GzDecoder::new(region.part(at, 64 * 1024))
-        .read_exact(&mut start)
-        .is_ok()
-        && start.eq_ignore_ascii_case(b"WARC/")
 }

@@ -104,6 +104,7 @@ impl Pass<'_> {
             ReadError::Io { .. } => "file-unreadable",
             ReadError::Truncated { .. } | ReadError::HeaderTruncated { .. } => "record-truncated",
             ReadError::Gzip { .. } => "gzip-damaged",
+            ReadError::Zstd { .. } => "zstd-damaged",
             ReadError::NotARecord { .. } => "not-a-record",
             ReadError::HeaderTooLong { .. } => "header-too-long",
             ReadError::NoLength { .. } => "record-length",
@@ -113,6 +114,7 @@ impl Pass<'_> {
             ReadError::Truncated { .. }
                 | ReadError::HeaderTruncated { .. }
                 | ReadError::Gzip { .. }
+                | ReadError::Zstd { .. }
         );
         let (severity, ending) = match next {
             Some(next) => (Severity::Error, format!("; reading goes on at byte {next}")),

@@ -15,6 +15,7 @@ use crate::snapshot::collection::Warc;
 use crate::snapshot::container::Region;
 use crate::snapshot::layout::{MANIFEST, RECORDS};
 use crate::snapshot::records::{self, RecordRow, RecordsWriter};
+use crate::warc::frame::{DICTIONARY_MAGIC, SKIPPABLE_HEADER, skippable_length};
 
 /// After so many rows that don't parse the file isn't read on.
 const MOST_MALFORMED: u64 = 1000;
@@ -173,8 +174,8 @@ impl Rows<'_> {
             }
             self.done.insert(row.filename.clone());
             self.current = Some(Tiling {
+                covered: before_records(warc),
                 warc,
-                covered: 0,
                 lost: 0,
             });
         }
@@ -252,6 +253,18 @@ impl Rows<'_> {
             self.findings
                 .error("records-gap", location.at(tiling.covered), message);
         }
+    }
+}
+
+/// Bytes of a `.warc.zst` before its first record: the dictionary's frame. The
+/// manifest vouches for it, as no record could be read without.
+fn before_records(warc: &Warc) -> u64 {
+    let mut header = [0; SKIPPABLE_HEADER];
+    match warc.region().read_at(0, &mut header) {
+        Ok(SKIPPABLE_HEADER) if header.starts_with(&DICTIONARY_MAGIC) => {
+            SKIPPABLE_HEADER as u64 + skippable_length(&header)
+        }
+        _ => 0,
     }
 }
 

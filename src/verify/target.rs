@@ -79,7 +79,7 @@ impl Target {
                 (is_archive_like(path) || to_directory)
                     && read.binary_search(&path.as_str()).is_err()
             });
-            let message = "it wasn't read: not a WARC (plain or .gz) in a regular file";
+            let message = "it wasn't read: not a WARC (plain, .gz or .zst) in a regular file";
             for path in skipped {
                 self.findings.add(
                     Severity::Warning,

@@ -1,4 +1,4 @@
-//! Reading WARC files of any tool, plain or gzip, as a stream in constant
+//! Reading WARC files of any tool, plain, gzip or Zstandard, as a stream in constant
 //! memory. A reader yields one record at a time; what is irregular but
 //! readable is listed in the record's [`Extent`], what is not is a
 //! [`ReadError`] with the byte offset.
@@ -6,6 +6,7 @@
 use std::io::{self, BufRead, Read};
 
 use super::Header;
+use super::frame::Dictionary;
 use super::member::GZIP_MAGIC;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::http::MAX_HEAD_BYTES;
@@ -57,6 +58,17 @@ pub enum ReadError {
         /// What inflating said.
         reason: String,
     },
+    /// A Zstandard frame is damaged, asks for too much memory, or for a
+    /// dictionary that isn't there.
+    #[error("{name}: Zstandard frame at byte {offset} is damaged: {reason}")]
+    Zstd {
+        /// The file.
+        name: String,
+        /// Byte offset of the frame in the file.
+        offset: u64,
+        /// What inflating said.
+        reason: String,
+    },
     /// No record starts here.
     #[error("{name}: no WARC record at byte {offset}: it starts with {found:?}")]
     NotARecord {
@@ -95,6 +107,7 @@ impl ReadError {
             | Self::Truncated { offset, .. }
             | Self::HeaderTruncated { offset, .. }
             | Self::Gzip { offset, .. }
+            | Self::Zstd { offset, .. }
             | Self::NotARecord { offset, .. }
             | Self::HeaderTooLong { offset, .. }
             | Self::NoLength { offset, .. } => *offset,
@@ -149,12 +162,15 @@ pub struct Reader<R> {
     length: u64,
     stage: Stage,
     shares_member: bool,
+    /// The Zstandard frame of the next record was entered already, in search of
+    /// this one's end.
+    entered: bool,
     hash: bool,
 }
 
 impl<R: Read> Reader<R> {
     /// A reader over a whole file; `name` is for messages. Whether it is gzip
-    /// is told by its first bytes.
+    /// or Zstandard is told by its first bytes.
     pub fn new(name: impl Into<String>, inner: R) -> Self {
         Self::at(name, inner, 0)
     }
@@ -169,8 +185,17 @@ impl<R: Read> Reader<R> {
             length: 0,
             stage: Stage::Between,
             shares_member: false,
+            entered: false,
             hash: false,
         }
+    }
+
+    /// With the dictionary at the start of the file, for a reader that begins
+    /// behind it.
+    #[must_use]
+    pub fn with_dictionary(mut self, dictionary: Option<Dictionary>) -> Self {
+        self.decoded.set_dictionary(dictionary);
+        self
     }
 
     /// Also hashes every record's bytes as stored.
@@ -213,7 +238,9 @@ impl<R: Read> Reader<R> {
         if self.stage == Stage::Within {
             self.close()?;
         }
-        if !self.shares_member {
+        if std::mem::take(&mut self.entered) {
+            self.offset = self.decoded.member_start();
+        } else if !self.shares_member {
             if !self
                 .decoded
                 .next_member()
@@ -221,7 +248,7 @@ impl<R: Read> Reader<R> {
             {
                 return Ok(());
             }
-            self.offset = self.decoded.offset();
+            self.offset = self.decoded.member_start();
             self.decoded
                 .track(self.hash.then(|| Hasher::new(Algorithm::Sha256)));
         }
@@ -237,6 +264,10 @@ impl<R: Read> Reader<R> {
                 Ok(decoded) => decoded,
                 Err(error) => return Err(self.source_error(error)),
             };
+            if decoded.is_empty() && !bytes.is_empty() && self.goes_on()? {
+                continue;
+            }
+            let decoded = self.decoded.buffered();
             if decoded.is_empty() {
                 if bytes.iter().all(u8::is_ascii_whitespace) && !self.shares_member {
                     // Blank lines at the end of a plain file, or an empty member.
@@ -311,7 +342,15 @@ impl<R: Read> Reader<R> {
             irregular.push(Irregular::NoRecordEnd);
         }
         self.shares_member = false;
-        if self.decoded.is_gzip() {
+        if self.entered {
+            return Ok(Extent {
+                offset: self.offset,
+                length: self.decoded.member_start() - self.offset,
+                sha256: None,
+                irregular,
+            });
+        }
+        if self.decoded.is_compressed() {
             let stray = self.member_rest()?;
             if stray > 0 {
                 irregular.push(Irregular::BytesAfterRecord(stray));
@@ -334,6 +373,13 @@ impl<R: Read> Reader<R> {
                 Ok(decoded) => decoded.first().copied(),
                 Err(error) => return Err(self.source_error(error)),
             };
+            if next.is_none() && self.decoded.may_continue() {
+                if self.goes_on()? {
+                    continue;
+                }
+                self.entered = !self.decoded.buffered().is_empty();
+                break;
+            }
             match next {
                 Some(b'\n') => line_ends += 1,
                 Some(b'\r') => {}
@@ -370,13 +416,33 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Whether the record goes on in the next Zstandard frame. One that begins
+    /// another record ends this one, however much of it is missing.
+    fn goes_on(&mut self) -> Result<bool, ReadError> {
+        while self.decoded.may_continue() {
+            match self.decoded.next_member() {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => return Err(self.source_error(error)),
+            }
+            let decoded = match self.decoded.fill() {
+                Ok(decoded) => decoded,
+                Err(error) => return Err(self.source_error(error)),
+            };
+            if !decoded.is_empty() {
+                return Ok(!starts_like_a_record(decoded));
+            }
+        }
+        Ok(false)
+    }
+
     fn fill_block(&mut self) -> Result<&[u8], ReadError> {
         let limit = usize::try_from(self.remaining).unwrap_or(usize::MAX);
         let empty = match self.decoded.fill() {
             Ok(decoded) => decoded.is_empty(),
             Err(error) => return Err(self.source_error(error)),
         };
-        if empty {
+        if empty && !self.goes_on()? {
             return Err(ReadError::Truncated {
                 name: self.name.clone(),
                 offset: self.offset,
@@ -400,7 +466,16 @@ impl<R: Read> Reader<R> {
                 offset: self.decoded.member_start(),
                 source,
             },
-            source::SourceError::Damaged { offset, reason } => ReadError::Gzip {
+            source::SourceError::Damaged {
+                zstd: true,
+                offset,
+                reason,
+            } => ReadError::Zstd {
+                name: self.name.clone(),
+                offset,
+                reason,
+            },
+            source::SourceError::Damaged { offset, reason, .. } => ReadError::Gzip {
                 name: self.name.clone(),
                 offset,
                 reason,

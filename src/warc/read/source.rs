@@ -1,10 +1,14 @@
 //! Bytes of a file with their offset, and the decoded bytes of its gzip
-//! members one member at a time.
+//! members or Zstandard frames, one at a time.
 
 use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
+use super::super::frame::{
+    DICTIONARY_MAGIC, Dictionary, FrameDecoder, MAX_DICTIONARY, SKIPPABLE_HEADER, ZSTD_MAGIC,
+    is_skippable, skippable_length,
+};
 use super::super::member::GZIP_MAGIC;
 use crate::digest::Hasher;
 
@@ -12,7 +16,11 @@ const BUFFER: usize = 64 * 1024;
 
 pub(super) enum SourceError {
     Io(io::Error),
-    Damaged { offset: u64, reason: String },
+    Damaged {
+        zstd: bool,
+        offset: u64,
+        reason: String,
+    },
 }
 
 /// The stored bytes: buffered, counted, and hashed as they are used.
@@ -67,18 +75,24 @@ impl<R: Read> Stored<R> {
 /// The bytes of records: those of the file, or inflated from its members.
 pub(super) struct Decoded<R> {
     stored: Stored<R>,
-    gzip: Option<Gzip>,
+    coding: Option<Coding>,
     sniffed: bool,
     member_start: u64,
+    dictionary: Option<Dictionary>,
 }
 
-struct Gzip {
-    inflate: Decompress,
+struct Coding {
+    inflate: Inflate,
     /// Whether the member goes on.
     within: bool,
     out: Box<[u8]>,
     at: usize,
     end: usize,
+}
+
+enum Inflate {
+    Gzip(Decompress),
+    Zstd(FrameDecoder),
 }
 
 impl<R: Read> Decoded<R> {
@@ -92,14 +106,31 @@ impl<R: Read> Decoded<R> {
                 offset,
                 hasher: None,
             },
-            gzip: None,
+            coding: None,
             sniffed: false,
             member_start: offset,
+            dictionary: None,
         }
     }
 
-    pub(super) fn is_gzip(&self) -> bool {
-        self.gzip.is_some()
+    /// The dictionary at the start of the file, where reading begins behind it.
+    pub(super) fn set_dictionary(&mut self, dictionary: Option<Dictionary>) {
+        self.dictionary = dictionary;
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        self.coding.is_some()
+    }
+
+    /// Whether a record may go on in the next member: in Zstandard's frames.
+    pub(super) fn may_continue(&self) -> bool {
+        matches!(
+            self.coding,
+            Some(Coding {
+                inflate: Inflate::Zstd(_),
+                ..
+            })
+        )
     }
 
     /// Offset in the file of the next stored byte.
@@ -123,16 +154,31 @@ impl<R: Read> Decoded<R> {
     /// Steps to the next member, or to the next byte of a plain file; `false`
     /// at the end of the file.
     pub(super) fn next_member(&mut self) -> Result<bool, SourceError> {
+        if !self.sniffed || self.may_continue() {
+            self.pass_skippable()?;
+        }
         let offset = self.stored.offset;
-        let start = self.stored.peek(GZIP_MAGIC.len())?;
-        let is_gzip = start.starts_with(&GZIP_MAGIC);
+        let start = self.stored.peek(ZSTD_MAGIC.len())?;
+        let (is_gzip, is_zstd) = (
+            start.starts_with(&GZIP_MAGIC),
+            start.starts_with(&ZSTD_MAGIC),
+        );
         if start.is_empty() {
             return Ok(false);
         }
+        let odd = format!("it starts with {start:02x?}");
         if !self.sniffed {
             self.sniffed = true;
-            self.gzip = is_gzip.then(|| Gzip {
-                inflate: Decompress::new(false),
+            let inflate = match (is_gzip, is_zstd) {
+                (true, _) => Some(Inflate::Gzip(Decompress::new(false))),
+                (_, true) => {
+                    let decoder = FrameDecoder::new(self.dictionary.as_ref());
+                    Some(Inflate::Zstd(decoder.map_err(SourceError::Io)?))
+                }
+                _ => None,
+            };
+            self.coding = inflate.map(|inflate| Coding {
+                inflate,
                 within: false,
                 out: vec![0; BUFFER].into(),
                 at: 0,
@@ -140,67 +186,126 @@ impl<R: Read> Decoded<R> {
             });
         }
         self.member_start = offset;
-        if let Some(gzip) = &mut self.gzip {
-            if !is_gzip {
+        if let Some(coding) = &mut self.coding {
+            let fits = match &mut coding.inflate {
+                Inflate::Gzip(inflate) => {
+                    *inflate = Decompress::new_gzip(15);
+                    is_gzip
+                }
+                Inflate::Zstd(decoder) => {
+                    decoder.restart().map_err(SourceError::Io)?;
+                    is_zstd
+                }
+            };
+            if !fits {
                 return Err(SourceError::Damaged {
+                    zstd: matches!(coding.inflate, Inflate::Zstd(_)),
                     offset,
-                    reason: format!(
-                        "it starts with {start:02x?}",
-                        start = &start[..start.len().min(8)]
-                    ),
+                    reason: odd,
                 });
             }
-            gzip.inflate = Decompress::new_gzip(15);
-            gzip.within = true;
-            (gzip.at, gzip.end) = (0, 0);
+            coding.within = true;
+            (coding.at, coding.end) = (0, 0);
         }
         Ok(true)
     }
 
+    /// Passes over frames that hold no records. The dictionary is one of them.
+    fn pass_skippable(&mut self) -> Result<(), SourceError> {
+        loop {
+            let offset = self.stored.offset;
+            let header = self.stored.peek(SKIPPABLE_HEADER)?;
+            if !is_skippable(header) {
+                return Ok(());
+            }
+            let damaged = |reason: String| SourceError::Damaged {
+                zstd: true,
+                offset,
+                reason,
+            };
+            if header.len() < SKIPPABLE_HEADER {
+                return Err(damaged("the file ends inside it".into()));
+            }
+            let length = skippable_length(header);
+            let is_dictionary = offset == 0 && header.starts_with(&DICTIONARY_MAGIC);
+            if is_dictionary && length > MAX_DICTIONARY {
+                let reason = format!("a dictionary of {length} bytes; {MAX_DICTIONARY} are taken");
+                return Err(damaged(reason));
+            }
+            self.stored.consume(SKIPPABLE_HEADER);
+            let (mut left, mut data) = (length, Vec::new());
+            while left > 0 {
+                let bytes = self.stored.fill()?;
+                if bytes.is_empty() {
+                    return Err(damaged("the file ends inside it".into()));
+                }
+                let take = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                if is_dictionary {
+                    data.extend_from_slice(&bytes[..take]);
+                }
+                self.stored.consume(take);
+                left -= take as u64;
+            }
+            if is_dictionary {
+                let dictionary = Dictionary::of_frame(&data);
+                self.dictionary = Some(dictionary.map_err(|error| damaged(error.to_string()))?);
+            }
+        }
+    }
+
     /// Decoded bytes; empty at the end of the member or plain file.
     pub(super) fn fill(&mut self) -> Result<&[u8], SourceError> {
-        let Some(gzip) = &mut self.gzip else {
+        let Some(coding) = &mut self.coding else {
             return self.stored.fill();
         };
-        while gzip.at == gzip.end && gzip.within {
+        while coding.at == coding.end && coding.within {
             let input = self.stored.fill()?;
-            let (used, made) = (gzip.inflate.total_in(), gzip.inflate.total_out());
             let at_end = input.is_empty();
-            let status = gzip
-                .inflate
-                .decompress(input, &mut gzip.out, FlushDecompress::None);
-            let used = (gzip.inflate.total_in() - used) as usize;
-            let made = (gzip.inflate.total_out() - made) as usize;
+            let zstd = matches!(coding.inflate, Inflate::Zstd(_));
             let damaged = |reason: String| SourceError::Damaged {
+                zstd,
                 offset: self.member_start,
                 reason,
             };
-            let status = status.map_err(|error| damaged(error.to_string()))?;
-            self.stored.consume(used);
-            (gzip.at, gzip.end) = (0, made);
-            match status {
-                Status::StreamEnd => gzip.within = false,
-                _ if at_end && made == 0 => return Err(damaged("the file ends inside it".into())),
-                _ if used == 0 && made == 0 && !at_end => {
-                    return Err(damaged("inflating makes no progress".into()));
+            let (used, made, ended) = match &mut coding.inflate {
+                Inflate::Gzip(inflate) => {
+                    let (used, made) = (inflate.total_in(), inflate.total_out());
+                    let status = inflate.decompress(input, &mut coding.out, FlushDecompress::None);
+                    let used = (inflate.total_in() - used) as usize;
+                    let made = (inflate.total_out() - made) as usize;
+                    let status = status.map_err(|error| damaged(error.to_string()))?;
+                    (used, made, status == Status::StreamEnd)
                 }
-                _ => {}
+                Inflate::Zstd(decoder) => {
+                    let step = decoder.step(input, &mut coding.out);
+                    let step = step.map_err(|error| damaged(error.to_string()))?;
+                    (step.used, step.made, step.ended)
+                }
+            };
+            self.stored.consume(used);
+            (coding.at, coding.end) = (0, made);
+            if ended {
+                coding.within = false;
+            } else if at_end && made == 0 {
+                return Err(damaged("the file ends inside it".into()));
+            } else if used == 0 && made == 0 {
+                return Err(damaged("inflating makes no progress".into()));
             }
         }
-        Ok(&gzip.out[gzip.at..gzip.end])
+        Ok(&coding.out[coding.at..coding.end])
     }
 
     /// What the last `fill` returned and wasn't used yet.
     pub(super) fn buffered(&self) -> &[u8] {
-        match &self.gzip {
-            Some(gzip) => &gzip.out[gzip.at..gzip.end],
+        match &self.coding {
+            Some(coding) => &coding.out[coding.at..coding.end],
             None => &self.stored.buffer[self.stored.at..self.stored.end],
         }
     }
 
     pub(super) fn consume(&mut self, n: usize) {
-        match &mut self.gzip {
-            Some(gzip) => gzip.at += n,
+        match &mut self.coding {
+            Some(coding) => coding.at += n,
             None => self.stored.consume(n),
         }
     }

@@ -1,0 +1,78 @@
+//! How records are compressed in a WARC that is written: each its own gzip
+//! member, or its own Zstandard frame.
+
+use std::io::{self, Read, Write};
+
+use super::frame::{Dictionary, FrameCompressor};
+use super::member::{Compressor, stream_member};
+
+/// The compression of a WARC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Coding {
+    /// `.warc.gz` (WARC 1.1 annex D).
+    Gzip,
+    /// `.warc.zst`.
+    Zstd {
+        /// From 1 to 19.
+        level: i32,
+        /// What all records share.
+        dictionary: Option<Dictionary>,
+    },
+}
+
+impl Coding {
+    /// The end of a file's name.
+    pub fn suffix(&self) -> &'static str {
+        match self {
+            Self::Gzip => ".warc.gz",
+            Self::Zstd { .. } => ".warc.zst",
+        }
+    }
+
+    /// What stands before a file's first record.
+    pub fn preamble(&self) -> Vec<u8> {
+        match self {
+            Self::Zstd {
+                dictionary: Some(dictionary),
+                ..
+            } => dictionary.frame(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Compresses records, one after the other; reused, and never shared.
+pub enum Coder {
+    /// Into gzip members.
+    Gzip(Compressor),
+    /// Into Zstandard frames.
+    Zstd(FrameCompressor),
+}
+
+impl Coder {
+    /// For a file's compression.
+    pub fn new(coding: &Coding) -> Self {
+        match coding {
+            Coding::Gzip => Self::Gzip(Compressor::default()),
+            Coding::Zstd { level, dictionary } => {
+                Self::Zstd(FrameCompressor::new(*level, dictionary.clone()))
+            }
+        }
+    }
+
+    /// Appends a record that is whole in memory to `out`.
+    pub fn record(&mut self, record: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Gzip(compressor) => compressor.member(record, out),
+            Self::Zstd(compressor) => compressor.frame(record, out),
+        }
+    }
+
+    /// Copies a record of `length` bytes into `out`.
+    pub fn stream<W: Write>(&self, record: impl Read, length: u64, out: W) -> io::Result<W> {
+        match self {
+            Self::Gzip(_) => stream_member(record, out),
+            Self::Zstd(compressor) => compressor.stream(record, length, out),
+        }
+    }
+}
