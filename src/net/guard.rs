@@ -203,8 +203,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low));
     match segments {
         // 6to4 (RFC 3056), NAT64 (RFC 6052).
-        [0x2002, high, low, ..] => return is_public_v4(v4(high, low)),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => return is_public_v4(v4(high, low)),
+        [0x2002, high, low, ..] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            return is_public_v4(v4(high, low));
+        }
         // ISATAP (RFC 5214 §6.1) under whatever prefix.
         [_, _, _, _, 0 | 0x200, 0x5efe, high, low] if !is_public_v4(v4(high, low)) => return false,
         _ => {}
