@@ -27,12 +27,20 @@ pub enum NetError {
         reason: String,
     },
     /// Every address of the host is refused.
-    #[error("address: {host} is at {address}, which is not public")]
+    #[error("address: {host} is at {address}, which is not public, nor allowed by address.allow")]
     Refused {
         /// The host.
         host: String,
         /// Its first address.
         address: IpAddr,
+    },
+    /// The port belongs to another protocol.
+    #[error("bad-port: {host}: port {port} belongs to another protocol than HTTP")]
+    BadPort {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
     },
     /// No TCP connection.
     #[error("connect: {host}: {source}")]

@@ -64,7 +64,9 @@ impl Processing {
     fn unanswered(&self, job: Job, error: &NetError) -> Outcome {
         let reason = error.to_string();
         let verdict = match error {
-            NetError::Refused { .. } => Verdict::Excluded(reason.clone()),
+            NetError::Refused { .. } | NetError::BadPort { .. } => {
+                Verdict::Excluded(reason.clone())
+            }
             _ if job.tries < self.retries => Verdict::Retry(backoff(job.tries), reason.clone()),
             _ => Verdict::Failed(reason.clone()),
         };
@@ -75,7 +77,7 @@ impl Processing {
         };
         Outcome {
             robots,
-            outage: !matches!(error, NetError::Refused { .. }),
+            outage: !matches!(error, NetError::Refused { .. } | NetError::BadPort { .. }),
             verdict,
             ..Outcome::of(job)
         }

@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::net::{AddressGuard, Cidr, Connector};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
-use crate::url::{CanonicalUrl, HostKey};
+use crate::url::CanonicalUrl;
 
 /// How long a clean stop waits for answers that are on their way.
 const GRACE: Duration = Duration::from_secs(10);
@@ -70,6 +70,12 @@ pub fn run(
             path: layout.root().to_owned(),
         });
     }
+    for (seed, given) in &all_seeds {
+        // Where a site redirects, the archivist hasn't named.
+        if *given {
+            connector.guard().allow_seed(&seed.host_key());
+        }
+    }
     let scope_seeds: Vec<_> = all_seeds.iter().map(|(url, _)| url.clone()).collect();
     let scope = Arc::new(Scope::new(config, &scope_seeds)?);
     let processing = Arc::new(Processing::new(config, scope, layout.spool()));
@@ -91,11 +97,6 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(CrawlError::Runtime)?;
-    let given = all_seeds
-        .iter()
-        .filter(|(_, given)| *given)
-        .map(|(url, _)| url.host_key());
-    admit_seeds(&runtime, &connector, given.collect());
     let mut machine = Machine::start(layout, config, connector, &runtime, &processing)?;
     let stopped = machine.crawl(&mut keeper, config, layout, control, begun)?;
     drop(machine);
@@ -133,20 +134,6 @@ pub fn run(
 pub fn networks(config: &Config) -> Result<Vec<Cidr>, CrawlError> {
     let networks = config.address.allow.iter().map(|text| Ok(text.parse()?));
     networks.collect()
-}
-
-/// A seed's own addresses may be private: the archivist named it. A name that
-/// doesn't resolve fails at its turn.
-fn admit_seeds(
-    runtime: &Runtime,
-    connector: &Connector,
-    hosts: std::collections::HashSet<HostKey>,
-) {
-    runtime.block_on(async {
-        for host in hosts {
-            let _ = connector.admit_seed(&host).await;
-        }
-    });
 }
 
 /// The threads of a running crawl.

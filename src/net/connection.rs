@@ -2,7 +2,7 @@
 //! admitted addresses.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,18 +10,30 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::{TlsConnector, rustls};
 
+use super::guard::LOOPBACK;
 use super::{AddressGuard, NetError};
 use crate::url::HostKey;
+
+/// Addresses of one host that are tried at most; a name may have thousands.
+const MOST_ADDRESSES: usize = 8;
+/// How long an address is tried alone (RFC 8305 §8).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Answers for a name and a port.
+type LookUp = Box<dyn Fn(String, u16) -> Answering + Send + Sync>;
+type Answering = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// What opening connections needs; one a crawl.
 pub struct Connector {
     guard: AddressGuard,
+    look_up: LookUp,
     tls: TlsConnector,
     connect_timeout: Duration,
 }
@@ -67,6 +79,7 @@ impl Connector {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self {
             guard,
+            look_up: Box::new(system_look_up),
             tls: TlsConnector::from(Arc::new(config)),
             connect_timeout,
         }
@@ -75,14 +88,6 @@ impl Connector {
     /// The rule on addresses.
     pub fn guard(&self) -> &AddressGuard {
         &self.guard
-    }
-
-    /// Allows the addresses that a seed's host has now.
-    pub async fn admit_seed(&self, host: &HostKey) -> Result<(), NetError> {
-        for address in self.resolve(host).await? {
-            self.guard.allow_seed(address.ip());
-        }
-        Ok(())
     }
 
     /// Opens a connection to the first address of the host that answers.
@@ -99,31 +104,40 @@ impl Connector {
     }
 
     async fn connect_untimed(&self, host: &HostKey) -> Result<Connection, NetError> {
-        let addresses = self.resolve(host).await?;
-        let admitted: Vec<_> = addresses
-            .iter()
-            .filter(|a| self.guard.admits(a.ip()))
-            .collect();
-        if let (Some(first), true) = (addresses.first(), admitted.is_empty()) {
-            return Err(NetError::Refused {
+        let addresses = self.admitted(host).await?;
+        let stream = first_to_answer(addresses)
+            .await
+            .map_err(|source| NetError::Connect {
                 host: host.to_string(),
-                address: first.ip(),
+                source,
+            })?;
+        let address = stream.peer_addr().map_err(|source| NetError::Connect {
+            host: host.to_string(),
+            source,
+        })?;
+        self.handshake(host, address, stream).await
+    }
+
+    /// The addresses of a host that may be connected to. The connection goes to
+    /// one of these very addresses: the name isn't looked up again in between,
+    /// when it might have another answer.
+    async fn admitted(&self, host: &HostKey) -> Result<Vec<SocketAddr>, NetError> {
+        if !self.guard.admits_port(host) {
+            return Err(NetError::BadPort {
+                host: host.to_string(),
+                port: host.port(),
             });
         }
-        let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        // One address that swallows packets must not use up the time of the others.
-        let share = self.connect_timeout / u32::try_from(admitted.len()).unwrap_or(u32::MAX).max(1);
-        for &&address in &admitted {
-            match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return self.handshake(host, address, stream).await,
-                Ok(Err(error)) => failure = error,
-                Err(_) => failure = io::ErrorKind::TimedOut.into(),
-            }
+        let mut addresses = self.resolve(host).await?;
+        let first = addresses.first().map(SocketAddr::ip);
+        addresses.retain(|address| self.guard.admits(host, address.ip()));
+        match first {
+            Some(address) if addresses.is_empty() => Err(NetError::Refused {
+                host: host.to_string(),
+                address,
+            }),
+            _ => Ok(addresses),
         }
-        Err(NetError::Connect {
-            host: host.to_string(),
-            source: failure,
-        })
     }
 
     async fn handshake(
@@ -168,21 +182,55 @@ impl Connector {
             return Ok(vec![SocketAddr::new(address, host.port())]);
         }
         if host.is_localhost() {
-            let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            return Ok(vec![SocketAddr::new(loopback, host.port())]);
+            let loopback = LOOPBACK.map(|address| SocketAddr::new(address, host.port()));
+            return Ok(loopback.into());
         }
         let dns = |reason: String| NetError::Dns {
             host: host.host().to_owned(),
             reason,
         };
-        let found = lookup_host((host.host(), host.port()))
-            .await
-            .map_err(|e| dns(e.to_string()))?;
-        let addresses: Vec<_> = found.collect();
+        let found = (self.look_up)(host.host().to_owned(), host.port()).await;
+        let addresses = found.map_err(|e| dns(e.to_string()))?;
         if addresses.is_empty() {
             return Err(dns("the name has no address".into()));
         }
         Ok(addresses)
+    }
+}
+
+/// Asks the system's resolver.
+fn system_look_up(name: String, port: u16) -> Answering {
+    Box::pin(async move { Ok(lookup_host((name, port)).await?.collect()) })
+}
+
+/// Connects to the address that answers first. The next is tried when one has
+/// failed, or has been silent for a moment (RFC 8305 §5): one that swallows
+/// packets mustn't use up the time of the others.
+async fn first_to_answer(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut untried = addresses.into_iter().take(MOST_ADDRESSES).peekable();
+    let mut tries = JoinSet::new();
+    let mut failure = None;
+    loop {
+        if let Some(address) = untried.next() {
+            tries.spawn(TcpStream::connect(address));
+        }
+        let ended = tokio::select! {
+            ended = tries.join_next() => ended,
+            () = tokio::time::sleep(HEAD_START), if untried.peek().is_some() => continue,
+        };
+        match ended {
+            Some(Ok(Ok(stream))) => return Ok(stream),
+            Some(Ok(Err(error))) => {
+                failure.get_or_insert(error);
+            }
+            Some(Err(ended)) => {
+                failure.get_or_insert(ended.into());
+            }
+            None => {}
+        }
+        if tries.is_empty() && untried.peek().is_none() {
+            return Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()));
+        }
     }
 }
 
@@ -254,5 +302,124 @@ impl AsyncWrite for Connection {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::url::CanonicalUrl;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::net::TcpListener;
+
+    /// Looks every name up as the next of these answers; the last stays.
+    fn answering(guard: AddressGuard, answers: &[&[&str]]) -> (Connector, Arc<AtomicUsize>) {
+        let answers: Vec<Vec<std::net::IpAddr>> = answers
+            .iter()
+            .map(|answer| answer.iter().map(|text| text.parse().unwrap()).collect())
+            .collect();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let mut connector = Connector::new(guard, Duration::from_secs(5));
+        let count = asked.clone();
+        connector.look_up = Box::new(move |_, port| {
+            let at = count.fetch_add(1, Ordering::Relaxed).min(answers.len() - 1);
+            let found = answers[at].iter().map(|&ip| SocketAddr::new(ip, port));
+            let found = Ok(found.collect());
+            Box::pin(async move { found })
+        });
+        (connector, asked)
+    }
+
+    fn host(name: &str, port: u16) -> HostKey {
+        let url = format!("http://{name}:{port}/");
+        CanonicalUrl::parse(&url).unwrap().host_key()
+    }
+
+    fn allowing(network: &str) -> AddressGuard {
+        AddressGuard::new(vec![network.parse().unwrap()])
+    }
+
+    #[tokio::test]
+    async fn the_address_that_was_checked_is_the_one_connected_to() {
+        let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = good.local_addr().unwrap().port();
+        let inside = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+        // An attacker's name: first the answer that passes, ever after the one
+        // that it is all about.
+        let (connector, asked) =
+            answering(allowing("127.0.0.1/32"), &[&["127.0.0.1"], &["127.0.0.2"]]);
+        let name = host("rebinding.example", port);
+        let connection = connector.connect(&name).await.unwrap();
+        assert_eq!(connection.address, good.local_addr().unwrap());
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        let refused = connector.connect(&name).await.err().unwrap();
+        assert!(matches!(refused, NetError::Refused { .. }), "{refused}");
+        let reached = timeout(Duration::from_millis(100), inside.accept()).await;
+        assert!(reached.is_err());
+    }
+
+    #[tokio::test]
+    async fn of_mixed_answers_only_what_is_admitted_is_tried() {
+        let inside = TcpListener::bind("127.0.0.2:0").await.unwrap();
+        let port = inside.local_addr().unwrap().port();
+        let (connector, _) = answering(
+            allowing("127.0.0.3/32"),
+            &[&["127.0.0.2", "127.0.0.3", "10.0.0.1"]],
+        );
+        // The admitted address has no server: the others aren't fallen back to.
+        let failed = connector.connect(&host("mixed.example", port)).await;
+        let failed = failed.err().unwrap();
+        assert!(matches!(failed, NetError::Connect { .. }), "{failed}");
+        let reached = timeout(Duration::from_millis(100), inside.accept()).await;
+        assert!(reached.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_seeds_address_is_refused() {
+        let seed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = seed.local_addr().unwrap().port();
+        let guard = AddressGuard::default();
+        guard.allow_seed(&host("127.0.0.1", port));
+        let (connector, _) = answering(guard, &[&["127.0.0.1"]]);
+        assert!(connector.connect(&host("127.0.0.1", port)).await.is_ok());
+        for name in ["rebound.example", "127.0.0.1.nip.io", "localhost.example"] {
+            let refused = connector.connect(&host(name, port)).await.err().unwrap();
+            assert!(matches!(refused, NetError::Refused { .. }), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_where_one_refuses_or_swallows() {
+        let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = good.local_addr().unwrap().port();
+        let (connector, _) = answering(allowing("127.0.0.0/8"), &[&["127.0.0.9", "127.0.0.1"]]);
+        let name = host("two.example", port);
+        let connection = connector.connect(&name).await.unwrap();
+        assert_eq!(connection.address, good.local_addr().unwrap());
+
+        // A full backlog swallows what comes.
+        let deaf = tokio::net::TcpSocket::new_v4().unwrap();
+        deaf.bind(SocketAddr::from(([127, 0, 0, 8], port))).unwrap();
+        let deaf = deaf.listen(1).unwrap();
+        let mut filling = Vec::new();
+        for _ in 0..4 {
+            let fill = TcpStream::connect(deaf.local_addr().unwrap());
+            filling.push(timeout(Duration::from_millis(50), fill).await);
+        }
+        let (connector, _) = answering(allowing("127.0.0.0/8"), &[&["127.0.0.8", "127.0.0.1"]]);
+        let clock = std::time::Instant::now();
+        let connection = connector.connect(&name).await.unwrap();
+        assert_eq!(connection.address, good.local_addr().unwrap());
+        assert!(clock.elapsed() < Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn a_port_of_another_protocol_is_not_even_looked_up() {
+        let (connector, asked) = answering(AddressGuard::default(), &[&["93.184.216.34"]]);
+        let refused = connector.connect(&host("mail.example", 25)).await;
+        let refused = refused.err().unwrap();
+        assert!(refused.to_string().starts_with("bad-port: "), "{refused}");
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
     }
 }

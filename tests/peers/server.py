@@ -50,8 +50,8 @@ def serving(command, port, log, stop_with=signal.SIGTERM, patience=60):
 
 
 @contextlib.contextmanager
-def nginx(root, workdir, port=None):
-    """Serves the directory `root`; yields the port.
+def nginx(root, workdir, port=None, locations=""):
+    """Serves the directory `root`, and what the directives in `locations` add; yields the port.
 
     Everything nginx writes goes below `workdir`, so that it neither needs root
     nor meets the one that Debian's package may have started.
@@ -85,6 +85,7 @@ http {{
     listen 127.0.0.1:{port};
     root {root};
     index index.html;
+    {locations}
   }}
 }}
 """)

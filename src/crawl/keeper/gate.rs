@@ -5,7 +5,8 @@ use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Decision, Gate, HostId};
 use crate::crawl::job::{Hop, Job, Outcome, Path, RobotsOutcome, Verdict};
-use crate::crawl::process::robots_rules;
+use crate::crawl::process::{PRODUCT_TOKEN, robots_rules};
+use crate::crawl::robots::Robots;
 use crate::crawl::store::state;
 use crate::http::{Head, MAX_HEAD_BYTES};
 use crate::net::Spool;
@@ -56,6 +57,12 @@ impl Keeper<'_> {
                 let reason =
                     format!("robots.txt: not to be had, so nothing may be fetched: {reason}");
                 self.frontier.open(host, Gate::Closed(reason));
+            }
+            // A robots.txt that redirects to where nothing may be fetched is one
+            // that can't be had (RFC 9309 §2.3.1.2): the host itself is reachable.
+            Some(RobotsOutcome::Refused(_)) if behind > 0 => {
+                let rules = Robots::allow_all().rules_for(PRODUCT_TOKEN);
+                self.frontier.open(host, Gate::Open(Some(rules)));
             }
             Some(RobotsOutcome::Refused(reason)) => {
                 self.frontier.open(host, Gate::Refused(reason));
