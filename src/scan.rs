@@ -1,23 +1,40 @@
-//! The one scanner of HTML and CSS: where URLs stand, what a browser would
-//! fetch them for, and what replay must strip or insert. Crawling follows what
-//! it finds and replay rewrites at the same ranges, so what replay asks for,
-//! capture has fetched. It never fetches, never panics, and reads any bytes.
+//! The one scanner a format: where URLs stand, what a browser would fetch them
+//! for, and, in HTML and CSS, what replay must strip or insert. Crawling follows
+//! what [`links()`] finds in any format; replay rewrites at the same ranges, so
+//! what it asks for, capture has fetched. It never fetches, never panics, and
+//! reads any bytes.
 
 use encoding_rs::Encoding;
 use std::ops::Range;
 use thiserror::Error;
 
+mod appcache;
+mod browserconfig;
 mod charset;
 mod css;
+mod dash;
 mod entity;
+mod feed;
+pub mod fields;
+mod format;
+mod gzip;
+mod hls;
 mod html;
+mod json;
+mod links;
 mod masked;
+mod pdf;
 mod resolve;
 pub mod script;
-pub mod sitemap;
+mod sitemap;
 mod splice;
 mod srcset;
+mod transform;
+mod web_manifest;
+mod xml;
 
+pub use format::{Asked, Format, SNIFFED};
+pub use links::{Link, Links, links};
 pub use splice::splice;
 
 /// How deep documents within attributes (`srcdoc`) are read.
@@ -46,7 +63,8 @@ pub enum Role {
     Requisite,
     /// The action of a form that is sent by GET.
     Form,
-    /// The target of a declarative refresh: navigation without the reader.
+    /// The target of a redirect or a declarative refresh: navigation without
+    /// the reader.
     Refresh,
     /// A relation to another page: `link rel=canonical`, `next`, `alternate`;
     /// `cite` and `longdesc`.
@@ -56,6 +74,10 @@ pub enum Role {
     Hint,
     /// `<base href>`: resolves the others and isn't fetched itself.
     Base,
+    /// A sitemap that an index of sitemaps names.
+    Sitemap,
+    /// A text that looks like a URL and may be none.
+    Guess,
 }
 
 impl Role {

@@ -6,27 +6,23 @@ use std::io::Read;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-use super::job::Hop;
+use super::job::{Hop, Path};
 use super::robots::Robots;
+use crate::config::Limits;
 use crate::http::{Head, dechunk_what_came};
 use crate::net::Spool;
-use crate::scan::sitemap::Lists;
-use crate::scan::{Irregularity, Kind, Role, Scan, scan, script, sitemap};
+use crate::scan::{self, Asked, Format, Role, fields};
 use crate::url::CanonicalUrl;
-
-/// Bytes of an entity that are scanned at most, stored or decoded. Pages are
-/// far smaller; what is larger is no page.
-const SCAN_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What was found in an answer.
 #[derive(Default)]
 pub struct Found {
     /// Links with how they were found; a URL once a kind of hop.
     pub links: Vec<(CanonicalUrl, Hop)>,
+    /// How the answer was read; `None` where it is in no format that is.
+    pub format: Option<Format>,
     /// The title of a page.
     pub title: Option<String>,
-    /// Whether the answer is HTML.
-    pub is_html: bool,
     /// Why not everything in it was found.
     pub notes: Vec<String>,
 }
@@ -39,188 +35,104 @@ impl Found {
             ..Self::default()
         }
     }
+
+    fn take(&mut self, links: Vec<scan::Link>) {
+        let links = links.into_iter().filter_map(|link| {
+            let hop = hop(link.role)?;
+            Some((CanonicalUrl::of(link.url).ok()?, hop))
+        });
+        self.links.extend(links);
+    }
 }
 
-/// Finds everything that an answer names.
-pub fn find(url: &CanonicalUrl, head: &Head<'_>, response: &Spool) -> Found {
+/// How a URL with a role is reached; `None` where nothing is fetched.
+fn hop(role: Role) -> Option<Hop> {
+    Some(match role {
+        Role::Hint | Role::Base => return None,
+        Role::Refresh => Hop::Redirect,
+        Role::Sitemap => Hop::Manifest,
+        Role::Guess => Hop::Speculative,
+        role if role.is_requisite() => Hop::Embed,
+        _ => Hop::Link,
+    })
+}
+
+/// Finds everything that the answer to a URL names, to which `path` led.
+pub fn find(
+    url: &CanonicalUrl,
+    path: &Path,
+    head: &Head<'_>,
+    response: &Spool,
+    limits: &Limits,
+) -> Found {
     let mut found = Found::default();
-    if (300..400).contains(&head.status().unwrap_or(0))
-        && let Some(target) = redirect(url, head)
-    {
-        found.links.push((target, Hop::Redirect));
-    }
-    for value in head.values("link") {
-        link_field(url, &value, &mut found.links);
-    }
-    if let Some(value) = head.value("refresh")
-        && let Some((_, target)) = value.split_once('=')
-        && let Ok(target) = url.join(target.trim().trim_matches(['"', '\'']))
-    {
-        found.links.push((target, Hop::Redirect));
-    }
-    let media_type = head.media_type().unwrap_or_default();
-    let Some(entity) = entity(head, response, &media_type) else {
-        return found;
-    };
+    found.take(fields::links(url.url(), head));
     if *url == url.host_key().robots_url() {
+        let entity = entity(head, response, limits.decoded.0).unwrap_or_default();
         let robots = Robots::parse(&entity);
-        let sitemaps = robots
-            .sitemaps()
-            .iter()
-            .filter_map(|sitemap| url.join(sitemap).ok());
+        let sitemaps = robots.sitemaps().iter();
+        let sitemaps = sitemaps.filter_map(|sitemap| url.join(sitemap).ok());
         found
             .links
             .extend(sitemaps.map(|sitemap| (sitemap, Hop::Manifest)));
         return found;
     }
-    if let Some(lists) = sitemap::kind(&entity) {
-        // A listed page is as far away as a linked one.
-        let hop = match lists {
-            Lists::Sitemaps => Hop::Manifest,
-            Lists::Pages => Hop::Link,
-        };
-        let listed = sitemap::locations(&entity);
-        let listed = listed.iter().filter_map(|listed| url.join(listed).ok());
-        found.links.extend(listed.map(|listed| (listed, hop)));
-        return found;
-    }
-    if is_script(&media_type) {
-        // Relative ones would mean other files on every page that uses it.
-        let absolute = script::urls(&entity)
-            .into_iter()
-            .filter(|text| text.starts_with(['/', 'h']));
-        guess(url, absolute, &mut found.links);
-        return found;
-    }
-    let hint = url
-        .url()
-        .path()
-        .to_ascii_lowercase()
-        .ends_with(".css")
-        .then_some(Role::Stylesheet);
-    let Some(kind) = Kind::sniff(&media_type, hint, &entity[..entity.len().min(1024)]) else {
+    let media_type = head.media_type().unwrap_or_default();
+    let charset = head.charset();
+    let asked = Asked {
+        url: url.url(),
+        media_type: &media_type,
+        charset: charset.as_deref(),
+        as_sitemap: path.ends_with(Hop::Manifest),
+    };
+    let Some(entity) = scanned(&asked, head, response, limits) else {
         return found;
     };
-    let scan = scan(kind, &entity, url.url(), head.charset().as_deref());
-    found.is_html = kind == Kind::Html;
-    take(&scan, &mut found);
-    if found.is_html {
-        for text in script::inline(&entity) {
-            guess(url, script::urls(text), &mut found.links);
-        }
+    let scanned = scan::links(&asked, &entity, limits);
+    found.format = scanned.format;
+    found.title = scanned.title;
+    found.notes = scanned.notes;
+    if found.format.is_some() && entity.len() as u64 >= limits.decoded.0 {
+        found.notes.push(format!(
+            "only the first {} bytes were scanned for links",
+            limits.decoded.0
+        ));
     }
-    found.notes = notes(&scan, entity.len());
-    found.title = scan.title;
+    found.take(scanned.links);
     found
 }
 
-fn guess(
-    url: &CanonicalUrl,
-    texts: impl IntoIterator<Item = String>,
-    links: &mut Vec<(CanonicalUrl, Hop)>,
-) {
-    let resolved = texts.into_iter().filter_map(|text| url.join(&text).ok());
-    links.extend(resolved.map(|target| (target, Hop::Speculative)));
-}
-
-fn is_script(media_type: &str) -> bool {
-    media_type.ends_with("/javascript") || media_type.ends_with("/x-javascript")
-}
-
-/// What was passed over while scanning; texts that are no URLs are common and
-/// not worth a word.
-fn notes(scan: &Scan, length: usize) -> Vec<String> {
-    let lost = scan
-        .irregular
-        .iter()
-        .filter(|i| !matches!(i, Irregularity::Unparsable { .. }));
-    let mut notes: Vec<String> = lost.take(10).map(ToString::to_string).collect();
-    if length as u64 >= SCAN_BYTES {
-        notes.push(format!(
-            "only the first {SCAN_BYTES} bytes were scanned for links"
-        ));
-    }
-    notes
-}
-
-fn take(scan: &Scan, found: &mut Found) {
-    for link in scan.links() {
-        let hop = match link.role {
-            Role::Hint | Role::Base => continue,
-            Role::Refresh => Hop::Redirect,
-            role if role.is_requisite() => Hop::Embed,
-            _ => Hop::Link,
-        };
-        if let Ok(url) = CanonicalUrl::of(link.url.clone()) {
-            found.links.push((url, hop));
-        }
-    }
-}
-
-/// Where a redirect leads. Bytes that aren't UTF-8 are escaped as they are, as
-/// browsers do.
-pub fn redirect(url: &CanonicalUrl, head: &Head<'_>) -> Option<CanonicalUrl> {
-    let field = head.fields.iter().find(|field| field.is("location"))?;
-    let target: String = match std::str::from_utf8(&field.value) {
-        Ok(text) => text.to_owned(),
-        Err(_) => field.value.iter().map(|&byte| escaped(byte)).collect(),
-    };
-    url.join(&target).ok()
-}
-
-fn escaped(byte: u8) -> String {
-    if byte.is_ascii() {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
-    }
-}
-
-/// `Link` fields (RFC 8288): what a page needs is fetched as such, relations
-/// to other pages are links; connection hints are neither.
-fn link_field(url: &CanonicalUrl, value: &str, links: &mut Vec<(CanonicalUrl, Hop)>) {
-    let mut rest = value;
-    while let Some((_, after)) = rest.split_once('<') {
-        let Some((target, parameters)) = after.split_once('>') else {
-            return;
-        };
-        let end = parameters.find('<').unwrap_or(parameters.len());
-        let lower = parameters[..end].to_ascii_lowercase();
-        rest = &parameters[end..];
-        let relation = lower
-            .split_once("rel=")
-            .map_or("", |(_, relation)| relation);
-        let hop = if relation.contains("preconnect") || relation.contains("dns-prefetch") {
-            continue;
-        } else if ["stylesheet", "preload", "icon", "manifest"]
-            .iter()
-            .any(|r| relation.contains(r))
-        {
-            Hop::Embed
-        } else {
-            Hop::Link
-        };
-        if let Ok(target) = url.join(target) {
-            links.push((target, hop));
-        }
-    }
-}
-
-/// The start of the entity, transfer and content coding removed, if it is of a
-/// kind that is scanned and its codings are known.
-pub fn entity<'r>(head: &Head<'_>, response: &'r Spool, media_type: &str) -> Option<Cow<'r, [u8]>> {
-    let named = media_type.split(';').next().unwrap_or_default().trim();
-    let may_be_scanned = Kind::of(media_type, Some(Role::Stylesheet)).is_some()
-        || is_script(named)
-        || ["text/plain", "text/xml", "application/xml"].contains(&named);
-    if !may_be_scanned {
+/// The entity, if it may be in a format that names URLs. What waits on disk is
+/// large, and only its start is read to see whether it is.
+fn scanned<'r>(
+    asked: &Asked<'_>,
+    head: &Head<'_>,
+    response: &'r Spool,
+    limits: &Limits,
+) -> Option<Cow<'r, [u8]>> {
+    if !Format::may_be(asked) {
         return None;
     }
+    if response.memory().is_none() && !Format::is_certain(asked) {
+        let start = entity(head, response, scan::SNIFFED as u64)?;
+        Format::of(asked, &start)?;
+    }
+    entity(head, response, limits.decoded.0)
+}
+
+/// Where a redirect leads.
+pub fn redirect(url: &CanonicalUrl, head: &Head<'_>) -> Option<CanonicalUrl> {
+    url.join(&fields::location(head)?).ok()
+}
+
+/// The start of the entity, `most` bytes of it, transfer and content coding
+/// removed as far as the codings are known. `None` where it can't be read.
+pub fn entity<'r>(head: &Head<'_>, response: &'r Spool, most: u64) -> Option<Cow<'r, [u8]>> {
     let body: Cow<'r, [u8]> = match response.memory() {
         Some(bytes) => Cow::Borrowed(&bytes[head.length.min(bytes.len())..]),
         None => {
             let mut bytes = Vec::new();
-            let limit = head.length as u64 + SCAN_BYTES;
+            let limit = (head.length as u64).saturating_add(most);
             response.reader().take(limit).read_to_end(&mut bytes).ok()?;
             bytes.drain(..head.length.min(bytes.len()));
             Cow::Owned(bytes)
@@ -238,7 +150,7 @@ pub fn entity<'r>(head: &Head<'_>, response: &'r Spool, media_type: &str) -> Opt
     for coding in head.content_codings().iter().rev() {
         // A coding that the body doesn't have, or that isn't known: the bytes
         // may be plain, as browsers find them to be.
-        let Some(decoded) = decode(coding, &entity) else {
+        let Some(decoded) = decode(coding, &entity, most) else {
             break;
         };
         entity = Cow::Owned(decoded);
@@ -248,10 +160,10 @@ pub fn entity<'r>(head: &Head<'_>, response: &'r Spool, media_type: &str) -> Opt
 
 /// Decodes a content coding, as much of it as is scanned. What breaks off is
 /// taken as far as it came.
-fn decode(coding: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+fn decode(coding: &str, bytes: &[u8], most: u64) -> Option<Vec<u8>> {
     let mut decoded = Vec::new();
     let mut read = |reader: &mut dyn Read| {
-        let result = reader.take(SCAN_BYTES).read_to_end(&mut decoded);
+        let result = reader.take(most).read_to_end(&mut decoded);
         result.is_ok() || !decoded.is_empty()
     };
     let usable = match coding {
@@ -276,7 +188,9 @@ mod tests {
         let mut spool = Spool::new(&std::env::temp_dir(), usize::MAX);
         spool.write(answer).unwrap();
         let url = CanonicalUrl::parse("http://a.example/dir/page").unwrap();
-        let found = find(&url, &Head::parse(answer), &spool);
+        let limits = crate::config::Config::defaults().limits;
+        let head = Head::parse(answer);
+        let found = find(&url, &Path::default(), &head, &spool, &limits);
         let name = |(url, hop): (CanonicalUrl, Hop)| format!("{} {url}", hop.letter());
         found.links.into_iter().map(name).collect()
     }
@@ -304,9 +218,9 @@ mod tests {
             found_in(answer),
             [
                 "R http://a.example/other",
+                "R http://a.example/later",
                 "E http://a.example/s.css",
-                "L http://a.example/dir/p2",
-                "R http://a.example/later"
+                "L http://a.example/dir/p2"
             ]
         );
     }

@@ -10,9 +10,10 @@ use super::links::{self, Found};
 use super::recorder::{Digests, RecordContext, Recorder, digests};
 use super::robots::Robots;
 use super::scope::Scope;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::http::Head;
 use crate::net::{Exchange, NetError, Spool, Truncated};
+use crate::scan::Format;
 use crate::url::CanonicalUrl;
 
 /// The product token that robots.txt files may name (RFC 9309 §2.2.1).
@@ -23,6 +24,8 @@ pub const PRODUCT_TOKEN: &str = "lastlight";
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
 /// Redirects of robots.txt that are followed (RFC 9309 §2.3.1.2).
 const MAX_ROBOTS_REDIRECTS: u32 = 5;
+/// Bytes of a robots.txt that are read (RFC 9309 §2.5: at least 500 KiB).
+const ROBOTS_BYTES: u64 = 4 << 20;
 
 /// What processing needs beside the exchange; one a crawl.
 pub struct Processing {
@@ -32,6 +35,8 @@ pub struct Processing {
     pub records: RecordContext,
     /// Tries after the first.
     pub retries: u32,
+    /// What one answer may cost.
+    pub limits: Limits,
 }
 
 impl Processing {
@@ -41,6 +46,7 @@ impl Processing {
             scope,
             records: RecordContext::new(config.warc.version, spool),
             retries: config.fetch.retries,
+            limits: config.limits.clone(),
         }
     }
 
@@ -148,7 +154,9 @@ impl Processing {
     ) -> Outcome {
         let status = head.status();
         // Whatever a page does to the scanner, its record is kept.
-        let scanned = std::panic::catch_unwind(|| links::find(&job.url, head, response));
+        let scanned = std::panic::catch_unwind(|| {
+            links::find(&job.url, &job.path, head, response, &self.limits)
+        });
         let mut found = scanned.unwrap_or_else(|_| Found::failed());
         let notes = std::mem::take(&mut found.notes);
         let answer = Answer {
@@ -157,7 +165,9 @@ impl Processing {
             bytes: judged.digests.payload.entity_length,
             digest: judged.digests.payload.entity.to_string(),
             time: started.timestamp14().rfc3339(),
-            is_page: found.is_html && status == Some(200) && !job.path.ends_with(Hop::Embed),
+            is_page: found.format == Some(Format::Html)
+                && status == Some(200)
+                && !job.path.ends_with(Hop::Embed),
             title: found.title.clone(),
         };
         let robots = match (job.as_robots, &judged.verdict) {
@@ -292,7 +302,7 @@ pub fn robots_rules(
 ) -> RobotsOutcome {
     let robots = match head.status() {
         Some(200..=299) => {
-            let text = links::entity(head, response, "text/plain").unwrap_or_default();
+            let text = links::entity(head, response, ROBOTS_BYTES).unwrap_or_default();
             Robots::parse(&text)
         }
         Some(300..=399) if behind < MAX_ROBOTS_REDIRECTS => match links::redirect(url, head) {

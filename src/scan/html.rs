@@ -23,6 +23,8 @@ mod link;
 mod tag;
 mod title;
 
+pub(super) use link::relation;
+
 /// How deep parts within parts (conditional comments, `noscript`) are read.
 const MAX_PART_DEPTH: u8 = 4;
 /// What the tokenizer may hold: the open elements and the last, unfinished tag.

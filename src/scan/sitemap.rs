@@ -1,137 +1,135 @@
-//! The URLs that a sitemap or a sitemap index lists (sitemaps.org protocol
-//! 0.9): the text of its `loc` elements, those of extensions such as
-//! `image:loc` too.
+//! Sitemaps and indexes of sitemaps (sitemaps.org protocol 0.9), as XML or as
+//! a plain list, with the extensions for images, videos, news and alternate
+//! languages. It goes by local names, as prefixes are used at will.
 
-/// URLs of one sitemap; the protocol allows 50,000.
-const MOST: usize = 100_000;
+use super::Role;
+use super::links::{Collector, Link};
+use super::xml::{Piece, Xml};
 
-/// What a document lists, by its root element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lists {
-    /// Pages: a `urlset`.
-    Pages,
-    /// Other sitemaps: a `sitemapindex`.
-    Sitemaps,
+/// The priority of a page that states none (sitemaps.org protocol).
+const DEFAULT_PRIORITY: u16 = 500;
+
+/// Reads a sitemap or an index. Pages come in the order of their priority.
+pub(super) fn read(text: &str, found: &mut Collector) {
+    let mut xml = Xml::new(text);
+    let mut content = String::new();
+    let mut entries = Entries::default();
+    while let Some(piece) = xml.next() {
+        if found.is_full() {
+            break;
+        }
+        match piece {
+            Piece::Start(tag) => {
+                content.clear();
+                match tag.name() {
+                    "url" => entries.begin(found.links.len()),
+                    // Alternates in other languages and for other devices.
+                    "link" => {
+                        if let Some(href) = tag.value("href") {
+                            found.push(&href, Role::Alternate);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Piece::Text(text) => content.push_str(&text),
+            Piece::End(name) => {
+                match name.as_str() {
+                    "priority" => entries.weigh(&content),
+                    "url" => {}
+                    _ => {
+                        if let Some(role) = role(&name, xml.enclosing(0)) {
+                            found.push(&content, role);
+                        }
+                    }
+                }
+                content.clear();
+            }
+            Piece::Instruction(instruction) => found.instruction(&instruction),
+        }
+    }
+    entries.order(&mut found.links);
 }
 
-/// Whether a document is a sitemap, and of what.
-pub fn kind(text: &[u8]) -> Option<Lists> {
-    let start = &text[..text.len().min(4096)];
-    let has = |root: &[u8]| start.windows(root.len()).any(|window| window == root);
-    if has(b"<sitemapindex") {
-        Some(Lists::Sitemaps)
-    } else {
-        has(b"<urlset").then_some(Lists::Pages)
+/// What the text of an element is a URL for; `None` where it is none.
+fn role(name: &str, within: &str) -> Option<Role> {
+    Some(match (name, within) {
+        ("loc", "sitemap") => Role::Sitemap,
+        ("loc", "image") | ("thumbnail_loc", _) => Role::Image,
+        ("content_loc", _) => Role::Media,
+        ("player_loc", _) => Role::Frame,
+        ("license", "image") | ("gallery_loc", _) => Role::Alternate,
+        ("loc", _) => Role::Page,
+        _ => return None,
+    })
+}
+
+/// The pages of a sitemap with their priorities.
+#[derive(Default)]
+struct Entries {
+    /// Where an entry's URLs begin, and its priority in thousandths.
+    begun: Vec<(usize, u16)>,
+    is_weighed: bool,
+}
+
+impl Entries {
+    fn begin(&mut self, at: usize) {
+        self.begun.push((at, DEFAULT_PRIORITY));
+    }
+
+    fn weigh(&mut self, text: &str) {
+        let stated = text
+            .trim()
+            .parse::<f32>()
+            .ok()
+            .filter(|p| (0.0..=1.0).contains(p));
+        if let (Some(priority), Some(entry)) = (stated, self.begun.last_mut()) {
+            #[expect(clippy::cast_sign_loss, reason = "between 0 and 1")]
+            let thousandths = (priority * 1000.0) as u16;
+            entry.1 = thousandths;
+            self.is_weighed |= thousandths != DEFAULT_PRIORITY;
+        }
+    }
+
+    /// Puts the URLs of important pages first; otherwise they stay in order.
+    fn order(mut self, links: &mut Vec<Link>) {
+        if !self.is_weighed {
+            return;
+        }
+        let mut ends: Vec<usize> = self.begun.iter().skip(1).map(|(at, _)| *at).collect();
+        ends.push(links.len());
+        let mut slots: Vec<Option<Link>> = std::mem::take(links).into_iter().map(Some).collect();
+        let first = self.begun.first().map_or(0, |(at, _)| *at);
+        links.extend(slots[..first].iter_mut().filter_map(Option::take));
+        let mut entries: Vec<(u16, std::ops::Range<usize>)> = self
+            .begun
+            .drain(..)
+            .zip(ends)
+            .map(|((start, priority), end)| (priority, start..end))
+            .collect();
+        entries.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
+        for (_, range) in entries {
+            links.extend(slots[range].iter_mut().filter_map(Option::take));
+        }
     }
 }
 
-/// The text of every `loc`, references decoded, as it stands otherwise. What
-/// isn't well-formed is passed over.
-pub fn locations(text: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(text);
-    let mut found = Vec::new();
-    let mut rest: &str = &text;
-    while let Some((_, element)) = rest.split_once('<') {
-        rest = element;
-        let Some((tag, after)) = element.split_once('>') else {
-            break;
-        };
-        let name = tag
-            .split(|c: char| c.is_ascii_whitespace())
-            .next()
-            .unwrap_or_default();
-        if name != "loc" && !name.ends_with(":loc") {
+/// Reads a plain list: a URL a line, in UTF-8. Lines that are no absolute URLs
+/// are passed over, so that another text gives nothing.
+pub(super) fn read_text(source: &[u8], found: &mut Collector) {
+    let source = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
+    for line in source.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        let Ok(text) = std::str::from_utf8(line.trim_ascii()) else {
             continue;
-        }
-        let Some(end) = after.find("</") else {
-            break;
         };
-        let content = after[..end].trim();
-        let content = content
-            .strip_prefix("<![CDATA[")
-            .and_then(|inner| inner.strip_suffix("]]>"))
-            .map_or_else(|| decoded(content), |inner| inner.trim().to_owned());
-        if !content.is_empty() {
-            found.push(content);
-        }
-        rest = &after[end..];
-        if found.len() == MOST {
-            break;
-        }
-    }
-    found
-}
-
-/// The five references of XML and numeric ones.
-fn decoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        out += before;
-        let reference = after
-            .split_once(';')
-            .and_then(|(name, rest)| Some((character(name)?, rest)));
-        match reference {
-            Some((character, after)) => {
-                out.push(character);
-                rest = after;
-            }
-            None => {
-                out.push('&');
-                rest = after;
-            }
-        }
-    }
-    out + rest
-}
-
-fn character(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16),
-                None => number.parse(),
-            };
-            char::from_u32(code.ok()?)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MAP: &str = "<?xml version=\"1.0\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n\
-        <url><loc> http://a.example/?a=1&amp;b=2 </loc><lastmod>2026-01-01</lastmod>\
-        <image:image><image:loc><![CDATA[http://a.example/i.png?x&y]]></image:loc></image:image></url>\
-        <url><loc>http://a.example/caf&#xe9;&#33;</loc></url></urlset>";
-
-    #[test]
-    fn every_location_is_found_and_decoded() {
-        assert_eq!(kind(MAP.as_bytes()), Some(Lists::Pages));
-        assert_eq!(kind(b"<sitemapindex xmlns=x>"), Some(Lists::Sitemaps));
-        assert_eq!(kind(b"<html><urls>"), None);
-        assert_eq!(
-            locations(MAP.as_bytes()),
-            [
-                "http://a.example/?a=1&b=2",
-                "http://a.example/i.png?x&y",
-                "http://a.example/caf\u{e9}!"
-            ]
-        );
-    }
-
-    #[test]
-    fn no_cut_panics_or_invents() {
-        for end in 0..MAP.len() {
-            let found = locations(&MAP.as_bytes()[..end]);
-            assert!(found.iter().all(|url| url.starts_with("http://a.example/")));
+        let scheme = text
+            .get(..text.find("://").unwrap_or(0))
+            .unwrap_or_default();
+        let is_absolute = ["http", "https"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known));
+        if is_absolute && !found.is_full() {
+            found.push(text, Role::Page);
         }
     }
 }

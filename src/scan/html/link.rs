@@ -22,7 +22,12 @@ pub(super) fn is_only_hint(rel: &[u8]) -> bool {
 
 /// What a `link` is fetched for.
 pub(super) fn role(tag: &Tag<'_, '_>) -> Role {
-    let rel = tag.value("rel").unwrap_or_default();
+    relation(tag.value("rel").unwrap_or_default(), tag.value("as"))
+}
+
+/// What the target of a link is fetched for, by its `rel` and `as`; the header
+/// field `Link` means the same by them.
+pub(in crate::scan) fn relation(rel: &[u8], kind: Option<&[u8]>) -> Role {
     let has = |of: &[&str]| keywords(rel).any(|keyword| is_any(keyword, of));
     if is_only_hint(rel) {
         Role::Hint
@@ -31,7 +36,7 @@ pub(super) fn role(tag: &Tag<'_, '_>) -> Role {
     } else if has(&["modulepreload"]) {
         Role::Script
     } else if has(&["preload"]) {
-        destination(tag.value("as").unwrap_or_default())
+        destination(kind.unwrap_or_default())
     } else if has(&[
         "icon",
         "apple-touch-icon",
@@ -47,7 +52,7 @@ pub(super) fn role(tag: &Tag<'_, '_>) -> Role {
     } else if has(&["import"]) {
         Role::Requisite
     } else if has(&["prefetch", "subresource"]) {
-        match tag.value("as") {
+        match kind {
             // A page that may come next, as a rule.
             None | Some(b"") => Role::Alternate,
             Some(kind) if kind.eq_ignore_ascii_case(b"document") => Role::Alternate,

@@ -1,0 +1,54 @@
+//! A gzip file that holds a document: sitemaps, as a rule. Known by its first
+//! bytes, whatever the server calls it; an archive of something else is not
+//! inflated beyond its start.
+
+use super::format::{Asked, Format, SNIFFED};
+use super::links::{Links, links};
+use crate::config::Limits;
+use flate2::read::MultiGzDecoder;
+use std::io::Read;
+
+/// Below this size no file counts as inflating too well, in bytes.
+const RATIO_FLOOR: u64 = 1 << 20;
+
+/// Reads what is in a gzip file.
+pub(super) fn read(asked: &Asked<'_>, file: &[u8], limits: &Limits) -> Links {
+    // The name of the file within says more than that of the file.
+    let path = asked.url.path().strip_suffix(".gz").map(str::to_owned);
+    let mut url = asked.url.clone();
+    if let Some(path) = path {
+        url.set_path(&path);
+    }
+    let inner = Asked {
+        url: &url,
+        media_type: "",
+        ..*asked
+    };
+    let start = inflate(file, SNIFFED as u64);
+    match Format::of(&inner, &start) {
+        // Whoever packs a document twice means something else.
+        None | Some(Format::Gzip) => return Links::default(),
+        Some(_) => drop(start),
+    }
+    let by_ratio = (file.len() as u64).saturating_mul(limits.decoded_ratio.into());
+    let most = limits.decoded.0.min(by_ratio.max(RATIO_FLOOR));
+    let document = inflate(file, most);
+    let is_cut = document.len() as u64 == most;
+    let mut found = links(&inner, &document, limits);
+    if is_cut {
+        let note = format!("only the first {most} bytes of the gzip file were scanned for links");
+        found.notes.push(note);
+    }
+    // Positions within what was inflated are none of the entity.
+    for link in &mut found.links {
+        link.range = None;
+    }
+    found
+}
+
+/// At most so many bytes; what is damaged is taken as far as it came.
+fn inflate(file: &[u8], most: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    let _ = MultiGzDecoder::new(file).take(most).read_to_end(&mut out);
+    out
+}

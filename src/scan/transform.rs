@@ -1,0 +1,86 @@
+//! XSLT style sheets, which hold HTML with holes in it, and XML of no known
+//! kind: inclusions, links of XLink, and texts that are URLs as a whole.
+
+use super::format::Asked;
+use super::links::{Collector, stylesheets};
+use super::xml::{self, Piece, Xml, local};
+use super::{Kind, Role};
+
+/// Reads an XSLT style sheet. An address with a hole in it (`{..}`, XSLT 1.0
+/// §7.6.2) is known only once a document is transformed.
+pub(super) fn read(asked: &Asked<'_>, source: &[u8], found: &mut Collector) {
+    let text = xml::text(source, asked.charset);
+    stylesheets(&text, found);
+    let mut reader = Xml::new(&text);
+    while !found.is_full()
+        && let Some(piece) = reader.next()
+    {
+        if let Piece::Start(tag) = piece
+            && matches!(tag.name(), "import" | "include" | "import-schema")
+            && let Some(href) = tag.value("href")
+        {
+            found.push(&href, Role::Requisite);
+        }
+    }
+    let mut scan = super::scan(Kind::Html, text.as_bytes(), asked.url, Some("utf-8"));
+    scan.found.retain(|link| {
+        let text = &text.as_bytes()[link.range.clone()];
+        !text.contains(&b'{')
+    });
+    found.scan(scan);
+}
+
+/// Reads XML of no known kind.
+pub(super) fn read_other(text: &str, found: &mut Collector) {
+    let mut xml = Xml::new(text);
+    let mut content = String::new();
+    while !found.is_full()
+        && let Some(piece) = xml.next()
+    {
+        match piece {
+            Piece::Start(tag) => {
+                content.clear();
+                let name = tag.name().to_owned();
+                for (key, value) in tag.attributes() {
+                    if key.starts_with("xmlns") || value.contains('{') {
+                        continue;
+                    }
+                    match (name.as_str(), local(&key)) {
+                        ("include" | "import", "href" | "schemaLocation") => {
+                            found.push(&value, Role::Requisite);
+                        }
+                        ("a", "href") => found.push(&value, Role::Page),
+                        ("img", "src") => found.push(&value, Role::Image),
+                        (_, "href") => found.push(&value, Role::Alternate),
+                        (_, "src") => found.push(&value, Role::Requisite),
+                        _ if is_address(&value) => found.push(&value, Role::Guess),
+                        _ => {}
+                    }
+                }
+            }
+            Piece::Text(text) => content.push_str(&text),
+            Piece::End(name) => {
+                let text = content.trim();
+                if is_address(text) {
+                    let role = match name.as_str() {
+                        "Image" | "icon" | "logo" => Role::Image,
+                        _ => Role::Guess,
+                    };
+                    found.push(text, role);
+                }
+                content.clear();
+            }
+            Piece::Instruction(instruction) => found.instruction(&instruction),
+        }
+    }
+}
+
+/// Whether a text is an absolute URL as a whole.
+fn is_address(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("http")
+        .map(|rest| rest.strip_prefix('s').unwrap_or(rest));
+    rest.is_some_and(|rest| rest.starts_with("://"))
+        && !text
+            .contains(|character: char| character.is_whitespace() || "{}<>\"".contains(character))
+}

@@ -1,0 +1,31 @@
+//! Web application manifests: the icons, screenshots and start pages of a site
+//! that can be installed (W3C Web Application Manifest and its extensions).
+
+use super::Role;
+use super::json;
+use super::links::Collector;
+
+/// Reads a manifest.
+pub(super) fn read(text: &str, found: &mut Collector) {
+    json::strings(text, |string| {
+        let Some((key, outer)) = string.way.split_last() else {
+            return;
+        };
+        if string.is_name || found.is_full() {
+            return;
+        }
+        let is_within = |name: &str| outer.contains(&name);
+        let role = match *key {
+            "src" if is_within("icons") || is_within("screenshots") => Role::Image,
+            "src" if is_within("serviceworker") => Role::Script,
+            "service_worker" => Role::Script,
+            "start_url" | "new_note_url" => Role::Page,
+            "url" if is_within("shortcuts") || is_within("related_applications") => Role::Page,
+            // Where files and shared texts are opened. A protocol's page has a
+            // hole for its text.
+            "action" => Role::Alternate,
+            _ => return,
+        };
+        found.push(&string.text(), role);
+    });
+}
