@@ -1,7 +1,8 @@
 //! The one scanner a format: where URLs stand, what a browser would fetch them
 //! for, and, in HTML and CSS, what replay must strip or insert. Crawling follows
 //! what [`links()`] finds in any format; replay rewrites at the same ranges, so
-//! what it asks for, capture has fetched. It never fetches, never panics, and
+//! what it asks for, capture has fetched. What scripts and data name is for
+//! crawling alone: no script is rewritten. It never fetches, never panics, and
 //! reads any bytes.
 
 use encoding_rs::Encoding;
@@ -23,6 +24,7 @@ mod html;
 mod json;
 mod links;
 mod masked;
+mod mention;
 mod pdf;
 mod resolve;
 pub mod script;
@@ -76,7 +78,9 @@ pub enum Role {
     Base,
     /// A sitemap that an index of sitemaps names.
     Sitemap,
-    /// A text that looks like a URL and may be none.
+    /// Compared with others and not fetched: scopes of an import map.
+    Prefix,
+    /// What a script or data names and may load; it may be no URL at all.
     Guess,
 }
 
@@ -122,6 +126,8 @@ pub enum Layer {
     Sheet,
     /// The text of a `<style>` element, which no reference but `</style` ends.
     StyleElement,
+    /// The text of a `<script>` element that holds data.
+    ScriptElement,
     /// An attribute value; the quote is `None` where it is unquoted.
     Attribute {
         /// `"` or `'`.
@@ -143,6 +149,8 @@ pub enum Syntax {
         /// `"` or `'`.
         quote: Option<u8>,
     },
+    /// A string of JSON.
+    Json,
 }
 
 /// A URL in the source.
@@ -167,6 +175,16 @@ impl Found {
     pub fn is_lazy(&self) -> bool {
         self.attribute.starts_with("data-")
     }
+}
+
+/// A URL that a script, an event handler or data names. Replay leaves the text
+/// alone that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// The absolute URL; `http` or `https`.
+    pub url: ::url::Url,
+    /// What it is for: [`Role::Guess`] where nothing tells.
+    pub role: Role,
 }
 
 /// A place where replay strips or inserts.
@@ -241,6 +259,8 @@ pub struct Srcdoc {
 pub struct Scan {
     /// The URLs in source order; ranges don't overlap.
     pub found: Vec<Found>,
+    /// What scripts, event handlers and data name, each once, in source order.
+    pub mentions: Vec<Mention>,
     /// What replay strips or inserts, in source order; URLs may stand within.
     pub spots: Vec<(Range<usize>, Spot)>,
     /// Inner documents in source order; their URLs are not in `found`.
@@ -264,6 +284,13 @@ impl Scan {
     pub fn links(&self) -> Box<dyn Iterator<Item = &Found> + '_> {
         let inner = self.srcdocs.iter().flat_map(|srcdoc| srcdoc.scan.links());
         Box::new(self.found.iter().chain(inner))
+    }
+
+    /// All mentions, those of inner documents included.
+    pub fn all_mentions(&self) -> Box<dyn Iterator<Item = &Mention> + '_> {
+        let inner = self.srcdocs.iter();
+        let inner = inner.flat_map(|srcdoc| srcdoc.scan.all_mentions());
+        Box::new(self.mentions.iter().chain(inner))
     }
 
     /// The text that ranges refer to, where the scanned source is `source`.
@@ -348,7 +375,8 @@ fn looks_like_html(first: &[u8]) -> bool {
 /// parameter of its Content-Type. Anything is accepted: what is irregular is
 /// reported in the result.
 pub fn scan(kind: Kind, source: &[u8], url: &::url::Url, http_charset: Option<&str>) -> Scan {
-    let (charset, mark) = charset::of(kind, source, http_charset);
+    let domain = url.domain().and_then(|host| host.rsplit('.').next());
+    let (charset, mark) = charset::of(kind, source, http_charset, domain);
     let transcoded = (!charset.is_ascii_compatible()).then(|| {
         let (text, _) = charset.decode_without_bom_handling(&source[mark..]);
         text.into_owned().into_bytes()
@@ -409,6 +437,7 @@ struct Place {
 #[derive(Default)]
 struct Reading {
     places: Vec<Place>,
+    mentions: mention::Mentions,
     spots: Vec<(Range<usize>, Spot)>,
     srcdocs: Vec<(Range<usize>, Option<u8>)>,
     title: Option<String>,

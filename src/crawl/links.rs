@@ -48,7 +48,7 @@ impl Found {
 /// How a URL with a role is reached; `None` where nothing is fetched.
 fn hop(role: Role) -> Option<Hop> {
     Some(match role {
-        Role::Hint | Role::Base => return None,
+        Role::Hint | Role::Base | Role::Prefix => return None,
         Role::Refresh => Hop::Redirect,
         Role::Sitemap => Hop::Manifest,
         Role::Guess => Hop::Speculative,
@@ -57,10 +57,12 @@ fn hop(role: Role) -> Option<Hop> {
     })
 }
 
-/// Finds everything that the answer to a URL names, to which `path` led.
+/// Finds everything that the answer to a URL names, to which `path` led and
+/// which the page `via` named first.
 pub fn find(
     url: &CanonicalUrl,
     path: &Path,
+    via: Option<&str>,
     head: &Head<'_>,
     response: &Spool,
     limits: &Limits,
@@ -79,10 +81,12 @@ pub fn find(
     }
     let media_type = head.media_type().unwrap_or_default();
     let charset = head.charset();
+    let via = via.and_then(|via| ::url::Url::parse(via).ok());
     let asked = Asked {
         url: url.url(),
         media_type: &media_type,
         charset: charset.as_deref(),
+        via: via.as_ref(),
         as_sitemap: path.ends_with(Hop::Manifest),
     };
     let Some(entity) = scanned(&asked, head, response, limits) else {
@@ -190,7 +194,8 @@ mod tests {
         let url = CanonicalUrl::parse("http://a.example/dir/page").unwrap();
         let limits = crate::config::Config::defaults().limits;
         let head = Head::parse(answer);
-        let found = find(&url, &Path::default(), &head, &spool, &limits);
+        let via = Some("http://a.example/via/page");
+        let found = find(&url, &Path::default(), via, &head, &spool, &limits);
         let name = |(url, hop): (CanonicalUrl, Hop)| format!("{} {url}", hop.letter());
         found.links.into_iter().map(name).collect()
     }
@@ -207,6 +212,31 @@ mod tests {
         assert_eq!(
             found_in(&answer),
             ["L http://a.example/dir/next", "E http://a.example/i.png"]
+        );
+    }
+
+    #[test]
+    fn what_scripts_name_is_an_embed_where_it_is_certain_and_a_guess_elsewhere() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/javascript\r\n\r\n\
+            import './m.js'; fetch('data.json'); location = '/next'";
+        assert_eq!(
+            found_in(answer),
+            [
+                "E http://a.example/dir/m.js",
+                "X http://a.example/via/data.json",
+                "L http://a.example/next"
+            ]
+        );
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n\
+            <script type=importmap>{\"imports\":{\"a\":\"/a.js\",\"b/\":\"/b/\"}}</script>\
+            <script>import './m.js'; fetch('data.json')</script>";
+        assert_eq!(
+            found_in(answer),
+            [
+                "E http://a.example/a.js",
+                "E http://a.example/dir/m.js",
+                "X http://a.example/dir/data.json"
+            ]
         );
     }
 

@@ -155,7 +155,8 @@ impl Processing {
         let status = head.status();
         // Whatever a page does to the scanner, its record is kept.
         let scanned = std::panic::catch_unwind(|| {
-            links::find(&job.url, &job.path, head, response, &self.limits)
+            let via = job.via.as_deref();
+            links::find(&job.url, &job.path, via, head, response, &self.limits)
         });
         let mut found = scanned.unwrap_or_else(|_| Found::failed());
         let notes = std::mem::take(&mut found.notes);

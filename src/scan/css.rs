@@ -358,6 +358,52 @@ mod tests {
             ("a{background:url(a\\)b.png)}", vec![("a\\)b.png", Image)]),
             ("a{background:url(a\\ )}", vec![("a\\ ", Image)]),
             ("@import 'a.css';", vec![("a.css", Stylesheet)]),
+            (
+                "@import 'a.css' layer(x) supports(a:b) screen;",
+                vec![("a.css", Stylesheet)],
+            ),
+            (
+                "@import url(a.css) layer;b{c:url(d)}",
+                vec![("a.css", Stylesheet), ("d", Image)],
+            ),
+            (
+                "a{b{background:url(c)} &:hover{cursor:url(d.cur),auto}}",
+                vec![("c", Image), ("d.cur", Image)],
+            ),
+            (
+                "@layer x{@font-face{src:url(f.woff2)tech(color-COLRv1),local(x)}}",
+                vec![("f.woff2", Font)],
+            ),
+            (
+                "@media print{@font-face{src:url('f')}a{b:url(c)}}",
+                vec![("f", Font), ("c", Image)],
+            ),
+            (
+                "a{b:-webkit-image-set(url(c) 1x, url(d) 2x),cross-fade(url(e),url(f))}",
+                vec![("c", Image), ("d", Image), ("e", Image), ("f", Image)],
+            ),
+            (
+                "a{--x:url( 'b' );--y:image-set('c' 1x);--z:'d'}",
+                vec![("b", Image), ("c", Image)],
+            ),
+            (
+                "a{behavior:url(b.htc);-moz-binding:url(c.xml#d)}",
+                vec![("b.htc", Image), ("c.xml#d", Image)],
+            ),
+            (
+                "a{mask:url(b.svg#c);filter:url(d);clip-path:url('e');offset-path:url(f)}",
+                vec![("b.svg#c", Image), ("d", Image), ("e", Image), ("f", Image)],
+            ),
+            (
+                "@\\69mport 'a.css';b{c:\\75 rl(d)}",
+                vec![("a.css", Stylesheet), ("d", Image)],
+            ),
+            ("a{b:src('c')}", vec![("c", Image)]),
+            ("@charset 'x';@import'a.css'", vec![("a.css", Stylesheet)]),
+            (
+                "@property --x{initial-value:url(a)}@page{background:url(b)}",
+                vec![("a", Image), ("b", Image)],
+            ),
             ("@IMPORT/**/url(a.css) print;", vec![("a.css", Stylesheet)]),
             (
                 "@import url(\"a.css\") supports(background: url(b.png)); c{d:url(e)}",

@@ -117,7 +117,11 @@ impl Relation<'_> {
             return;
         }
         let kind = self.value("as").unwrap_or_default();
-        let role = html::relation(relation.as_bytes(), Some(kind.as_bytes()));
+        let role = html::relation(
+            relation.as_bytes(),
+            Some(kind.as_bytes()),
+            self.target.as_bytes(),
+        );
         if role == Role::Hint {
             return;
         }

@@ -16,6 +16,8 @@ pub struct Asked<'a> {
     pub media_type: &'a str,
     /// The `charset` parameter of its media type.
     pub charset: Option<&'a str>,
+    /// The page that named it first, which a script's URLs are relative to.
+    pub via: Option<&'a Url>,
     /// Whether a sitemap was asked for: robots.txt or another sitemap named it.
     pub as_sitemap: bool,
 }

@@ -1,11 +1,12 @@
 //! Reads HTML: finds the places of URLs in attributes, `<style>` elements,
-//! conditional comments and `noscript`, and the spots that replay touches.
+//! conditional comments and `noscript`, what scripts and data name, and the
+//! spots that replay touches.
 //! lol_html tells where tags and attributes stand; everything is then read
 //! from the source itself.
 
 use super::masked::Masked;
 use super::{Context, Document, Irregularity, Layer, Place, Reading, Role, Spot, Syntax};
-use super::{css, srcset};
+use super::{css, script, srcset};
 use attribute::{Meaning, Value};
 use lol_html::html_content::{Attribute, Comment, Doctype, Element, EndTag};
 use lol_html::{
@@ -16,9 +17,11 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
-use tag::Tag;
+use tag::{Namespace, Tag};
 
 mod attribute;
+mod data;
+mod form;
 mod link;
 mod tag;
 mod title;
@@ -37,14 +40,20 @@ pub(super) fn read(document: Document<'_>) -> Reading {
         reading: Reading::default(),
         head: HeadStart::Document(document.mark),
         form_is_sent_by_get: true,
+        form: form::Form::default(),
+        base: FirstBase::ToCome,
         templates: Rc::default(),
         drawings: Rc::default(),
-        foreign_style_end: 0,
+        foreign_text_end: 0,
     });
     read_part(&reader, document.mark..document.text.len(), 0);
     let mut reader = reader.into_inner();
+    reader.close_form();
     let at = reader.head.position();
     reader.reading.spot(at..at, Spot::HeadStart);
+    let length = document.text.len();
+    let irregularity = reader.reading.mentions.irregularity(length);
+    reader.reading.irregular.extend(irregularity);
     reader.reading
 }
 
@@ -77,18 +86,31 @@ impl HeadStart {
     }
 }
 
+/// The first `base` with an `href`, which is the one that counts, even where its
+/// value is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FirstBase {
+    ToCome,
+    /// It is the tag that is being read.
+    Here,
+    Passed,
+}
+
 struct Reader<'s> {
     document: Document<'s>,
     reading: Reading,
     head: HeadStart,
     /// How the form is sent that opened last.
     form_is_sent_by_get: bool,
+    form: form::Form,
+    base: FirstBase,
     /// How many `template` elements are open, whose `base` doesn't count.
     templates: Rc<Cell<u32>>,
     /// How many `svg` elements are open, whose `title` isn't the document's.
     drawings: Rc<Cell<u32>>,
-    /// Where the last `style` of SVG ends, whose content is read as markup too.
-    foreign_style_end: usize,
+    /// Where the last `style` or `script` of SVG ends, whose content is read as
+    /// markup too.
+    foreign_text_end: usize,
 }
 
 /// Reads a part of the document as HTML of its own.
@@ -173,18 +195,39 @@ impl<'s> Reader<'s> {
         part: &Range<usize>,
         depth: u8,
     ) -> Option<Range<usize>> {
-        let is_html = element.namespace_uri().ends_with("xhtml");
-        let has_content = is_html || !element.is_self_closing();
         let tag = Tag::of(self.document.text, element, part.start)?;
+        let is_html = tag.namespace == Namespace::Html;
+        let has_content = is_html || !element.is_self_closing();
         if depth == 0 {
             self.head.see(&tag);
         }
         if !tag.attributes.is_empty() {
-            self.attributes(&tag, is_html);
+            self.attributes(&tag);
+            if self.base == FirstBase::Here {
+                self.base = FirstBase::Passed;
+            }
+        }
+        if is_html {
+            match tag.name {
+                "form" => self.open_form(&tag),
+                "input" | "button" | "select" | "option" | "textarea" | "datalist" => {
+                    self.control(&tag);
+                }
+                _ => {}
+            }
         }
         let content = tag.range.end..part.end;
         match tag.name {
-            "style" if has_content => self.style(content, is_html),
+            "style" if has_content => {
+                if let Some(text) = self.raw_text(content, "style", is_html) {
+                    self.style(text);
+                }
+            }
+            "script" if has_content => {
+                if let Some(text) = self.raw_text(content, "script", is_html) {
+                    self.script(&tag, text);
+                }
+            }
             "noscript" | "noembed" | "noframes" if is_html => {
                 let end = tag::find_end(self.document.text, content.clone(), tag.name);
                 return Some(content.start..end);
@@ -199,26 +242,36 @@ impl<'s> Reader<'s> {
                 self.reading.title = title::of(self.document.text, content, charset);
             }
             "template" if is_html => count_open(element, &self.templates),
+            "form" if is_html => close_with(element, &self.form.is_open),
             "svg" => count_open(element, &self.drawings),
             _ => {}
         }
         None
     }
 
-    fn style(&mut self, content: Range<usize>, is_html: bool) {
+    /// The text of a `style` or `script` element.
+    fn raw_text(
+        &mut self,
+        content: Range<usize>,
+        name: &str,
+        is_html: bool,
+    ) -> Option<Range<usize>> {
         let start = content.start;
         // In SVG its content is markup: it ends at any end tag, and what looks
-        // like another style element in it is part of it.
-        if !is_html && start < self.foreign_style_end {
-            return;
+        // like another such element in it is part of it.
+        if !is_html && start < self.foreign_text_end {
+            return None;
         }
-        let name = if is_html { "style" } else { "" };
+        let name = if is_html { name } else { "" };
         let end = tag::find_end(self.document.text, content, name);
         if !is_html {
-            self.foreign_style_end = end;
+            self.foreign_text_end = end;
         }
-        let range = start..end;
-        let view = Masked::text(self.document.text, range, self.document.text_charset());
+        Some(start..end)
+    }
+
+    fn style(&mut self, text: Range<usize>) {
+        let view = Masked::text(self.document.text, text, self.document.text_charset());
         self.css(&view, Layer::StyleElement, "style", None);
     }
 
@@ -244,7 +297,7 @@ impl<'s> Reader<'s> {
         });
     }
 
-    fn attributes(&mut self, tag: &Tag<'_, '_>, is_html: bool) {
+    fn attributes(&mut self, tag: &Tag<'_, '_>) {
         match tag.name {
             "meta" => return self.meta(tag),
             "link" => {
@@ -254,6 +307,14 @@ impl<'s> Reader<'s> {
                 }
             }
             "form" => self.form_is_sent_by_get = is_get(tag.value("method")),
+            // What is in a template is no part of the document.
+            "base"
+                if self.base == FirstBase::ToCome
+                    && self.templates.get() == 0
+                    && tag.has("href") =>
+            {
+                self.base = FirstBase::Here;
+            }
             _ => {}
         }
         let mut seen: Vec<&'static str> = Vec::new();
@@ -265,9 +326,14 @@ impl<'s> Reader<'s> {
             let Some(lower) = tag::lower_case(name, &mut lower) else {
                 continue;
             };
-            let Some(meaning) = attribute::meaning(tag.name, lower, is_html) else {
+            let Some(meaning) = attribute::meaning(tag.name, lower, tag.namespace) else {
                 continue;
             };
+            // These stand for attributes of several names.
+            if meaning.name.ends_with("..") {
+                self.attribute(tag, meaning, range, attribute);
+                continue;
+            }
             // Of two attributes of one name, the first is the element's.
             if !seen.contains(&meaning.name) {
                 seen.push(meaning.name);
@@ -298,10 +364,17 @@ impl<'s> Reader<'s> {
                 }
             }
             Value::Parameter => {
-                if link::is_url_parameter(tag.value("name").unwrap_or_default()) {
+                let of = tag.value("name").unwrap_or_default();
+                if link::is_url_parameter(of) {
                     self.url(tag, name, role, range);
+                } else if of.eq_ignore_ascii_case(b"flashvars") {
+                    self.pairs(range);
                 }
             }
+            Value::Handler => self.handler(range),
+            Value::Data => self.data(meaning, range, false),
+            Value::Reference => self.data(meaning, range, true),
+            Value::Pairs => self.pairs(range),
             Value::Object => {
                 let role = link::object_role(tag.value("type").unwrap_or_default());
                 self.url(tag, name, role, range);
@@ -337,6 +410,9 @@ impl<'s> Reader<'s> {
     /// An attribute whose whole value is a URL.
     fn url(&mut self, tag: &Tag<'_, '_>, name: &'static str, role: Role, value: Range<usize>) {
         let url = self.trim(value.clone());
+        if matches!(self.document.text.get(url.start), Some(b'j' | b'J')) && self.is_code(&url) {
+            return;
+        }
         self.put((tag.name, name), role, &value, url, Syntax::Plain);
     }
 
@@ -375,7 +451,7 @@ impl<'s> Reader<'s> {
     fn base(&mut self, tag: &Tag<'_, '_>, name: &'static str, value: Range<usize>) {
         let before = self.reading.places.len();
         self.url(tag, name, Role::Base, value);
-        if self.reading.base.is_none() && self.templates.get() == 0 {
+        if self.base == FirstBase::Here {
             self.reading.base = self.reading.places.get(before).cloned();
         }
     }
@@ -424,6 +500,10 @@ impl<'s> Reader<'s> {
             .find_map(|attribute| link::meta_role(tag.value(attribute)?))
         {
             self.url(tag, property, role, value);
+        } else if link::is_list_of_pairs(tag.value("name").unwrap_or_default()) {
+            self.pairs(value);
+        } else if self.document.text[value.clone()].contains(&b'/') {
+            self.data(META, value, true);
         }
     }
 
@@ -469,6 +549,24 @@ impl<'s> Reader<'s> {
         let before = *self.document.text.get(value.start.checked_sub(1)?)?;
         matches!(before, b'"' | b'\'').then_some(before)
     }
+}
+
+/// What a `meta` of no known name may state.
+const META: Meaning = Meaning {
+    name: "content",
+    value: Value::Reference,
+    role: Role::Guess,
+};
+
+/// Says no at the element's end tag.
+fn close_with(element: &mut Element<'_, '_>, is_open: &Rc<Cell<bool>>) {
+    let is_open = Rc::clone(is_open);
+    let close = move |_: &mut EndTag<'_>| {
+        is_open.set(false);
+        Ok(())
+    };
+    // Without an end tag the form is open until the next or the document's end.
+    let _ = element.on_end_tag(Box::new(close));
 }
 
 /// Counts the element as open until its end tag.

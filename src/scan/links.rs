@@ -3,7 +3,7 @@
 //! scanner that replay shares; the other formats by a file each.
 
 use super::format::{Asked, Format};
-use super::{Irregularity, Kind, Role, Scan, script};
+use super::{Irregularity, Kind, Mention, Role, Scan, script};
 use super::{
     appcache, browserconfig, dash, feed, gzip, hls, pdf, sitemap, transform, web_manifest, xml,
 };
@@ -60,7 +60,11 @@ pub fn links(asked: &Asked<'_>, entity: &[u8], limits: &Limits) -> Links {
         Format::Gzip => return gzip::read(asked, entity, limits),
         Format::Html => title = page(asked, entity, &mut found),
         Format::Css => found.scan(super::scan(Kind::Css, entity, asked.url, asked.charset)),
-        Format::Script | Format::Json => guess(entity, &mut found),
+        Format::Script | Format::Json => {
+            let page = asked.via.filter(|via| !via.path().ends_with("js"));
+            let mentions = script::mentions(entity, asked.url, page, asked.charset);
+            found.mentions(mentions);
+        }
         Format::Svg => {
             stylesheets(&xml::text(entity, asked.charset), &mut found);
             found.scan(super::scan(Kind::Html, entity, asked.url, asked.charset));
@@ -94,29 +98,12 @@ pub fn links(asked: &Asked<'_>, entity: &[u8], limits: &Limits) -> Links {
     }
 }
 
-/// A page, and what its scripts may load; its title.
+/// A page with what its scripts may load; its title.
 fn page(asked: &Asked<'_>, entity: &[u8], found: &mut Collector) -> Option<String> {
     let mut scan = super::scan(Kind::Html, entity, asked.url, asked.charset);
     let title = scan.title.take();
-    let base = std::mem::replace(&mut found.base, scan.base.clone());
-    let scripts = script::inline(scan.text(entity));
-    let guesses: Vec<String> = scripts.flat_map(script::urls).collect();
     found.scan(scan);
-    for text in guesses {
-        found.push(&text, Role::Guess);
-    }
-    found.base = base;
     title
-}
-
-/// The URL-like strings of a script or of data. Relative ones would mean other
-/// files on every page that uses it, so only absolute ones count.
-fn guess(script: &[u8], found: &mut Collector) {
-    for text in script::urls(script) {
-        if text.starts_with(['/', 'h']) {
-            found.push(&text, Role::Guess);
-        }
-    }
 }
 
 /// The style sheets that instructions before the root name.
@@ -210,6 +197,7 @@ impl Collector {
         for found in scan.found {
             self.take(found.url, found.role, Some(found.range));
         }
+        self.mentions(scan.mentions);
         for inner in scan.srcdocs {
             self.part(inner.scan);
         }
@@ -221,8 +209,16 @@ impl Collector {
         for found in scan.found {
             self.take(found.url, found.role, None);
         }
+        self.mentions(scan.mentions);
         for inner in scan.srcdocs {
             self.part(inner.scan);
+        }
+    }
+
+    /// Takes what scripts and data name.
+    fn mentions(&mut self, mentions: Vec<Mention>) {
+        for mention in mentions {
+            self.take(mention.url, mention.role, None);
         }
     }
 

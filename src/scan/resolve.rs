@@ -4,7 +4,7 @@
 use super::entity::{self, Place as ReferencePlace};
 use super::{
     Document, Found, Irregularity, Kind, Layer, MAX_DOCUMENT_DEPTH, Place, Reading, Role, Scan,
-    Srcdoc, Syntax, css, read,
+    Srcdoc, Syntax, css, json, read,
 };
 use encoding_rs::{Encoding, UTF_8};
 use std::borrow::Cow;
@@ -30,6 +30,7 @@ pub(super) fn resolve(document: Document<'_>, mut reading: Reading, url: &Url, d
     let base = base(document, &reading, url);
     let mut scan = Scan {
         found: Vec::with_capacity(reading.places.len()),
+        mentions: Vec::new(),
         spots: reading.spots,
         srcdocs: Vec::new(),
         title: reading.title,
@@ -71,6 +72,7 @@ pub(super) fn resolve(document: Document<'_>, mut reading: Reading, url: &Url, d
             Err(irregularity) => scan.irregular.push(irregularity),
         }
     }
+    scan.mentions = reading.mentions.resolve(&scan.base, document.charset);
     for (range, quote) in reading.srcdocs {
         read_srcdoc(document, range, quote, &mut scan, depth);
     }
@@ -162,7 +164,11 @@ fn resolve_one(
 }
 
 /// Parses with the query in the document's charset, as browsers do.
-fn parse(text: &str, base: &Url, charset: &'static Encoding) -> Result<Url, ::url::ParseError> {
+pub(super) fn parse(
+    text: &str,
+    base: &Url,
+    charset: &'static Encoding,
+) -> Result<Url, ::url::ParseError> {
     let charset = charset.output_encoding();
     if charset == UTF_8 {
         return base.join(text);
@@ -183,6 +189,7 @@ fn text(document: Document<'_>, range: Range<usize>, layer: Layer, syntax: Synta
     }
     match syntax {
         Syntax::Css { .. } => css::unescape(text),
+        Syntax::Json => json::unescape(text),
         _ => text,
     }
 }
@@ -192,13 +199,13 @@ fn decode<'s>(charset: &'static Encoding, bytes: &'s [u8]) -> Cow<'s, str> {
 }
 
 /// Without the C0 controls and spaces that the URL parser passes over at both ends.
-fn trim(text: &str) -> &str {
+pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(|character: char| character <= ' ')
 }
 
 /// Whether the text clearly has a scheme that isn't HTTP's. Spares the parser
 /// the long ones (`data:`) and the many (`javascript:`, `mailto:`).
-fn has_other_scheme(text: &str) -> bool {
+pub(super) fn has_other_scheme(text: &str) -> bool {
     let text = text.trim_start_matches(|character: char| character <= ' ');
     let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let length = text.bytes().take_while(letter).count();

@@ -95,10 +95,13 @@ fn escape(text: &str, context: Context) -> Vec<u8> {
         // The value's quote, if any, is one of these.
         Syntax::Refresh => text.replace('"', "%22").replace('\'', "%27"),
         Syntax::Css { quote } => escape_css(text, quote, context.layer),
+        Syntax::Json => escape_json(text),
     };
     let mut out = Vec::with_capacity(text.len());
     match context.layer {
-        Layer::Sheet | Layer::StyleElement => out.extend_from_slice(text.as_bytes()),
+        Layer::Sheet | Layer::StyleElement | Layer::ScriptElement => {
+            out.extend_from_slice(text.as_bytes());
+        }
         Layer::Attribute { quote } => escape_attribute(&text, quote, &mut out),
     }
     out
@@ -140,6 +143,22 @@ fn escape_css(text: &str, quote: Option<u8>, layer: Layer) -> String {
             let _ = write!(out, "\\{:x} ", u32::from(character));
         } else {
             out.push(character);
+        }
+    }
+    out
+}
+
+/// As within a string of JSON; `</script` ends the element, `<!--` changes how
+/// it is read.
+fn escape_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() && !character.is_control() && !"\"\\<&".contains(character) {
+            out.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let _ = write!(out, "\\u{unit:04x}");
         }
     }
     out
@@ -230,6 +249,14 @@ mod tests {
             );
         }
         assert_eq!(
+            all_to(
+                Kind::Html,
+                r#"<script type=importmap>{"imports":{"a":"\/x"},"scopes":{"/y/":{}}}</script>"#,
+                "/<\"\\&é😀</script>"
+            ),
+            r#"<script type=importmap>{"imports":{"a":"/\u003c\u0022\u005c\u0026\u00e9\ud83d\ude00\u003c/script>"},"scopes":{"/\u003c\u0022\u005c\u0026\u00e9\ud83d\ude00\u003c/script>":{}}}</script>"#
+        );
+        assert_eq!(
             all_to(Kind::Css, "@import \"x\";a{b:url(x)}", "y\")\\é"),
             "@import \"y\\22 )\\5c \\e9 \";a{b:url(y\\22 \\29 \\5c \\e9 )}"
         );
@@ -240,10 +267,11 @@ mod tests {
         let to = "http://o/a%20b?c=1&copy=2&amp;'x'(y),z#f";
         let source = "<a href=x><a href='x'><a href=\"x\"><img srcset='x, x 2x'><p style=b:url(x)><p style='b:url(x)'>\
             <p style='b:url(\"x\")'><style>a{b:url(x) url('x')}@import 'x'</style><iframe srcdoc='<a href=x><a href=\"x\">'></iframe>\
-            <iframe srcdoc=<p&#32;style=b:url(x)>></iframe><meta http-equiv=refresh content='0;url=x'>";
+            <iframe srcdoc=<p&#32;style=b:url(x)>></iframe><meta http-equiv=refresh content='0;url=x'>\
+            <script type=importmap>{\"imports\":{\"x\":\"./x\"}}</script><svg><g mask='url(x)'/></svg>";
         let first = scan(Kind::Html, source.as_bytes(), &url(), None);
         let count = first.links().count();
-        assert!(count >= 14);
+        assert!(count >= 16);
         let out = all_to(Kind::Html, source, to);
         let again = scan(Kind::Html, out.as_bytes(), &url(), None);
         assert_eq!(again.links().count(), count);
@@ -254,6 +282,15 @@ mod tests {
             };
             assert_eq!(found.url, Url::parse(&expected).unwrap(), "{out}");
         }
+    }
+
+    #[test]
+    fn scripts_handlers_and_data_stay_as_they_are() {
+        let source = "<script>import './a.js'; fetch('/b.json')</script><p onclick=\"location='/c'\" data-x='{\"d\":\"/e.png\"}'>\
+            <a href=\"javascript:window.open('/f')\"><script type=application/ld+json>{\"url\":\"/g/h.png\"}</script><option value=/i/>";
+        assert_eq!(all_to(Kind::Html, source, "y"), source);
+        let scan = scan(Kind::Html, source.as_bytes(), &url(), None);
+        assert_eq!(scan.mentions.len(), 7);
     }
 
     #[test]
@@ -319,7 +356,9 @@ mod tests {
         a{b:image-set('c' 1x,url( \"d\" ) 2x)}</style></head><body style=\"b:url(&quot;e&quot;)\">\
         <noscript><img src=n></noscript><!--[if IE]><p style='b:url(g)'><![endif]-->\
         <iframe srcdoc='<a href=&quot;h&quot;>'></iframe><svg><use href='i#j'/><style>k{l:url(m)}</style></svg>\
-        <template><a href=é?é></template><script integrity=o src=p></script>&notit;<a href='\u{20ac}'>";
+        <template><a href=é?é></template><script integrity=o src=p></script>&notit;<a href='\u{20ac}'>\
+        <script type=importmap>{\"imports\":{\"q\":\".\\/q\\u00e9\"},\"scopes\":{\"/s/\":{}}}</script><script>import './t.js'</script>\
+        <svg><g fill='url(#u) url(v)' onclick=\"w('/x.png')\"/></svg><p data-a='[\"/b.png\"]' data-srcset='c 2x'>";
     const SHEET: &str = "@charset \"utf-8\";@import url(a) print;/*\u{e9}*/@font-face{src:url('f\\'')format('x')}\
         a::before{content:'}';b:image-set('c' 1x,url( d\\) ) 2x)}@namespace x 'y';";
 
@@ -418,7 +457,13 @@ mod tests {
             "<![CDATA[",
             "]]>",
             "<script>",
+            "<script type=importmap>",
+            "{\"imports\":{\"a\":\"",
             "</script>",
+            "<p onclick=",
+            "<p data-x=",
+            "<option value=",
+            "javascript:",
             "\0",
             "@import ",
             "{",

@@ -22,18 +22,20 @@ pub(super) fn is_only_hint(rel: &[u8]) -> bool {
 
 /// What a `link` is fetched for.
 pub(super) fn role(tag: &Tag<'_, '_>) -> Role {
-    relation(tag.value("rel").unwrap_or_default(), tag.value("as"))
+    let rel = tag.value("rel").unwrap_or_default();
+    let target = tag.value("href").unwrap_or_default();
+    relation(rel, tag.value("as"), target)
 }
 
 /// What the target of a link is fetched for, by its `rel` and `as`; the header
 /// field `Link` means the same by them.
-pub(in crate::scan) fn relation(rel: &[u8], kind: Option<&[u8]>) -> Role {
+pub(in crate::scan) fn relation(rel: &[u8], kind: Option<&[u8]>, target: &[u8]) -> Role {
     let has = |of: &[&str]| keywords(rel).any(|keyword| is_any(keyword, of));
     if is_only_hint(rel) {
         Role::Hint
-    } else if has(&["stylesheet"]) {
+    } else if has(&["stylesheet", "stylesheet/less"]) {
         Role::Stylesheet
-    } else if has(&["modulepreload"]) {
+    } else if has(&["modulepreload", "serviceworker"]) {
         Role::Script
     } else if has(&["preload"]) {
         destination(kind.unwrap_or_default())
@@ -45,21 +47,50 @@ pub(in crate::scan) fn relation(rel: &[u8], kind: Option<&[u8]>) -> Role {
         "mask-icon",
         "fluid-icon",
         "image_src",
+        "logo",
+        "thumbnail",
     ]) {
         Role::Image
+    } else if has(&["video_src", "audio_src"]) {
+        Role::Media
+    } else if has(&["fontdef"]) {
+        Role::Font
     } else if has(&["manifest"]) {
         Role::Manifest
-    } else if has(&["import"]) {
+    } else if has(&["import", "compression-dictionary"]) {
         Role::Requisite
     } else if has(&["prefetch", "subresource"]) {
         match kind {
-            // A page that may come next, as a rule.
-            None | Some(b"") => Role::Alternate,
+            // A page that may come next, unless it is named like a file.
+            None | Some(b"") => prefetched(target),
             Some(kind) if kind.eq_ignore_ascii_case(b"document") => Role::Alternate,
             Some(kind) => destination(kind),
         }
     } else {
         Role::Alternate
+    }
+}
+
+/// What is prefetched, as far as its name tells.
+fn prefetched(href: &[u8]) -> Role {
+    let path = href.split(|byte| matches!(byte, b'?' | b'#')).next();
+    let file = path.and_then(|path| path.rsplit(|byte| *byte == b'/').next());
+    let file = file.unwrap_or_default();
+    let dot = file.iter().rposition(|byte| *byte == b'.');
+    match dot.map(|dot| &file[dot + 1..]) {
+        Some(ending) if is_any(ending, &["js", "mjs"]) => Role::Script,
+        Some(ending) if is_any(ending, &["css"]) => Role::Stylesheet,
+        Some(ending) if is_any(ending, &["woff", "woff2", "ttf", "otf"]) => Role::Font,
+        Some(ending)
+            if is_any(
+                ending,
+                &["png", "jpg", "jpeg", "gif", "webp", "avif", "svg"],
+            ) =>
+        {
+            Role::Image
+        }
+        Some(ending) if is_any(ending, &["json", "wasm", "mp4", "webm", "mp3"]) => Role::Requisite,
+        _ => Role::Alternate,
     }
 }
 
@@ -110,31 +141,68 @@ pub(super) fn object_role(kind: &[u8]) -> Role {
 
 /// Whether a `param` of an `object` names what a plug-in plays.
 pub(super) fn is_url_parameter(name: &[u8]) -> bool {
-    is_any(name, &["movie", "src", "url", "filename", "data"])
+    is_any(
+        name,
+        &[
+            "movie", "src", "url", "filename", "file", "data", "ref", "href", "image", "archive",
+            "code",
+        ],
+    )
+}
+
+/// Whether a `meta` of this name lists `name=value;` with URLs among the values.
+pub(super) fn is_list_of_pairs(name: &[u8]) -> bool {
+    is_any(
+        name,
+        &[
+            "msapplication-task",
+            "msapplication-notification",
+            "msapplication-badge",
+        ],
+    )
 }
 
 /// A `meta` that states a URL, by its name or property: the name and the role.
 pub(super) fn meta_role(name: &[u8]) -> Option<(&'static str, Role)> {
     const KNOWN: &[(&str, Role)] = &[
+        ("contenturl", Role::Media),
+        ("embedurl", Role::Frame),
+        ("image", Role::Image),
+        ("logo", Role::Image),
+        ("screenshot", Role::Image),
+        ("thumbnail", Role::Image),
+        ("thumbnailurl", Role::Image),
+        ("url", Role::Alternate),
         ("og:image", Role::Image),
         ("og:image:url", Role::Image),
         ("og:image:secure_url", Role::Image),
+        ("og:logo", Role::Image),
+        ("og:video", Role::Media),
+        ("og:video:url", Role::Media),
+        ("og:video:secure_url", Role::Media),
+        ("og:audio", Role::Media),
+        ("og:audio:url", Role::Media),
+        ("og:audio:secure_url", Role::Media),
+        ("og:url", Role::Alternate),
+        ("og:see_also", Role::Alternate),
         ("twitter:image", Role::Image),
         ("twitter:image:src", Role::Image),
-        ("image", Role::Image),
-        ("thumbnail", Role::Image),
-        ("thumbnailurl", Role::Image),
+        ("twitter:image0", Role::Image),
+        ("twitter:image1", Role::Image),
+        ("twitter:image2", Role::Image),
+        ("twitter:image3", Role::Image),
+        ("twitter:player", Role::Frame),
+        ("twitter:player:stream", Role::Media),
+        ("twitter:url", Role::Alternate),
+        ("vk:image", Role::Image),
         ("msapplication-tileimage", Role::Image),
         ("msapplication-square70x70logo", Role::Image),
         ("msapplication-square150x150logo", Role::Image),
         ("msapplication-wide310x150logo", Role::Image),
         ("msapplication-square310x310logo", Role::Image),
         ("msapplication-config", Role::Requisite),
-        ("og:video", Role::Media),
-        ("og:video:url", Role::Media),
-        ("og:video:secure_url", Role::Media),
-        ("og:audio", Role::Media),
-        ("og:url", Role::Alternate),
+        ("msapplication-starturl", Role::Alternate),
+        ("al:web:url", Role::Alternate),
     ];
     KNOWN
         .iter()

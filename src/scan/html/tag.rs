@@ -13,64 +13,151 @@ const ELEMENTS: &[&str] = &[
     "amp-iframe",
     "amp-img",
     "amp-video",
+    "annotation-xml",
     "applet",
     "area",
+    "article",
+    "aside",
     "audio",
+    "b",
     "base",
     "bgsound",
     "blockquote",
     "body",
     "button",
+    "canvas",
+    "center",
+    "code",
+    "command",
+    "datalist",
+    "dd",
     "del",
     "div",
+    "dl",
+    "dt",
+    "em",
     "embed",
+    "event-source",
     "feimage",
+    "fencedframe",
+    "fig",
+    "figcaption",
+    "figure",
+    "font",
+    "font-face-uri",
+    "footer",
     "form",
     "frame",
+    "g",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "handler",
     "head",
+    "header",
     "html",
+    "i",
     "iframe",
+    "ilayer",
     "image",
     "img",
+    "import",
     "input",
     "ins",
+    "isindex",
+    "label",
+    "layer",
+    "li",
     "link",
+    "main",
+    "marquee",
     "math",
+    "menuitem",
     "meta",
+    "mglyph",
+    "model",
+    "nav",
     "noembed",
     "noframes",
     "noscript",
+    "note",
     "object",
+    "ol",
+    "option",
+    "overlay",
+    "p",
     "param",
+    "path",
     "picture",
+    "portal",
+    "pre",
     "q",
     "script",
     "section",
+    "select",
+    "small",
     "source",
     "span",
+    "strong",
     "style",
     "svg",
     "table",
     "tbody",
     "td",
     "template",
+    "textarea",
     "tfoot",
     "th",
     "thead",
     "title",
     "tr",
     "track",
+    "ul",
     "use",
     "video",
+    "webview",
+    "xml",
 ];
 /// The longest of them, and with room the longest name that is looked up.
 const LONGEST: usize = 16;
+
+/// The language that an element belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Namespace {
+    Html,
+    Svg,
+    MathMl,
+}
+
+impl Namespace {
+    /// Of an element of this name, as it was written.
+    pub(super) fn of(element: &Element<'_, '_>, name: &[u8]) -> Self {
+        let uri = element.namespace_uri();
+        // What is in these is HTML, and the tokenizer says so of themselves too.
+        let is_text = [b"mi", b"mo", b"mn", b"ms", &b"mtext"[..]]
+            .iter()
+            .any(|text| name.eq_ignore_ascii_case(text));
+        if is_text {
+            Self::MathMl
+        } else if uri.ends_with("xhtml") {
+            Self::Html
+        } else if uri.ends_with("MathML") {
+            Self::MathMl
+        } else {
+            Self::Svg
+        }
+    }
+}
 
 pub(super) struct Tag<'s, 'e> {
     /// In lower case; `*` where it is none that is known.
     pub(super) name: &'static str,
     /// From `<` to `>`.
     pub(super) range: Range<usize>,
+    pub(super) namespace: Namespace,
     pub(super) attributes: &'e [Attribute<'e>],
     source: &'s [u8],
     /// Where the part starts that positions of lol_html are relative to.
@@ -89,6 +176,7 @@ impl<'s, 'e> Tag<'s, 'e> {
         let length = text.iter().position(ends).unwrap_or(text.len());
         Some(Self {
             name: known(&text[..length]),
+            namespace: Namespace::of(element, &text[..length]),
             range,
             attributes: element.attributes(),
             source,
@@ -111,6 +199,17 @@ impl<'s, 'e> Tag<'s, 'e> {
         self.attributes.iter().find_map(|attribute| {
             let (found, value) = self.locate(attribute)?;
             found.eq_ignore_ascii_case(name.as_bytes()).then_some(value)
+        })
+    }
+
+    /// Whether there is an attribute of that name, with a value or without.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.attributes.iter().any(|attribute| {
+            let range = attribute.name_source_location().map(|name| name.bytes());
+            let range = range.map(|range| shift(&range, self.offset));
+            range
+                .and_then(|range| self.source.get(range))
+                .is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
         })
     }
 

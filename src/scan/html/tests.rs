@@ -4,6 +4,9 @@
 use super::super::{Found, Irregularity, Kind, Role, Scan, Spot, scan};
 use ::url::Url;
 
+mod index;
+mod oracle;
+
 fn html(source: &str) -> Scan {
     let url = Url::parse("http://host/dir/page?q").unwrap();
     scan(Kind::Html, source.as_bytes(), &url, None)
@@ -242,6 +245,9 @@ fn the_first_base_with_href_resolves_everything() {
     for ignored in [
         "<template><base href=x/></template>",
         "<base href='data:,x'>",
+        "<base href=''><base href=x/>",
+        "<base href><base href=x/>",
+        "<base href='#y'><base href=x/>",
         "<base href='http://['>",
         "<!-- <base href=x/> -->",
         "",

@@ -38,6 +38,7 @@ pub(in crate::scan) fn found(
         url: &url,
         media_type,
         charset: None,
+        via: None,
         as_sitemap,
     };
     links(&asked, source, limits)
