@@ -19,6 +19,7 @@ use crate::config::{self, Config, Limits};
 use crate::http::Head;
 use crate::net::{Exchange, NetError, Spool, Truncated};
 use crate::scan::Format;
+use crate::time::WarcDate;
 use crate::url::CanonicalUrl;
 
 /// The product token that robots.txt files may name (RFC 9309 §2.2.1).
@@ -160,7 +161,15 @@ impl Processing {
                 let payload = &digests.payload.entity;
                 self.dedup.original(payload, job.url.as_str())
             })
-            .flatten();
+            .flatten()
+            // One that was asked for later was only answered sooner.
+            .filter(|original| {
+                let asked = self.records.series.version.date(exchange.started);
+                original
+                    .date
+                    .parse()
+                    .is_ok_and(|date: WarcDate| date <= asked)
+            });
         let findings = Findings {
             digests: &digests,
             original: original.as_ref(),

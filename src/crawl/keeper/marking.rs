@@ -8,9 +8,10 @@ use serde_json::json;
 use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Gate, HostId};
-use crate::crawl::job::{Hop, Job, Outcome, Verdict};
+use crate::crawl::job::{Hop, Job, Outcome, Path, Verdict};
 use crate::crawl::marks::{Imprints, Look, Mark};
 use crate::crawl::store::marks::Unjudged;
+use crate::digest::Digest;
 use crate::url::{CanonicalUrl, HostKey};
 
 /// Answers of a host that may wait for its probe; later ones go unmarked.
@@ -93,21 +94,21 @@ impl Keeper<'_> {
         answer.is_known |= waiting == 0;
         self.store.add_unjudged(host, &answer)?;
         if waiting + 1 == PROBED_AT {
-            self.probe(host, &key, job)?;
+            self.probe(host, &key)?;
         }
         Ok(())
     }
 
     /// Asks for a URL that can't exist, in its turn and as robots.txt allows.
-    fn probe(&mut self, host: HostId, key: &HostKey, page: &Job) -> Result<(), CrawlError> {
-        let unlikely = uuid::Uuid::new_v4().simple().to_string();
-        let path = format!("/lastlight-probe-{}", &unlikely[..12]);
+    /// It is the same in every pass over a host.
+    fn probe(&mut self, host: HostId, key: &HostKey) -> Result<(), CrawlError> {
+        let unlikely = Digest::sha256(format!("probe {key}").as_bytes()).hex();
+        let path = format!("/lastlight-probe-{}", &unlikely[..16]);
         let Ok(url) = key.robots_url().join(&path) else {
             return Ok(());
         };
-        let way = page.path.then(Hop::Prerequisite);
-        let imprint = crate::crawl::job::Imprint::default();
-        self.add(&way, Some((page, imprint)), &url, None, 0)?;
+        let way = Path::default().then(Hop::Prerequisite);
+        self.add(&way, None, &url, None, 0)?;
         if let Some((id, _)) = self.store.find(url.as_str())? {
             self.store.add_probe(id, host)?;
             self.probes.insert(id, host);
