@@ -361,7 +361,8 @@ impl Store {
         Ok(self.db.last_insert_rowid())
     }
 
-    /// Every record in order of WARC and offset.
+    /// Every record in order of WARC and offset, with its index line. A probe's
+    /// has no mark: its answer is what the site says.
     pub fn each_record<E: From<rusqlite::Error>>(
         &self,
         mut sink: impl FnMut(RecordRow, Option<String>) -> std::result::Result<(), E>,
@@ -369,7 +370,7 @@ impl Store {
         let mut query = self.db.prepare(
             "SELECT w.filename, r.offset, r.length, r.record_id, r.sha256, r.entry, m.mark
              FROM record r JOIN warc w ON w.id = r.warc
-             LEFT JOIN mark m ON m.warc = r.warc AND m.offset = r.offset ORDER BY w.filename, r.offset",
+             LEFT JOIN mark m ON m.warc = r.warc AND m.offset = r.offset AND m.mark != 'probe' ORDER BY w.filename, r.offset",
         )?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {

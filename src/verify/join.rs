@@ -331,7 +331,8 @@ impl AtPlace {
             length: place.length,
             entity: row.bytes.map(|bytes| (bytes, row.media_type.clone())),
             state: Some(row.state.to_string()),
-            mark: (!row.mark.is_empty()).then(|| row.mark.clone()),
+            // A probe's answer is the site's, so the index doesn't tell it apart.
+            mark: Some(row.mark.clone()).filter(|mark| !matches!(mark.as_str(), "" | "probe")),
         }
     }
 

@@ -102,7 +102,7 @@ impl Keeper<'_> {
     /// Asks for a URL that can't exist, in its turn and as robots.txt allows.
     /// It is the same in every pass over a host.
     fn probe(&mut self, host: HostId, key: &HostKey) -> Result<(), CrawlError> {
-        let unlikely = Digest::sha256(format!("probe {key}").as_bytes()).hex();
+        let unlikely = Digest::sha256(format!("probe {}", key.host()).as_bytes()).hex();
         let path = format!("/lastlight-probe-{}", &unlikely[..16]);
         let Ok(url) = key.robots_url().join(&path) else {
             return Ok(());
