@@ -29,7 +29,7 @@ signs! {
     CfChallenge = r"_cf_chl_opt|cf-browser-verification|id=.challenge-form|cf_captcha_kind|cf-chl-widget",
     CfPage = r"cf-error-details|cf-wrapper",
     AkamaiCpt = r"sec-if-cpt-container|/_sec/cp_challenge/|/_sec/verify\?provider=interstitial",
-    AkamaiRefresh = r#"http-equiv=.?refresh.?[^>]{0,80}bm-verify="#,
+    AkamaiRefresh = r"http-equiv=.?refresh.?[^>]{0,80}bm-verify=",
     Incapsula = r"_incapsula_resource",
     IncapsulaIncident = r"request unsuccessful\. incapsula incident id",
     DataDome = r"captcha-delivery\.com",
