@@ -31,6 +31,10 @@ pub struct Config {
     pub traps: Traps,
     /// How records are written.
     pub warc: Warc,
+    /// What isn't stored twice.
+    pub dedup: Dedup,
+    /// Which answers are told apart from captures of the site.
+    pub marks: Marks,
     /// When and where things become durable.
     pub storage: Storage,
 }
@@ -192,6 +196,77 @@ pub struct Warc {
     pub description: String,
     /// For warcinfo.
     pub is_part_of: String,
+    /// How records are compressed.
+    pub compression: Compression,
+    /// Zstandard's level, from 1 to 19.
+    pub zstd_level: Level,
+    /// The file of a Zstandard dictionary; empty for none.
+    pub zstd_dictionary: String,
+    /// Outlinks of a metadata record at most.
+    pub outlinks: u32,
+}
+
+/// `warc.compression`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// `.warc.gz`.
+    Gzip,
+    /// `.warc.zst`.
+    Zstd,
+}
+
+/// `warc.zstd_level`: from 1 to 19.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Level(i32);
+
+impl Level {
+    /// The number.
+    pub fn value(self) -> i32 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for Level {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        match number {
+            1..=19 => Ok(Self(number as i32)),
+            _ => Err(format!("{number} is no level from 1 to 19")),
+        }
+    }
+}
+
+impl From<Level> for i64 {
+    fn from(level: Level) -> Self {
+        level.0.into()
+    }
+}
+
+/// `[dedup]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dedup {
+    /// Refer to payloads that the crawl stored before.
+    pub payloads: bool,
+    /// An earlier snapshot whose payloads are referred to; empty for none.
+    pub against: String,
+    /// Smaller payloads are stored again.
+    pub min_bytes: Size,
+}
+
+/// `[marks]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Marks {
+    /// Tell challenge pages.
+    pub challenges: bool,
+    /// Challenges in a row after which a host is left alone.
+    pub challenge_limit: Limit<u32>,
+    /// Learn by a probe what a host's missing pages look like.
+    pub soft_404: bool,
 }
 
 /// `warc.version`

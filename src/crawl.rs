@@ -1,13 +1,18 @@
 //! Capture: what to fetch, when, and how politely; what came becomes records,
 //! and every URL a row of the ledger. Nothing else writes to a snapshot.
 
+pub mod dedup;
 mod fetch;
 mod frontier;
+mod identify;
 mod job;
 mod judge;
 mod keeper;
 mod links;
 mod log;
+mod marks;
+mod of_host;
+mod payload_start;
 mod process;
 mod progress;
 mod recorder;
@@ -76,6 +81,17 @@ pub enum CrawlError {
     /// The disk below the spool.
     #[error("state/spool: {0}")]
     Spool(io::Error),
+    /// The earlier snapshot that isn't to be stored again.
+    #[error(transparent)]
+    Earlier(#[from] dedup::EarlierError),
+    /// `warc.zstd_dictionary`.
+    #[error("warc.zstd_dictionary: {path}: {reason}")]
+    Dictionary {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why it can't be used.
+        reason: String,
+    },
     /// Threads or sockets of our own.
     #[error("the system can't start what the crawl needs: {0}")]
     Runtime(io::Error),
@@ -110,6 +126,8 @@ pub struct Summary {
     pub pages: u64,
     /// Irregularities of this run, told in the crawl log.
     pub notes: u64,
+    /// Answers by their mark: soft-404 and so on.
+    pub marked: Vec<(String, u64)>,
     /// Bytes of all WARCs.
     pub bytes: u64,
     /// Time of this run in seconds.
@@ -139,6 +157,8 @@ pub fn start(
     // What may be wrong in the configuration is found before anything is made.
     scope::Scope::new(config, seeds)?;
     run::networks(config)?;
+    warcs::dictionary(config)?;
+    let _ = earlier(config)?;
     for folder in layout.folders() {
         fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
     }
@@ -146,6 +166,7 @@ pub fn start(
     whole::write(&layout.path(CONFIG), |out| {
         io::Write::write_all(out, config.to_toml().as_bytes())
     })?;
+    warcs::keep_dictionary(config, layout)?;
     whole::sync_directory(root)?;
     run::run(layout, config, run::Start::Fresh(seeds), control)
 }
@@ -185,4 +206,13 @@ pub fn is_complete(layout: &Layout) -> bool {
     manifest
         .and_then(|manifest| manifest.lastlight)
         .is_some_and(|seal| seal.complete && seal.counts.failed == 0)
+}
+
+/// Opens the snapshot that a configuration names as the one before.
+fn earlier(config: &Config) -> Result<Option<dedup::Earlier>, CrawlError> {
+    let path = &config.dedup.against;
+    if path.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(dedup::Earlier::open(std::path::Path::new(path))?))
 }

@@ -6,7 +6,7 @@ pub mod exchange;
 pub mod guard;
 pub mod spool;
 
-pub use connection::{Connection, Connector, TlsSession};
+pub use connection::{Connection, Connector, Lookup, TlsSession};
 pub use exchange::{Exchange, Limits, Truncated};
 pub use guard::{AddressGuard, Cidr};
 pub use spool::Spool;

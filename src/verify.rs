@@ -14,6 +14,7 @@ mod ledger;
 mod pages;
 mod records;
 mod resync;
+mod revisits;
 mod stored;
 mod target;
 mod zip_structure;
@@ -331,10 +332,20 @@ fn records_and_joins(
     let rows = report_records && target.has_rows();
     let mut joins = join::Joins::new(target, wanted, rows);
     let mut findings = Findings::default();
-    let read = records::check(target, &mut joins, &mut findings, meter, progress)
-        .map_err(SnapshotError::io(&report.path, "sorting in scratch space"))?;
+    let sorting = || SnapshotError::io(&report.path, "sorting in scratch space");
+    let mut revisits = report_records.then(|| revisits::Revisits::new(target));
+    let read = records::check(
+        target,
+        &mut joins,
+        revisits.as_mut(),
+        &mut findings,
+        meter,
+        progress,
+    )
+    .map_err(sorting())?;
     (report.warcs, report.records, report.digests) = (read.warcs, read.records, read.digests);
-    if report_records {
+    if let Some(revisits) = revisits {
+        revisits.compare(&mut findings).map_err(sorting())?;
         report.findings.extend(findings);
     }
     let mut findings = Findings::default();

@@ -9,7 +9,9 @@ use serde_json::json;
 use super::exit::print;
 use super::progress::Display;
 use super::{Exit, Failure};
-use crate::config::{Config, ConfigError, Limit, RobotsPolicy, ScopeKind, Span, WarcVersion};
+use crate::config::{
+    Compression, Config, ConfigError, Limit, RobotsPolicy, ScopeKind, Span, WarcVersion,
+};
 use crate::crawl::{self, Control, CrawlError, Stop, Summary};
 use crate::snapshot::layout::Layout;
 use crate::time::Timestamp14;
@@ -65,6 +67,12 @@ pub struct CrawlArgs {
     /// Version of the WARC standard: 1.0 or 1.1
     #[arg(long, value_name = "VERSION", value_parser = warc_version)]
     warc_version: Option<WarcVersion>,
+    /// How records are compressed: gzip or zstd
+    #[arg(long, value_name = "CODING", value_parser = compression)]
+    warc_compression: Option<Compression>,
+    /// An earlier snapshot whose payloads aren't stored again
+    #[arg(long, value_name = "SNAPSHOT")]
+    dedup_against: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -117,6 +125,14 @@ fn warc_version(text: &str) -> Result<WarcVersion, String> {
     }
 }
 
+fn compression(text: &str) -> Result<Compression, String> {
+    match text {
+        "gzip" => Ok(Compression::Gzip),
+        "zstd" => Ok(Compression::Zstd),
+        _ => Err("gzip or zstd is expected".into()),
+    }
+}
+
 impl CrawlArgs {
     /// The defaults, the file over them, the flags over both.
     fn config(&self) -> Result<Config, Failure> {
@@ -135,6 +151,17 @@ impl CrawlArgs {
         config.politeness.connections = self.connections.unwrap_or(config.politeness.connections);
         config.address.allow.extend_from_slice(&self.allow_address);
         config.warc.version = self.warc_version.unwrap_or(config.warc.version);
+        config.warc.compression = self.warc_compression.unwrap_or(config.warc.compression);
+        if let Some(earlier) = &self.dedup_against {
+            config.dedup.against = earlier.to_string_lossy().into_owned();
+        }
+        if !config.dedup.against.is_empty() {
+            // `resume` may be called from elsewhere.
+            let path = std::path::absolute(&config.dedup.against);
+            config.dedup.against = path.map_or(config.dedup.against, |path| {
+                path.to_string_lossy().into_owned()
+            });
+        }
         Ok(config)
     }
 
@@ -163,7 +190,11 @@ impl From<CrawlError> for Failure {
         match error {
             CrawlError::Lock(error) => error.into(),
             CrawlError::Config(error) => error.into(),
-            CrawlError::Pattern(_) | CrawlError::Network(_) => Self::usage(&error),
+            CrawlError::Pattern(_) | CrawlError::Network(_) | CrawlError::Dictionary { .. } => {
+                Self::usage(&error)
+            }
+            CrawlError::Earlier(_) => Self::usage(&error)
+                .hint("Name a sealed snapshot of Lastlight's: its directory, WACZ or bag."),
             CrawlError::Exists { ref path } => Self::usage(&error).hint(format!(
                 "Give another directory with --into; to go on with a crawl there: lastlight resume {}",
                 path.display()
@@ -327,6 +358,7 @@ fn as_json(layout: &Layout, summary: &Summary, exit: Exit) -> String {
         "findings": reasons("failed", &summary.failed),
         "excluded": reasons("excluded", &summary.excluded),
         "missed_seeds": summary.missed_seeds,
+        "marked": summary.marked.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "stopped": summary.stopped.map(Stop::reason),
     })
     .to_string()
@@ -338,6 +370,9 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
     let counts = &summary.counts;
     let path = layout.root().display();
     let mut text = format!("{path}\n");
+    if counts.unchanged > 0 {
+        let _ = writeln!(text, "unchanged {:>9}", HumanCount(counts.unchanged));
+    }
     let _ = writeln!(
         text,
         "captured  {:>9}  of {} URLs discovered, {} pages in this run, {} in {:.1} s",
@@ -374,6 +409,13 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
             text,
             "notes     {:>9}  in {path}/logs/crawl.jsonl",
             HumanCount(summary.notes)
+        );
+    }
+    for (mark, count) in &summary.marked {
+        let _ = writeln!(
+            text,
+            "{mark:<10}{:>9}  kept out of the replay",
+            HumanCount(*count)
         );
     }
     let _ = writeln!(text, "Every URL with its reason: {path}/reports/ledger.csv");

@@ -148,6 +148,13 @@ impl Frontier {
         host.later_jobs.insert(job.id, job);
     }
 
+    /// Leaves a host alone for a while.
+    pub fn pause(&mut self, id: HostId, pause: Duration) {
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.next_start = host.next_start.max(Instant::now() + pause);
+        }
+    }
+
     /// Notes whether a host answered. `Some` means that it has gone silent: its
     /// URLs wait so long, and the tries don't count.
     pub fn note(&mut self, id: HostId, silent: bool) -> Option<Duration> {

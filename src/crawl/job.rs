@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::time::Duration;
 
+use super::marks::{Imprints, Mark};
 use super::robots::Rules;
+use crate::digest::Digest;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::url::{CanonicalUrl, HostKey};
 
@@ -212,13 +214,26 @@ pub enum Piece {
     Spooled(File),
 }
 
+/// A payload that was stored whole.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// Its digest.
+    pub digest: Digest,
+    /// `WARC-Date` of its record, as that has it.
+    pub date: String,
+}
+
 /// A whole exchange as records.
 #[derive(Debug, Default)]
 pub struct Recording {
     /// The bytes to append, in order.
     pub pieces: Vec<Piece>,
-    /// The records in them, in order; the first is the response.
+    /// The records in them, in order; the first is the response or revisit.
     pub records: Vec<StoredRecord>,
+    /// The payload of the first, where later answers may refer to it.
+    pub payload: Option<Payload>,
+    /// Whether the first is a revisit of a record in the earlier snapshot.
+    pub is_of_earlier: bool,
 }
 
 /// What an answer said.
@@ -238,6 +253,10 @@ pub struct Answer {
     pub title: Option<String>,
     /// Whether it is a page: HTML that a reader goes to.
     pub is_page: bool,
+    /// What it is besides a capture of the site.
+    pub mark: Option<Mark>,
+    /// What it looks like, while it isn't known how the host's missing pages do.
+    pub imprints: Option<Imprints>,
 }
 
 /// What happens to the URL now.
@@ -245,6 +264,8 @@ pub struct Answer {
 pub enum Verdict {
     /// The answer is whole.
     Captured,
+    /// It is as the earlier snapshot has it.
+    Unchanged,
     /// Never a whole answer; why.
     Failed(String),
     /// A rule found out too late to keep it from being queued.

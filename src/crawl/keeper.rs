@@ -3,22 +3,28 @@
 //! the WARC, commit the store; only then is a URL captured.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 mod discover;
 mod gate;
+mod marking;
+pub(super) mod read_back;
 
 use serde_json::json;
 
 use super::CrawlError;
+use super::dedup::{Dedup, Earlier, Original};
 use super::frontier::{Decision, Frontier, HostId};
 use super::job::{Outcome, Path, Recording, Verdict};
 use super::log::CrawlLog;
+use super::marks::Looks;
+use super::process::Shared;
 use super::progress::Progress;
 use super::recorder::Recorder;
 use super::store::{Store, state};
 use super::warcinfo;
-use super::warcs::{self, WarcFile};
+use super::warcs::{self, Series, WarcFile};
 use crate::config::Config;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
@@ -48,33 +54,68 @@ pub struct Keeper<'c> {
     /// URLs that earlier runs had captured.
     captured_before: u64,
     last_commit: Instant,
+    pub(super) series: Arc<Series>,
+    pub(super) dedup: Arc<Dedup>,
+    looks: Arc<Looks>,
+    /// Probes that wait for an answer, with their hosts.
+    probes: HashMap<i64, HostId>,
+    /// Challenges in a row, by host.
+    challenges: HashMap<HostId, u32>,
 }
 
 impl<'c> Keeper<'c> {
     /// Opens the store of a snapshot whose lock is held.
-    pub fn open(layout: &'c Layout, config: &'c Config) -> Result<Self, CrawlError> {
+    pub fn open(
+        layout: &'c Layout,
+        config: &'c Config,
+        earlier: Option<Earlier>,
+    ) -> Result<Self, CrawlError> {
         let store = Store::open(&layout.store())?;
+        if let Some(earlier) = &earlier {
+            store.set_earlier(&earlier.manifest.to_string(), &earlier.name())?;
+        }
+        let dedup = Dedup::open(&config.dedup, &layout.store(), earlier)?;
+        let looks = Looks::default();
+        for (host, look) in marking::known_hosts(store.looks()?) {
+            looks.learn(host, look);
+        }
         let log = CrawlLog::open(layout)?;
         let progress = Progress {
             counts: store.counts()?,
             ..Progress::default()
         };
+        let probes = store.probes()?.into_iter().collect();
+        let series = Arc::new(Series::new(config, layout)?);
         Ok(Self {
             layout,
             config,
             store,
             frontier: Frontier::new(config.politeness.clone()),
             warc: None,
-            recorder: Recorder::default(),
+            recorder: Recorder::new(&series),
             seen: HashSet::new(),
             hosts: HashMap::new(),
             log,
-            captured_before: progress.counts.captured,
+            captured_before: progress.counts.captured + progress.counts.unchanged,
             progress,
             pending: Vec::new(),
             robots_waiting: HashMap::new(),
             last_commit: Instant::now(),
+            series,
+            dedup: Arc::new(dedup),
+            looks: Arc::new(looks),
+            probes,
+            challenges: HashMap::new(),
         })
+    }
+
+    /// What the workers are given.
+    pub fn shared(&self) -> Shared {
+        Shared {
+            series: self.series.clone(),
+            dedup: self.dedup.clone(),
+            looks: self.looks.clone(),
+        }
     }
 
     /// Adds what the archivist named.
@@ -139,9 +180,12 @@ impl<'c> Keeper<'c> {
             self.frontier.note(host, outcome.outage);
             return Ok(());
         }
+        self.mark(&mut outcome, host, place)?;
+        self.count_challenges(&outcome, host);
+        let job = &outcome.job;
         if let Some(answer) = &outcome.answer {
             self.store.answered(job.id, answer, place)?;
-            let captured = outcome.verdict == Verdict::Captured;
+            let captured = matches!(outcome.verdict, Verdict::Captured | Verdict::Unchanged);
             self.progress.pages += u64::from(answer.is_page && captured);
             self.progress.received += answer.bytes;
         }
@@ -168,6 +212,12 @@ impl<'c> Keeper<'c> {
                 self.store
                     .settle(job.id, state::CAPTURED, None, job.tries + 1)?;
             }
+            Verdict::Unchanged => {
+                counts.unreached -= 1;
+                counts.unchanged += 1;
+                self.store
+                    .settle(job.id, state::UNCHANGED, None, job.tries + 1)?;
+            }
             Verdict::Failed(reason) => {
                 counts.unreached -= 1;
                 counts.failed += 1;
@@ -190,6 +240,9 @@ impl<'c> Keeper<'c> {
                 self.frontier
                     .retry(host, again, *pause, outcome.host_pause.is_some());
             }
+        }
+        if !matches!(outcome.verdict, Verdict::Retry(..)) {
+            self.forget_probe(&outcome.job)?;
         }
         self.open_gates(&outcome)?;
         self.add_links(outcome)
@@ -244,7 +297,7 @@ impl<'c> Keeper<'c> {
         filename: &str,
         offset: u64,
     ) -> Result<Option<(i64, u64, u64)>, CrawlError> {
-        for record in &outcome.recording.records {
+        for (n, record) in outcome.recording.records.iter().enumerate() {
             let at = offset + record.offset;
             let line = record.entry.as_ref().map(|entry| {
                 let mut entry = entry.clone();
@@ -253,7 +306,23 @@ impl<'c> Keeper<'c> {
                 filename.clone_into(&mut entry.filename);
                 entry.to_string()
             });
-            self.store.add_record(warc, at, record, line.as_deref())?;
+            let row = self.store.add_record(warc, at, record, line.as_deref())?;
+            if n == 0
+                && let Some(payload) = &outcome.recording.payload
+            {
+                let original = Original {
+                    record_id: record.id.clone(),
+                    url: outcome.job.url.to_string(),
+                    date: payload.date.clone(),
+                    is_earlier: false,
+                };
+                self.store
+                    .add_payload(&payload.digest, row, &payload.date)?;
+                self.dedup.appended(&payload.digest, original);
+            }
+        }
+        if let (true, Some(earlier)) = (outcome.recording.is_of_earlier, &self.dedup.earlier) {
+            self.store.count_earlier(&earlier.manifest.to_string())?;
         }
         let response = outcome.recording.records.first();
         Ok(response.map(|response| (warc, offset + response.offset, response.length)))
@@ -264,25 +333,31 @@ impl<'c> Keeper<'c> {
         let archive = self.layout.archive();
         let mut serial = self.store.warcs()?.len();
         // A file that was made and never committed keeps its name.
+        let name = self.layout.name();
+        let series = self.series.clone();
         while archive
-            .join(warcs::filename(&self.layout.name(), serial))
+            .join(warcs::filename(&name, serial, &series.coding))
             .exists()
         {
             serial += 1;
         }
-        let filename = warcs::filename(&self.layout.name(), serial);
+        let filename = warcs::filename(&name, serial, &series.coding);
         let path = archive.join(&filename);
         let id = self.store.add_warc(&filename)?;
-        let mut warc = WarcFile::create(&archive, filename, id)
+        let preamble = series.coding.preamble();
+        let mut warc = WarcFile::create(&archive, filename, id, &preamble)
             .map_err(SnapshotError::io(&path, "creating"))?;
-        let (record_id, record) = warcinfo::record(self.config, &warc.filename);
+        let record_id = series.next_warcinfo_id();
+        let record = warcinfo::record(self.config, series.version, &warc.filename, &record_id);
         let mut recording = Recording::default();
         self.recorder.add_small(&mut recording, &record_id, &record);
         let records = std::mem::take(&mut recording.records);
-        warc.append(recording.pieces)
+        let offset = warc
+            .append(recording.pieces)
             .map_err(SnapshotError::io(&path, "appending to"))?;
         for record in &records {
-            self.store.add_record(id, record.offset, record, None)?;
+            self.store
+                .add_record(id, offset + record.offset, record, None)?;
             self.progress.stored += record.length;
         }
         Ok(warc)
@@ -300,10 +375,8 @@ impl<'c> Keeper<'c> {
 
     /// URLs that this run has captured.
     pub fn captured_now(&self) -> u64 {
-        self.progress
-            .counts
-            .captured
-            .saturating_sub(self.captured_before)
+        let counts = &self.progress.counts;
+        (counts.captured + counts.unchanged).saturating_sub(self.captured_before)
     }
 
     /// Whether the next commit is due.
@@ -321,6 +394,7 @@ impl<'c> Keeper<'c> {
             self.store.set_warc_bytes(warc.id, bytes)?;
         }
         self.store.commit()?;
+        self.dedup.committed();
         self.log.flush()?;
         self.last_commit = Instant::now();
         Ok(())
@@ -330,6 +404,7 @@ impl<'c> Keeper<'c> {
     fn write_log(&mut self, outcome: &Outcome) -> Result<(), CrawlError> {
         let (event, reason) = match &outcome.verdict {
             Verdict::Captured => ("captured", None),
+            Verdict::Unchanged => ("unchanged", None),
             Verdict::Failed(reason) => ("failed", Some(reason)),
             Verdict::Excluded(reason) => ("excluded", Some(reason)),
             Verdict::Retry(_, reason) => ("retry", Some(reason)),
@@ -365,6 +440,7 @@ impl<'c> Keeper<'c> {
             counts.excluded += 1;
         }
         self.store.settle(job.id, state, Some(reason), job.tries)?;
+        self.forget_probe(job)?;
         let event = if state == state::FAILED {
             "failed"
         } else {

@@ -4,16 +4,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::dedup::{Dedup, Original};
+use super::identify::identify;
 use super::job::{Answer, Hop, Job, Link, Outcome, Recording, RobotsOutcome, Verdict};
 use super::judge;
 use super::links::{self, Found};
-use super::recorder::{Digests, RecordContext, Recorder, digests};
+use super::marks::{Imprints, Look, Looks, Mark, challenge, soft_404};
+use super::payload_start::payload_start;
+use super::recorder::{self, Digests, Findings, RecordContext, Recorder, digests, head_bytes};
 use super::robots::Robots;
 use super::scope::Scope;
-use crate::config::{Config, Limits};
+use super::warcs::Series;
+use crate::config::{self, Config, Limits};
 use crate::http::Head;
 use crate::net::{Exchange, NetError, Spool, Truncated};
 use crate::scan::Format;
+use crate::time::WarcDate;
 use crate::url::CanonicalUrl;
 
 /// The product token that robots.txt files may name (RFC 9309 §2.2.1).
@@ -37,16 +43,45 @@ pub struct Processing {
     pub retries: u32,
     /// What one answer may cost.
     pub limits: Limits,
+    /// Payloads that are stored already.
+    pub dedup: Arc<Dedup>,
+    /// What hosts' missing pages look like.
+    pub looks: Arc<Looks>,
+    marks: config::Marks,
+}
+
+/// What the keeper shares with the workers.
+#[derive(Clone)]
+pub struct Shared {
+    /// The WARCs of this run.
+    pub series: Arc<Series>,
+    /// Payloads that are stored already.
+    pub dedup: Arc<Dedup>,
+    /// What hosts' missing pages look like.
+    pub looks: Arc<Looks>,
 }
 
 impl Processing {
     /// For a configuration.
-    pub fn new(config: &Config, scope: Arc<Scope>, spool: std::path::PathBuf) -> Self {
+    pub fn new(
+        config: &Config,
+        scope: Arc<Scope>,
+        spool: std::path::PathBuf,
+        shared: Shared,
+    ) -> Self {
         Self {
             scope,
-            records: RecordContext::new(config.warc.version, spool),
+            records: RecordContext {
+                series: shared.series,
+                spool,
+                outlinks: config.warc.outlinks as usize,
+                hosts: recorder::Hosts::default(),
+            },
             retries: config.fetch.retries,
             limits: config.limits.clone(),
+            dedup: shared.dedup,
+            looks: shared.looks,
+            marks: config.marks.clone(),
         }
     }
 
@@ -101,7 +136,10 @@ impl Processing {
         let busy = status.is_some_and(|status| status == 429 || status >= 500);
         let last_try = job.tries >= self.retries;
         let host_pause = if busy { retry_after(&head) } else { None };
-        if busy && !last_try {
+        let start = payload_start(&head, &exchange.response, self.looked_at(status));
+        let length = exchange.response.len() - exchange.head_length as u64;
+        let challenge = self.challenge(&job, &head, &start, length);
+        if busy && !last_try && challenge.is_none() {
             let reason = format!("status-{}", status.unwrap_or(0));
             let pause = host_pause.unwrap_or(Duration::ZERO).max(backoff(job.tries));
             return Ok(Outcome {
@@ -112,7 +150,38 @@ impl Processing {
             });
         }
         let digests = digests(&exchange.response)?;
-        let recording = recorder.record(&self.records, &job, exchange, &head, &digests)?;
+        let found = match challenge {
+            Some(_) => Found::default(),
+            None => self.scanned(&job, &head, &exchange.response),
+        };
+        let is_whole = exchange.truncated.is_none() && challenge.is_none();
+        let may_be_original = is_whole && self.is_payload_of_its_own(&job.url, &head, &digests);
+        let original = may_be_original
+            .then(|| {
+                let payload = &digests.payload.entity;
+                self.dedup.original(payload, job.url.as_str())
+            })
+            .flatten()
+            // One that was asked for later was only answered sooner.
+            .filter(|original| {
+                let asked = self.records.series.version.date(exchange.started);
+                original
+                    .date
+                    .parse()
+                    .is_ok_and(|date: WarcDate| date <= asked)
+            });
+        let findings = Findings {
+            digests: &digests,
+            original: original.as_ref(),
+            may_be_original,
+            identified: identify(&start),
+            links: &found.links,
+            notes: challenge
+                .map(|vendor| ("challenge", vendor.to_owned()))
+                .into_iter()
+                .collect(),
+        };
+        let recording = recorder.record(&self.records, &job, exchange, &head, findings)?;
         let verdict = if let Some(truncated) = exchange.truncated {
             let reason = format!("cut: {}", truncated.as_str());
             // What is too long or too slow would be so again.
@@ -121,28 +190,88 @@ impl Processing {
             } else {
                 Verdict::Failed(reason)
             }
+        } else if let Some(vendor) = challenge {
+            Verdict::Failed(format!("challenge: {vendor}"))
         } else if busy {
             Verdict::Failed(format!("status-{}", status.unwrap_or(0)))
         } else if status.is_none() {
             Verdict::Failed("not-http: the answer has no status line".into())
         } else {
-            Verdict::Captured
+            Verdict::of_whole(original.as_ref(), &job.url)
         };
-        Ok(self.understood(
-            job,
-            &head,
-            &exchange.response,
-            exchange.started,
-            Judged {
-                verdict,
-                recording,
-                digests: &digests,
-                host_pause,
-            },
-        ))
+        let judged = Judged {
+            verdict,
+            recording,
+            digests: &digests,
+            host_pause,
+            is_challenge: challenge.is_some(),
+        };
+        let started = exchange.started;
+        Ok(self.understood(job, &head, &exchange.response, started, found, judged))
     }
 
-    /// Reads what the answer says and names. Recovery calls it too, with bytes
+    /// Bytes of a payload by which it is told what it is.
+    fn looked_at(&self, status: Option<u16>) -> usize {
+        match status {
+            _ if !self.marks.challenges => 4 * 1024,
+            Some(200) => 16 * 1024,
+            _ => challenge::LOOKED_AT,
+        }
+    }
+
+    /// The vendor whose challenge page an answer is. What robots.txt is
+    /// answered with is read by its rules alone.
+    fn challenge(
+        &self,
+        job: &Job,
+        head: &Head<'_>,
+        start: &[u8],
+        length: u64,
+    ) -> Option<&'static str> {
+        let is_robots = job.as_robots.is_some() || is_robots(&job.url);
+        if !self.marks.challenges || is_robots {
+            return None;
+        }
+        challenge::recognise(head, start, length)
+    }
+
+    /// As [`Self::challenge`], of an answer that is read back.
+    pub fn recovered_challenge(
+        &self,
+        job: &Job,
+        head: &Head<'_>,
+        response: &Spool,
+    ) -> Option<&'static str> {
+        let start = payload_start(head, response, self.looked_at(head.status()));
+        let length = response.len().saturating_sub(head.length as u64);
+        self.challenge(job, head, &start, length)
+    }
+
+    /// Whether an answer's payload may be stored once for several URLs. That
+    /// of robots.txt is read back from its own record.
+    pub fn is_payload_of_its_own(
+        &self,
+        url: &CanonicalUrl,
+        head: &Head<'_>,
+        digests: &Digests,
+    ) -> bool {
+        head.status() == Some(200)
+            && !digests.payload.broken_chunks
+            && self.dedup.takes(digests.payload.entity_length)
+            && !is_robots(url)
+    }
+
+    /// What an answer names. Whatever a page does to the scanner, its record is
+    /// kept.
+    pub fn scanned(&self, job: &Job, head: &Head<'_>, response: &Spool) -> Found {
+        let scanned = std::panic::catch_unwind(|| {
+            let via = job.via.as_deref();
+            links::find(&job.url, &job.path, via, head, response, &self.limits)
+        });
+        scanned.unwrap_or_else(|_| Found::failed())
+    }
+
+    /// Takes in what an answer says and names. Recovery calls it too, with bytes
     /// that are already in a WARC.
     pub fn understood(
         &self,
@@ -150,26 +279,28 @@ impl Processing {
         head: &Head<'_>,
         response: &Spool,
         started: crate::time::WarcDate,
+        mut found: Found,
         judged: Judged<'_>,
     ) -> Outcome {
         let status = head.status();
-        // Whatever a page does to the scanner, its record is kept.
-        let scanned = std::panic::catch_unwind(|| {
-            let via = job.via.as_deref();
-            links::find(&job.url, &job.path, via, head, response, &self.limits)
-        });
-        let mut found = scanned.unwrap_or_else(|_| Found::failed());
         let notes = std::mem::take(&mut found.notes);
+        let (soft_404, imprints) = self.looks_missing(&job, head, response, &found, &judged);
+        let mark = match (judged.is_challenge, soft_404) {
+            (true, _) => Some(Mark::Challenge),
+            (_, true) => Some(Mark::Soft404),
+            _ => None,
+        };
+        let is_html = found.format == Some(Format::Html) && status == Some(200);
         let answer = Answer {
             status,
             media_type: head.media_type().unwrap_or_default(),
             bytes: judged.digests.payload.entity_length,
             digest: judged.digests.payload.entity.to_string(),
             time: started.timestamp14().rfc3339(),
-            is_page: found.format == Some(Format::Html)
-                && status == Some(200)
-                && !job.path.ends_with(Hop::Embed),
+            is_page: is_html && !job.path.ends_with(Hop::Embed) && mark.is_none(),
             title: found.title.clone(),
+            mark,
+            imprints,
         };
         let robots = match (job.as_robots, &judged.verdict) {
             (None, _) | (_, Verdict::Retry(..)) => None,
@@ -185,9 +316,39 @@ impl Processing {
             notes,
             new_seed,
             robots,
-            outage: matches!(status, Some(429 | 503)),
+            outage: matches!(status, Some(429 | 503)) && !judged.is_challenge,
             host_pause: judged.host_pause,
             job,
+        }
+    }
+
+    /// Whether an answer is one of its host's missing pages; while nobody knows
+    /// what those look like, what it looks like.
+    fn looks_missing(
+        &self,
+        job: &Job,
+        head: &Head<'_>,
+        response: &Spool,
+        found: &Found,
+        judged: &Judged<'_>,
+    ) -> (bool, Option<Imprints>) {
+        let is_whole = matches!(judged.verdict, Verdict::Captured | Verdict::Unchanged);
+        if !self.marks.soft_404 || !is_whole || is_robots(&job.url) {
+            return (false, None);
+        }
+        let look = self.looks.of(&job.host());
+        if look.as_deref() == Some(&Look::Plain)
+            || (look.is_none() && job.path.ends_with(Hop::Embed))
+        {
+            return (false, None);
+        }
+        let is_page = found.format == Some(Format::Html) && head.status() == Some(200);
+        let page = is_page.then(|| payload_start(head, response, soft_404::LOOKED_AT));
+        let imprints = Imprints::of(&job.url, head, page.as_deref());
+        match (look, imprints) {
+            (Some(look), Some(imprints)) => (!job.path.is_seed() && look.is_like(&imprints), None),
+            (None, imprints) => (false, imprints),
+            _ => (false, None),
         }
     }
 
@@ -217,6 +378,25 @@ pub struct Judged<'d> {
     pub digests: &'d Digests,
     /// How long the host is to be left alone.
     pub host_pause: Option<Duration>,
+    /// Whether it is a challenge page.
+    pub is_challenge: bool,
+}
+
+impl Verdict {
+    /// Of a whole answer: unchanged where the earlier snapshot has the URL with
+    /// the same payload.
+    pub fn of_whole(original: Option<&Original>, url: &CanonicalUrl) -> Self {
+        match original {
+            Some(original) if original.is_earlier && original.url == url.as_str() => {
+                Self::Unchanged
+            }
+            _ => Self::Captured,
+        }
+    }
+}
+
+fn is_robots(url: &CanonicalUrl) -> bool {
+    *url == url.host_key().robots_url()
 }
 
 impl Outcome {
@@ -247,17 +427,6 @@ fn probed(job: Job, result: &Result<Exchange, NetError>) -> Outcome {
         outage: result.as_ref().map_or(true, busy),
         ..Outcome::of(job)
     }
-}
-
-fn head_bytes(exchange: &Exchange) -> std::io::Result<Vec<u8>> {
-    use std::io::Read;
-    let mut bytes = Vec::with_capacity(exchange.head_length);
-    exchange
-        .response
-        .reader()
-        .take(exchange.head_length as u64)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// 1, 4, 16 … seconds.

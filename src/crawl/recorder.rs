@@ -1,50 +1,65 @@
-//! Exchanges become records: response, request and metadata, each its own
-//! gzip member, with digests and index entries. Runs on worker threads while
+//! Exchanges become records: response or revisit, request and metadata, each
+//! compressed by itself, with digests and index entries. Runs on worker threads while
 //! the fetching goes on.
 
 use std::io::{self, Read, Seek};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::job::{Job, Piece, Recording, StoredRecord};
-use crate::config::WarcVersion;
+use super::dedup::Original;
+use super::job::{Hop, Job, Payload, Piece, Recording, StoredRecord};
+pub use super::of_host::Hosts;
+use super::of_host::OfHost;
+use super::warcs::Series;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::http::Head;
 use crate::net::spool::unnamed_file;
 use crate::net::{Exchange, Spool};
-use crate::snapshot::cdxj::CdxjEntry;
-use crate::warc::member::{Compressor, stream_member};
+use crate::snapshot::cdxj::{CdxjEntry, REVISIT};
+use crate::time::WarcDate;
+use crate::url::CanonicalUrl;
+use crate::warc::coding::Coder;
 use crate::warc::payload::{PayloadDigests, PayloadHasher};
 use crate::warc::write::{RECORD_END, fresh_id, warc_fields};
 use crate::warc::{Draft, RecordType, Version};
 
 /// What every record of a crawl has in common.
 pub struct RecordContext {
-    /// The standard's version.
-    pub version: Version,
+    /// The WARCs of this run.
+    pub series: Arc<Series>,
     /// Where members that don't fit memory are compressed.
     pub spool: PathBuf,
+    /// Outlinks of a metadata record at most.
+    pub outlinks: usize,
+    /// Hosts whose addresses and certificates are recorded already.
+    pub hosts: Hosts,
 }
 
 impl RecordContext {
-    /// The context of a crawl whose large members go through `spool`.
-    pub fn new(version: WarcVersion, spool: PathBuf) -> Self {
-        let version = self::version(version);
-        Self { version, spool }
-    }
-}
-
-/// The version that a configuration names.
-pub fn version(version: WarcVersion) -> Version {
-    match version {
-        WarcVersion::V1_0 => Version::V1_0,
-        WarcVersion::V1_1 => Version::V1_1,
+    fn draft(&self, kind: &RecordType, date: WarcDate, id: &str) -> Draft {
+        Draft::with_id(self.series.version, kind, date, id)
     }
 }
 
 /// A worker's own state: compressors are reused, and never shared.
-#[derive(Default)]
 pub struct Recorder {
-    compressor: Compressor,
+    coder: Coder,
+}
+
+/// What a worker has found out about an answer before it is recorded.
+pub struct Findings<'a> {
+    /// Its digests.
+    pub digests: &'a Digests,
+    /// The record that has its payload already.
+    pub original: Option<&'a Original>,
+    /// Whether later answers may refer to its payload.
+    pub may_be_original: bool,
+    /// The media type that its bytes show.
+    pub identified: Option<&'static str>,
+    /// What it names.
+    pub links: &'a [(CanonicalUrl, Hop)],
+    /// `key: value` of further fields of its metadata record.
+    pub notes: Vec<(&'static str, String)>,
 }
 
 /// The digests of an answer.
@@ -82,65 +97,122 @@ pub fn digests(response: &Spool) -> io::Result<Digests> {
 }
 
 impl Recorder {
+    /// For the WARCs of a run.
+    pub fn new(series: &Series) -> Self {
+        Self {
+            coder: Coder::new(&series.coding),
+        }
+    }
+
     /// The records of one exchange. The response comes first and the metadata
-    /// last, so that recovery knows a whole exchange by its end.
+    /// last, so that recovery knows a whole exchange by its end; what is told
+    /// of the host once follows.
     pub fn record(
         &mut self,
         context: &RecordContext,
         job: &Job,
         exchange: &Exchange,
         head: &Head<'_>,
-        digests: &Digests,
+        findings: Findings<'_>,
     ) -> io::Result<Recording> {
         let mut recording = Recording::default();
         let date = exchange.started;
         let url = job.url.as_str();
-        let payload_digest = digests.payload.entity.to_string();
+        let payload = &findings.digests.payload.entity;
+        let warcinfo = context.series.warcinfo_id();
         let draft = |kind: &RecordType, id: &str| {
-            Draft::with_id(context.version, kind, date, id).field("WARC-Target-URI", url)
+            context.draft(kind, date, id).field("WARC-Target-URI", url)
         };
 
         let response_id = fresh_id();
-        let mut response = draft(&RecordType::Response, &response_id)
+        let kind = match findings.original {
+            Some(_) => RecordType::Revisit,
+            None => RecordType::Response,
+        };
+        let mut response = draft(&kind, &response_id)
             .field("Content-Type", "application/http; msgtype=response")
             .field("WARC-IP-Address", exchange.address.ip().to_canonical());
-        response = with_protocol(response, exchange, head.start_line);
-        if let Some(truncated) = exchange.truncated {
-            response = response.field("WARC-Truncated", truncated.as_str());
+        response = with_protocol(response, exchange, head)
+            .field("WARC-Payload-Digest", payload)
+            .field("WARC-Warcinfo-ID", &warcinfo);
+        if let Some(identified) = findings.identified {
+            response = response.field("WARC-Identified-Payload-Type", identified);
         }
-        let response = response
-            .field("WARC-Payload-Digest", &payload_digest)
-            .header(&digests.block, exchange.response.len());
-        let entry = CdxjEntry::of_response(url, date, head, payload_digest);
-        self.add(
-            context,
-            &mut recording,
-            &response_id,
-            &response,
-            &exchange.response,
-            Some(entry),
-        )?;
+        let mut entry = CdxjEntry::of_response(url, date, head, payload.to_string());
+        if let Some(original) = findings.original {
+            entry.mime = Some(REVISIT.to_owned());
+            let head = head_bytes(exchange)?;
+            let record = as_revisit(response, context.series.version, original).record(&head);
+            self.add_small(&mut recording, &response_id, &record);
+            recording.is_of_earlier = original.is_earlier;
+        } else {
+            if let Some(truncated) = exchange.truncated {
+                response = response.field("WARC-Truncated", truncated.as_str());
+            }
+            let header = response.header(&findings.digests.block, exchange.response.len());
+            self.add(context, &mut recording, &response_id, &header, exchange)?;
+            recording.payload = findings.may_be_original.then(|| Payload {
+                digest: payload.clone(),
+                date: context.series.version.date(date).to_string(),
+            });
+        }
+        if let Some(record) = recording.records.last_mut() {
+            record.entry = Some(entry);
+        }
 
         let request_id = fresh_id();
         let request = draft(&RecordType::Request, &request_id)
             .field("Content-Type", "application/http; msgtype=request")
-            .field("WARC-IP-Address", exchange.address.ip().to_canonical())
+            .field("WARC-IP-Address", exchange.address.ip().to_canonical());
+        let request = with_protocol(request, exchange, head)
             .field("WARC-Concurrent-To", &response_id)
+            .field("WARC-Warcinfo-ID", &warcinfo)
             .record(&exchange.request);
         self.add_small(&mut recording, &request_id, &request);
 
         let metadata_id = fresh_id();
-        let mut fields = vec![("fetchTimeMs", exchange.elapsed.as_millis().to_string())];
-        fields.push(("hopsFromSeed", job.path.hops.clone()));
-        if let Some(via) = &job.via {
-            fields.push(("via", via.clone()));
-        }
+        let fields = metadata(job, exchange, &findings, context.outlinks);
         let metadata = draft(&RecordType::Metadata, &metadata_id)
             .field("Content-Type", "application/warc-fields")
             .field("WARC-Concurrent-To", &response_id)
+            .field("WARC-Warcinfo-ID", &warcinfo)
             .record(&warc_fields(fields));
         self.add_small(&mut recording, &metadata_id, &metadata);
+        for told in context.hosts.tell(&job.host(), exchange) {
+            self.add_resource(context, &mut recording, date, &response_id, told);
+        }
         Ok(recording)
+    }
+
+    /// What is told of a host, as a record of its own.
+    fn add_resource(
+        &mut self,
+        context: &RecordContext,
+        recording: &mut Recording,
+        date: WarcDate,
+        response_id: &str,
+        told: OfHost,
+    ) {
+        let id = fresh_id();
+        let date = told.date.unwrap_or(date);
+        let digest = Digest::sha256(&told.block);
+        let mut draft = context
+            .draft(&RecordType::Resource, date, &id)
+            .field("WARC-Target-URI", &told.url)
+            .field("Content-Type", told.media_type)
+            .field("WARC-Payload-Digest", &digest)
+            .field("WARC-Concurrent-To", response_id)
+            .field("WARC-Warcinfo-ID", context.series.warcinfo_id());
+        for (name, value) in told.fields {
+            draft = draft.field(name, value);
+        }
+        let record = draft.record(&told.block);
+        self.add_small(recording, &id, &record);
+        if let Some(record) = recording.records.last_mut() {
+            let entry =
+                CdxjEntry::of_resource(&told.url, date, told.media_type, digest.to_string());
+            record.entry = Some(entry);
+        }
     }
 
     /// A record that is whole in memory, such as warcinfo.
@@ -148,7 +220,7 @@ impl Recorder {
         let offset = recording.length();
         let buffer = recording.memory();
         let start = buffer.len();
-        self.compressor.member(record, buffer);
+        self.coder.record(record, buffer);
         let (length, sha256) = (buffer.len() - start, Digest::sha256(&buffer[start..]));
         recording.records.push(StoredRecord {
             id: id.to_owned(),
@@ -165,33 +237,82 @@ impl Recorder {
         recording: &mut Recording,
         id: &str,
         header: &[u8],
-        block: &Spool,
-        entry: Option<CdxjEntry>,
+        exchange: &Exchange,
     ) -> io::Result<()> {
+        let block = &exchange.response;
         if let Some(bytes) = block.memory() {
             let record = [header, bytes, RECORD_END].concat();
             self.add_small(recording, id, &record);
-        } else {
-            let offset = recording.length();
-            let parts = header.chain(block.reader()).chain(RECORD_END);
-            let mut file = stream_member(parts, unnamed_file(&context.spool)?)?;
-            file.rewind()?;
-            let (sha256, length) = Digest::sha256_of(&mut file)?;
-            file.rewind()?;
-            recording.pieces.push(Piece::Spooled(file));
-            recording.records.push(StoredRecord {
-                id: id.to_owned(),
-                offset,
-                length,
-                sha256: sha256.hex(),
-                entry: None,
-            });
+            return Ok(());
         }
-        if let Some(record) = recording.records.last_mut() {
-            record.entry = entry;
-        }
+        let offset = recording.length();
+        let length = (header.len() + RECORD_END.len()) as u64 + block.len();
+        let parts = header.chain(block.reader()).chain(RECORD_END);
+        let mut file = self
+            .coder
+            .stream(parts, length, unnamed_file(&context.spool)?)?;
+        file.rewind()?;
+        let (sha256, length) = Digest::sha256_of(&mut file)?;
+        file.rewind()?;
+        recording.pieces.push(Piece::Spooled(file));
+        recording.records.push(StoredRecord {
+            id: id.to_owned(),
+            offset,
+            length,
+            sha256: sha256.hex(),
+            entry: None,
+        });
         Ok(())
     }
+}
+
+/// Turns a response into a revisit of a record that has the same payload (WARC
+/// 1.1 §6.7.2). Its block is the answer's own head, so it is truncated.
+fn as_revisit(response: Draft, version: Version, original: &Original) -> Draft {
+    response
+        .field("WARC-Profile", version.profile("identical-payload-digest"))
+        .field("WARC-Refers-To", &original.record_id)
+        .field("WARC-Refers-To-Target-URI", &original.url)
+        .field("WARC-Refers-To-Date", &original.date)
+        .field("WARC-Truncated", "length")
+}
+
+/// The fields of an exchange's metadata record, as Heritrix names them.
+fn metadata<'a>(
+    job: &Job,
+    exchange: &Exchange,
+    findings: &Findings<'a>,
+    most: usize,
+) -> Vec<(&'a str, String)> {
+    let mut fields = vec![
+        ("fetchTimeMs", exchange.elapsed.as_millis().to_string()),
+        ("hopsFromSeed", job.path.hops.clone()),
+    ];
+    if let Some(via) = &job.via {
+        fields.push(("via", via.clone()));
+    }
+    fields.extend(findings.notes.iter().cloned());
+    let outlinks = findings.links.iter().take(most);
+    fields.extend(outlinks.map(|(url, hop)| ("outlink", outlink(url, *hop))));
+    let left = findings.links.len().saturating_sub(most);
+    if most > 0 && left > 0 {
+        fields.push(("outlinksLeftOut", left.to_string()));
+    }
+    fields
+}
+
+/// URL, hop and where it was found; for the last Heritrix has these words where
+/// it doesn't know the element.
+fn outlink(url: &CanonicalUrl, hop: Hop) -> String {
+    let place = match hop {
+        Hop::Link => "=NAVLINK_MISC",
+        Hop::Embed => "=EMBED_MISC",
+        Hop::Redirect => "Location:",
+        Hop::Prerequisite => "=PREREQ_MISC",
+        Hop::Speculative => "=JS_MISC",
+        Hop::Manifest => "=MANIFEST_MISC",
+    };
+    format!("{url} {} {place}", hop.letter())
 }
 
 impl Recording {
@@ -216,8 +337,9 @@ impl Recording {
 
 /// `WARC-Protocol` (repeated, one a layer) and `WARC-Cipher-Suite`, as the
 /// WARC community's extension names them.
-fn with_protocol(draft: Draft, exchange: &Exchange, status_line: &[u8]) -> Draft {
-    let http = match status_line.get(..8) {
+fn with_protocol(draft: Draft, exchange: &Exchange, head: &Head<'_>) -> Draft {
+    let http = match head.start_line.get(..8) {
+        _ if head.status().is_none() => "http/0.9",
         Some(version) if version.eq_ignore_ascii_case(b"HTTP/1.0") => "http/1.0",
         _ => "http/1.1",
     };
@@ -228,4 +350,15 @@ fn with_protocol(draft: Draft, exchange: &Exchange, status_line: &[u8]) -> Draft
             .field("WARC-Cipher-Suite", &tls.cipher_suite),
         None => draft,
     }
+}
+
+/// The head of an answer, as received.
+pub fn head_bytes(exchange: &Exchange) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(exchange.head_length);
+    exchange
+        .response
+        .reader()
+        .take(exchange.head_length as u64)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

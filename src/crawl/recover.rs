@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path as FsPath;
 
 use serde_json::json;
 
 use super::CrawlError;
-use super::job::{Job, Path, Recording, StoredRecord, Verdict};
+use super::job::{Job, Path, Payload, Recording, StoredRecord, Verdict};
 use super::keeper::Keeper;
+use super::keeper::read_back::payload_of;
+use super::links::Found;
 use super::process::{Judged, Processing};
 use super::recorder::digests;
 use super::store::state;
@@ -20,10 +22,10 @@ use super::warcs;
 use crate::http::{Head, MAX_HEAD_BYTES};
 use crate::net::Spool;
 use crate::snapshot::SnapshotError;
-use crate::snapshot::cdxj::CdxjEntry;
+use crate::snapshot::cdxj::{CdxjEntry, REVISIT};
 use crate::snapshot::layout::Layout;
 use crate::url::CanonicalUrl;
-use crate::warc::{Header, ReadError, Reader, RecordType};
+use crate::warc::{Header, ReadError, RecordType};
 
 /// Makes WARCs and store agree. Files that the crawl didn't make are left
 /// alone.
@@ -169,10 +171,7 @@ struct Pending {
 impl Tail<'_, '_> {
     /// Reads from `committed` on and returns up to where the file is kept.
     fn read_back(mut self, path: &FsPath, committed: u64) -> Result<u64, CrawlError> {
-        let mut file = File::open(path).map_err(SnapshotError::io(path, "opening"))?;
-        file.seek(SeekFrom::Start(committed))
-            .map_err(SnapshotError::io(path, "reading"))?;
-        let mut reader = Reader::at(self.warc.1, file, committed).hashing();
+        let mut reader = self.keeper.reader_at(self.warc.1, committed)?.hashing();
         let mut kept = committed;
         let mut pending: Option<Pending> = None;
         loop {
@@ -217,7 +216,13 @@ impl Tail<'_, '_> {
                         .add_record(self.warc.0, extent.offset, &record, None)?;
                     kept = end;
                 }
-                (RecordType::Response, None) => {
+                (RecordType::Resource, None) => {
+                    let mut record = stored(extent.offset);
+                    record.entry = resource_entry(&header);
+                    self.keep_resource(extent.offset, &record)?;
+                    kept = end;
+                }
+                (RecordType::Response | RecordType::Revisit, None) => {
                     let start = extent.offset;
                     pending = Some(Pending {
                         start,
@@ -261,6 +266,20 @@ impl Tail<'_, '_> {
         Ok(end)
     }
 
+    /// Keeps a record that stands by itself.
+    fn keep_resource(&mut self, at: u64, record: &StoredRecord) -> Result<(), CrawlError> {
+        let line = record.entry.as_ref().map(|entry| {
+            let mut entry = entry.clone();
+            entry.offset = at;
+            entry.length = record.length;
+            self.warc.1.clone_into(&mut entry.filename);
+            entry.to_string()
+        });
+        let store = &self.keeper.store;
+        store.add_record(self.warc.0, at, record, line.as_deref())?;
+        Ok(())
+    }
+
     /// Takes a whole exchange in as if it had just been fetched.
     fn keep(&mut self, exchange: Pending, metadata: &str) -> Result<(), CrawlError> {
         let field = |name: &str| {
@@ -268,56 +287,135 @@ impl Tail<'_, '_> {
                 .lines()
                 .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
         };
-        let uri = exchange.header.target_uri().unwrap_or_default();
-        let (Ok(url), Some(Ok(date))) = (CanonicalUrl::parse(uri), exchange.header.date()) else {
+        let header = &exchange.header;
+        let uri = header.target_uri().unwrap_or_default();
+        let (Ok(url), Some(Ok(date))) = (CanonicalUrl::parse(uri), header.date()) else {
             return Ok(());
         };
         let path = Path::from_hops(field("hopsFromSeed").unwrap_or_default());
         let Some((job, waits)) = self.keeper.recovered_job(&url, &path, field("via"))? else {
             return Ok(());
         };
-        let mut head_bytes = Vec::new();
-        let reader = exchange.block.reader();
-        std::io::Read::read_to_end(
-            &mut std::io::Read::take(reader, MAX_HEAD_BYTES as u64),
-            &mut head_bytes,
-        )
-        .map_err(CrawlError::Spool)?;
-        let head = Head::parse(&head_bytes);
-        let digests = digests(&exchange.block).map_err(CrawlError::Spool)?;
+        let is_revisit = header.record_type() == RecordType::Revisit;
+        let original = match payload_of(header).filter(|_| is_revisit) {
+            Some(digest) => self.keeper.original_block(&digest, url.as_str())?,
+            None => None,
+        };
+        let own_head = head_of(&exchange.block)?;
+        let head = Head::parse(&own_head);
+        // What a revisit's page names stands in its original.
+        let body = original.as_ref().unwrap_or(&exchange.block);
+        let body_head = head_of(body)?;
+        let digests = digests(body).map_err(CrawlError::Spool)?;
         let mut records = exchange.records;
         if let Some(response) = records.first_mut() {
-            let digest = digests.payload.entity.to_string();
-            response.entry = Some(CdxjEntry::of_response(url.as_str(), date, &head, digest));
+            let digest = header.field("WARC-Payload-Digest").filter(|_| is_revisit);
+            let digest = digest.map_or_else(|| digests.payload.entity.to_string(), str::to_owned);
+            let mut entry = CdxjEntry::of_response(url.as_str(), date, &head, digest);
+            if is_revisit {
+                entry.mime = Some(REVISIT.to_owned());
+            }
+            response.entry = Some(entry);
         }
         let status = head.status().unwrap_or(0);
-        let verdict = match exchange.header.field("WARC-Truncated") {
+        let truncated = header.field("WARC-Truncated").filter(|_| !is_revisit);
+        let challenge = match truncated {
+            None => self.processing.recovered_challenge(&job, &head, body),
+            Some(_) => None,
+        };
+        let verdict = match truncated {
             // As when it was fetched, a cut answer is asked for again.
             Some("disconnect") => {
                 Verdict::Retry(std::time::Duration::ZERO, "cut: disconnect".into())
             }
             Some(reason) => Verdict::Failed(format!("cut: {reason}")),
+            None if is_revisit && original.is_none() => {
+                let reason = "the record that it revisits can't be read";
+                Verdict::Retry(std::time::Duration::ZERO, reason.into())
+            }
+            None if challenge.is_some() => {
+                Verdict::Failed(format!("challenge: {}", challenge.unwrap_or_default()))
+            }
             None if status == 429 || status >= 500 => Verdict::Failed(format!("status-{status}")),
             None if head.status().is_none() => {
                 Verdict::Failed("not-http: the answer has no status line".into())
             }
-            None => Verdict::Captured,
+            None => self.whole(header, &url, is_revisit),
         };
+        let may_be_original = matches!(verdict, Verdict::Captured)
+            && !is_revisit
+            && self.processing.is_payload_of_its_own(&url, &head, &digests);
+        let payload = may_be_original.then(|| Payload {
+            digest: digests.payload.entity.clone(),
+            date: header.field("WARC-Date").unwrap_or_default().to_owned(),
+        });
+        let found = match challenge {
+            Some(_) => Found::default(),
+            None => self
+                .processing
+                .scanned(&job, &Head::parse(&body_head), body),
+        };
+        let is_of_earlier = is_revisit && !self.is_of_this_crawl(header)?;
         let judged = Judged {
             verdict,
             recording: Recording {
                 pieces: Vec::new(),
                 records,
+                payload,
+                is_of_earlier,
             },
             digests: &digests,
             host_pause: None,
+            is_challenge: challenge.is_some(),
         };
         let outcome = self
             .processing
-            .understood(job, &head, &exchange.block, date, judged);
+            .understood(job, &head, body, date, found, judged);
         self.keeper
             .absorb_recovered(outcome, self.warc, exchange.start, waits)
     }
+
+    fn is_of_this_crawl(&self, header: &Header) -> Result<bool, CrawlError> {
+        let original = match payload_of(header) {
+            Some(digest) => self.keeper.store.original(&digest)?,
+            None => None,
+        };
+        Ok(original.is_some_and(|original| {
+            Some(original.record_id.as_str()) == header.field("WARC-Refers-To")
+        }))
+    }
+
+    /// A whole answer is unchanged where it revisits its own URL in the earlier
+    /// snapshot.
+    fn whole(&self, header: &Header, url: &CanonicalUrl, is_revisit: bool) -> Verdict {
+        let of_itself = header.refers_to_target_uri() == Some(url.as_str());
+        let of_this_crawl = self.is_of_this_crawl(header).unwrap_or(true);
+        if is_revisit && of_itself && !of_this_crawl {
+            Verdict::Unchanged
+        } else {
+            Verdict::Captured
+        }
+    }
+}
+
+fn head_of(block: &Spool) -> Result<Vec<u8>, CrawlError> {
+    let mut bytes = Vec::new();
+    block
+        .reader()
+        .take(MAX_HEAD_BYTES as u64)
+        .read_to_end(&mut bytes)
+        .map_err(CrawlError::Spool)?;
+    bytes.truncate(Head::parse(&bytes).length);
+    Ok(bytes)
+}
+
+/// The index entry of a record about a host.
+fn resource_entry(header: &Header) -> Option<CdxjEntry> {
+    let url = header.target_uri()?;
+    let media_type = header.field("Content-Type")?;
+    let digest = header.field("WARC-Payload-Digest")?.to_owned();
+    let date = header.date()?.ok()?;
+    Some(CdxjEntry::of_resource(url, date, media_type, digest))
 }
 
 /// A failing disk isn't a torn tail: nothing may be cut because of it.

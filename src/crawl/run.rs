@@ -58,8 +58,20 @@ pub fn run(
     let begun = Instant::now();
     let networks = networks(config)?;
     let connector = Connector::new(AddressGuard::new(networks), config.fetch.connect_timeout.0);
-    let mut keeper = Keeper::open(layout, config)?;
     let resuming = matches!(start, Start::Resumed);
+    let mut missing = None;
+    let earlier = match super::earlier(config) {
+        // The site may close before the earlier snapshot is found again.
+        Err(error) if resuming => {
+            missing = Some(error.to_string());
+            None
+        }
+        earlier => earlier?,
+    };
+    let mut keeper = Keeper::open(layout, config, earlier)?;
+    if let Some(reason) = missing {
+        keeper.log.event("warning", json!({ "reason": reason }))?;
+    }
     if let Start::Fresh(seeds) = start {
         keeper.add_seeds(seeds)?;
         keeper.commit()?;
@@ -78,7 +90,12 @@ pub fn run(
     }
     let scope_seeds: Vec<_> = all_seeds.iter().map(|(url, _)| url.clone()).collect();
     let scope = Arc::new(Scope::new(config, &scope_seeds)?);
-    let processing = Arc::new(Processing::new(config, scope, layout.spool()));
+    let processing = Arc::new(Processing::new(
+        config,
+        scope,
+        layout.spool(),
+        keeper.shared(),
+    ));
     recover::recover(layout, &mut keeper, &processing)?;
     let software = concat!("lastlight/", env!("CARGO_PKG_VERSION"));
     keeper
@@ -115,6 +132,7 @@ pub fn run(
         counts: keeper.store.counts()?,
         pages: keeper.progress.pages,
         notes: keeper.progress.notes,
+        marked: keeper.store.marked()?,
         bytes: keeper
             .store
             .warcs()?
@@ -324,7 +342,7 @@ fn work(
     processing: &Processing,
     abandoned: &AtomicBool,
 ) {
-    let mut recorder = Recorder::default();
+    let mut recorder = Recorder::new(&processing.records.series);
     loop {
         let next = fetched
             .lock()

@@ -8,7 +8,7 @@ use super::progress::Stop;
 use super::store::Store;
 use crate::snapshot::layout::{EXTRA_PAGES, INDEX, LEDGER, Layout, PAGES, RECORDS};
 use crate::snapshot::ledger::LedgerWriter;
-use crate::snapshot::manifest::{Manifest, Seal, WACZ_VERSION};
+use crate::snapshot::manifest::{Manifest, RefersTo, Seal, WACZ_VERSION};
 use crate::snapshot::pages::{self, Page};
 use crate::snapshot::records::RecordsWriter;
 use crate::snapshot::scratch::LineSorter;
@@ -106,10 +106,22 @@ pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(),
             counts: store.counts()?,
             records,
             record_root: record_root.to_string(),
+            refers_to: earlier(store)?,
         }),
     };
     manifest.write(layout)?;
     Ok(())
+}
+
+/// The snapshots that revisits of this one refer to.
+fn earlier(store: &Store) -> Result<Vec<RefersTo>, CrawlError> {
+    let earlier = store.earlier()?.into_iter();
+    let told = earlier.map(|(manifest, name, revisits)| RefersTo {
+        name,
+        manifest,
+        revisits,
+    });
+    Ok(told.collect())
 }
 
 /// Writes both page lists; returns the page of the first seed.

@@ -1,11 +1,15 @@
 //! The frontier and ledger on disk: SQLite, one transaction a commit. It
 //! stores what the frontier decides and knows no rules of its own.
 
+pub mod marks;
+pub mod payloads;
+
 use std::path::Path as FsPath;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::job::{Answer, Imprint, Job, Path, StoredRecord};
+use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::ledger::{LedgerRow, Place, State};
 use crate::snapshot::manifest::Counts;
 use crate::snapshot::records::RecordRow;
@@ -21,6 +25,8 @@ pub mod state {
     pub const EXCLUDED: i64 = 2;
     /// No whole answer came.
     pub const FAILED: i64 = 3;
+    /// Its whole answer came, and the earlier snapshot has it.
+    pub const UNCHANGED: i64 = 4;
 }
 
 const SCHEMA: &str = "
@@ -39,7 +45,19 @@ CREATE TABLE IF NOT EXISTS warc (id INTEGER PRIMARY KEY, filename TEXT NOT NULL 
 CREATE TABLE IF NOT EXISTS record (
   warc INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
   record_id TEXT NOT NULL, sha256 TEXT NOT NULL, entry TEXT
-);";
+);
+CREATE TABLE IF NOT EXISTS payload (key INTEGER PRIMARY KEY, record INTEGER NOT NULL, date TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS earlier (manifest TEXT PRIMARY KEY, name TEXT NOT NULL, revisits INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS mark (
+  warc INTEGER NOT NULL, offset INTEGER NOT NULL, mark TEXT NOT NULL, PRIMARY KEY (warc, offset)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS probe (url INTEGER PRIMARY KEY, host INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS look (host INTEGER PRIMARY KEY, look BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS unjudged (
+  host INTEGER NOT NULL, url INTEGER NOT NULL, warc INTEGER NOT NULL, offset INTEGER NOT NULL,
+  known INTEGER NOT NULL, imprints BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS unjudged_host ON unjudged (host);";
 
 /// The open store; a transaction is open at all times between `begin` and
 /// `commit`.
@@ -263,6 +281,8 @@ impl Store {
     /// URLs, and where the records that remain end.
     pub fn lose(&self, id: i64, length: u64) -> Result<(usize, u64)> {
         let bounds = params![id, length as i64];
+        self.lose_payloads(id, length)?;
+        self.lose_marks(id, length)?;
         self.db.execute(
             "DELETE FROM record WHERE warc = ? AND offset + length > ?",
             bounds,
@@ -320,14 +340,14 @@ impl Store {
         rows.collect()
     }
 
-    /// Adds a record that stands at `offset` of a WARC.
+    /// Adds a record that stands at `offset` of a WARC; its row.
     pub fn add_record(
         &self,
         warc: i64,
         offset: u64,
         record: &StoredRecord,
         entry: Option<&str>,
-    ) -> Result<()> {
+    ) -> Result<i64> {
         self.db
             .prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)")?
             .execute(params![
@@ -337,18 +357,20 @@ impl Store {
                 record.id,
                 record.sha256,
                 entry
-            ])
-            .map(drop)
+            ])?;
+        Ok(self.db.last_insert_rowid())
     }
 
-    /// Every record in order of WARC and offset.
+    /// Every record in order of WARC and offset, with its index line. A probe's
+    /// has no mark: its answer is what the site says.
     pub fn each_record<E: From<rusqlite::Error>>(
         &self,
         mut sink: impl FnMut(RecordRow, Option<String>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let mut query = self.db.prepare(
-            "SELECT w.filename, r.offset, r.length, r.record_id, r.sha256, r.entry
-             FROM record r JOIN warc w ON w.id = r.warc ORDER BY w.filename, r.offset",
+            "SELECT w.filename, r.offset, r.length, r.record_id, r.sha256, r.entry, m.mark
+             FROM record r JOIN warc w ON w.id = r.warc
+             LEFT JOIN mark m ON m.warc = r.warc AND m.offset = r.offset AND m.mark != 'probe' ORDER BY w.filename, r.offset",
         )?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
@@ -359,7 +381,9 @@ impl Store {
                 record_id: row.get(3)?,
                 sha256: row.get(4)?,
             };
-            sink(record, row.get(5)?)?;
+            let entry: Option<String> = row.get(5)?;
+            let mark: Option<String> = row.get(6)?;
+            sink(record, entry.map(|entry| marked(entry, mark)))?;
         }
         Ok(())
     }
@@ -373,8 +397,9 @@ impl Store {
     ) -> std::result::Result<(), E> {
         let mut query = self.db.prepare(
             "SELECT u.url, u.state, u.reason, u.status, u.media_type, u.bytes, u.digest, w.filename,
-             u.offset, u.length, v.url, u.hops, u.time
-             FROM url u LEFT JOIN warc w ON w.id = u.warc LEFT JOIN url v ON v.id = u.via ORDER BY u.url",
+             u.offset, u.length, v.url, u.hops, u.time, m.mark
+             FROM url u LEFT JOIN warc w ON w.id = u.warc LEFT JOIN url v ON v.id = u.via
+             LEFT JOIN mark m ON m.warc = u.warc AND m.offset = u.offset ORDER BY u.url",
         )?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
@@ -390,7 +415,7 @@ impl Store {
     ) -> std::result::Result<(), E> {
         let mut query = self.db.prepare(
             "SELECT id, url, title, time, (SELECT COUNT(*) FROM seed WHERE seed.url = url.url)
-             FROM url WHERE page = 1 AND state = 1 ORDER BY id",
+             FROM url WHERE page = 1 AND state IN (1, 4) ORDER BY id",
         )?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
@@ -414,6 +439,7 @@ impl Store {
                 state::CAPTURED => &mut counts.captured,
                 state::EXCLUDED => &mut counts.excluded,
                 state::FAILED => &mut counts.failed,
+                state::UNCHANGED => &mut counts.unchanged,
                 _ => &mut counts.unreached,
             } += n;
         }
@@ -487,7 +513,7 @@ impl Store {
             "UPDATE url SET state = 0, tries = 0 WHERE state = 3 AND (reason LIKE 'dns:%' OR
              reason LIKE 'connect:%' OR reason LIKE 'timeout:%' OR reason LIKE 'no-answer:%' OR
              reason LIKE 'tls:%' OR reason LIKE 'cut:%' OR reason LIKE 'status-%' OR
-             reason LIKE 'robots.txt:%')",
+             reason LIKE 'robots.txt:%' OR reason LIKE 'challenge:%')",
             [],
         )
     }
@@ -534,9 +560,24 @@ fn stored_url(text: &str) -> CanonicalUrl {
     CanonicalUrl::parse(text).expect("the store holds canonical URLs")
 }
 
+/// An index line with its mark, as the last key.
+fn marked(entry: String, mark: Option<String>) -> String {
+    let Some(mark) = mark else {
+        return entry;
+    };
+    match entry.parse::<CdxjEntry>() {
+        Ok(mut entry) => {
+            entry.mark = Some(mark);
+            entry.to_string()
+        }
+        Err(_) => entry,
+    }
+}
+
 fn ledger_row(row: &Row<'_>, unreached: &str) -> Result<LedgerRow> {
     let (state, reason) = match row.get::<_, i64>(1)? {
         state::CAPTURED => (State::Captured, String::new()),
+        state::UNCHANGED => (State::Unchanged, String::new()),
         state::EXCLUDED => (
             State::Excluded,
             row.get::<_, Option<String>>(2)?.unwrap_or_default(),
@@ -567,7 +608,7 @@ fn ledger_row(row: &Row<'_>, unreached: &str) -> Result<LedgerRow> {
         url: row.get(0)?,
         state,
         reason,
-        mark: String::new(),
+        mark: text(13)?,
         status: row.get(3)?,
         media_type: text(4)?,
         bytes: number(5)?,

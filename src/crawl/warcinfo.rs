@@ -2,18 +2,15 @@
 
 use crate::config::Config;
 use crate::time::WarcDate;
-use crate::warc::write::{fresh_id, warc_fields};
-use crate::warc::{Draft, RecordType};
+use crate::warc::write::warc_fields;
+use crate::warc::{Draft, RecordType, Version};
 
-/// The id and bytes of a file's warcinfo record (WARC 1.1 §6.2). It carries
-/// the effective configuration, a field a key.
-pub fn record(config: &Config, filename: &str) -> (String, Vec<u8>) {
-    let version = super::recorder::version(config.warc.version);
+/// A file's warcinfo record (WARC 1.1 §6.2). It carries the effective
+/// configuration, a field a key.
+pub fn record(config: &Config, version: Version, filename: &str, id: &str) -> Vec<u8> {
     let conforms = match version {
-        crate::warc::Version::V1_0 => {
-            "http://bibnum.bnf.fr/WARC/WARC_ISO_28500_version1_latestdraft.pdf"
-        }
-        crate::warc::Version::V1_1 => {
+        Version::V1_0 => "http://bibnum.bnf.fr/WARC/WARC_ISO_28500_version1_latestdraft.pdf",
+        Version::V1_1 => {
             "https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
         }
     };
@@ -48,12 +45,10 @@ pub fn record(config: &Config, filename: &str) -> (String, Vec<u8>) {
             .map(|(key, value)| (key.as_str(), value.clone())),
     );
     let block = warc_fields(fields);
-    let id = fresh_id();
-    let record = Draft::with_id(version, &RecordType::Warcinfo, WarcDate::now(), &id)
+    Draft::with_id(version, &RecordType::Warcinfo, WarcDate::now(), id)
         .field("WARC-Filename", filename)
         .field("Content-Type", "application/warc-fields")
-        .record(&block);
-    (id, record)
+        .record(&block)
 }
 
 /// `lastlight-crawl.scope: "host"` and so on.

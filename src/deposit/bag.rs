@@ -242,6 +242,15 @@ fn bag_info(source: &Source, name: &str, files: u64, bytes: u64) -> String {
         let early = "The crawl ended early; data/reports/ledger.csv says what is missing.";
         tags.push(("Internal-Sender-Description", early.to_owned()));
     }
+    let seal = source.manifest.lastlight.as_ref();
+    for other in seal.map_or(&[][..], |seal| &seal.refers_to) {
+        let told = format!(
+            "{} captures are revisits of records in the snapshot {} (its datapackage.json: {}), \
+             without which they can't be replayed.",
+            other.revisits, other.name, other.manifest
+        );
+        tags.push(("Internal-Sender-Description", told));
+    }
     tags.push(("Payload-Oxum", format!("{bytes}.{files}")));
     let mut text = String::new();
     for (label, value) in tags {

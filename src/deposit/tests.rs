@@ -131,6 +131,7 @@ fn seal(layout: &Layout, complete: bool, counts: Counts, records: u64, root: &Di
             counts,
             records,
             record_root: root.to_string(),
+            refers_to: Vec::new(),
         }),
     };
     manifest.write(layout).unwrap();

@@ -2,7 +2,7 @@
 //! admitted addresses.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,12 +13,13 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::{TlsConnector, rustls};
 
 use super::guard::LOOPBACK;
 use super::{AddressGuard, NetError};
+use crate::time::WarcDate;
 use crate::url::HostKey;
 
 /// Addresses of one host that are tried at most; a name may have thousands.
@@ -45,6 +46,17 @@ pub struct TlsSession {
     pub protocol: &'static str,
     /// The cipher suite by its IANA name.
     pub cipher_suite: String,
+    /// What the server presented, its own certificate first, in DER.
+    pub certificates: Arc<[CertificateDer<'static>]>,
+}
+
+/// What looking up a host's name gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// When it was begun.
+    pub at: WarcDate,
+    /// The addresses in the resolver's order.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// An open connection.
@@ -56,6 +68,8 @@ pub struct Connection {
     pub tls: Option<TlsSession>,
     /// Exchanges done on it.
     pub exchanges: u64,
+    /// The look-up of the host's name, where it had to be.
+    pub lookup: Option<Arc<Lookup>>,
 }
 
 enum Stream {
@@ -104,7 +118,7 @@ impl Connector {
     }
 
     async fn connect_untimed(&self, host: &HostKey) -> Result<Connection, NetError> {
-        let addresses = self.admitted(host).await?;
+        let (addresses, lookup) = self.admitted(host).await?;
         let stream = first_to_answer(addresses)
             .await
             .map_err(|source| NetError::Connect {
@@ -115,20 +129,28 @@ impl Connector {
             host: host.to_string(),
             source,
         })?;
-        self.handshake(host, address, stream).await
+        let mut connection = self.handshake(host, address, stream).await?;
+        connection.lookup = lookup;
+        Ok(connection)
     }
 
-    /// The addresses of a host that may be connected to. The connection goes to
+    /// The addresses of a host that may be connected to, and the look-up that
+    /// gave them. The connection goes to
     /// one of these very addresses: the name isn't looked up again in between,
     /// when it might have another answer.
-    async fn admitted(&self, host: &HostKey) -> Result<Vec<SocketAddr>, NetError> {
+    async fn admitted(
+        &self,
+        host: &HostKey,
+    ) -> Result<(Vec<SocketAddr>, Option<Arc<Lookup>>), NetError> {
         if !self.guard.admits_port(host) {
             return Err(NetError::BadPort {
                 host: host.to_string(),
                 port: host.port(),
             });
         }
+        let at = WarcDate::now();
         let mut addresses = self.resolve(host).await?;
+        let lookup = lookup(host, at, &addresses);
         let first = addresses.first().map(SocketAddr::ip);
         addresses.retain(|address| self.guard.admits(host, address.ip()));
         match first {
@@ -136,7 +158,7 @@ impl Connector {
                 host: host.to_string(),
                 address,
             }),
-            _ => Ok(addresses),
+            _ => Ok((addresses, lookup)),
         }
     }
 
@@ -174,6 +196,7 @@ impl Connector {
             address,
             tls,
             exchanges: 0,
+            lookup: None,
         })
     }
 
@@ -234,6 +257,24 @@ async fn first_to_answer(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     }
 }
 
+/// What a look-up gave; an address or `localhost` isn't looked up.
+fn lookup(host: &HostKey, at: WarcDate, addresses: &[SocketAddr]) -> Option<Arc<Lookup>> {
+    if host.literal_address().is_some() || host.is_localhost() {
+        return None;
+    }
+    let mut found: Vec<IpAddr> = Vec::new();
+    for address in addresses {
+        let address = address.ip();
+        if !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    Some(Arc::new(Lookup {
+        at,
+        addresses: found,
+    }))
+}
+
 fn session(connection: &rustls::ClientConnection) -> TlsSession {
     let protocol = match connection.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_2) => "tls/1.2",
@@ -247,6 +288,7 @@ fn session(connection: &rustls::ClientConnection) -> TlsSession {
         protocol,
         // rustls names TLS 1.3 suites TLS13_…; IANA's name has TLS_.
         cipher_suite: name.replacen("TLS13_", "TLS_", 1),
+        certificates: connection.peer_certificates().unwrap_or_default().into(),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
 
-use super::{Connection, NetError, Spool, TlsSession};
+use super::{Connection, Lookup, NetError, Spool, TlsSession};
 use crate::http::{Chunked, Framing, Head, MAX_HEAD_BYTES, Step, head_length};
 use crate::time::WarcDate;
 
@@ -68,6 +69,8 @@ pub struct Exchange {
     pub address: SocketAddr,
     /// The TLS session, for https.
     pub tls: Option<TlsSession>,
+    /// The look-up of the host's name, where it had to be.
+    pub lookup: Option<Arc<Lookup>>,
     /// Whether the connection takes another request.
     pub reusable: bool,
 }
@@ -111,6 +114,7 @@ impl Connection {
         let mut response = Spool::new(spool, limits.memory);
         let end = reading.body(head_length, framing, &mut response).await?;
         let (address, tls) = (self.address, self.tls.clone());
+        let lookup = self.lookup.clone();
         Ok(Exchange {
             request,
             response,
@@ -124,6 +128,7 @@ impl Connection {
             elapsed: clock.elapsed(),
             address,
             tls,
+            lookup,
             reusable: keeps_alive && end.clean,
         })
     }

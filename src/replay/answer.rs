@@ -103,8 +103,11 @@ pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
         at: asked.visit.timestamp,
         may_lose_query: asked.may_lose_query(),
         passes_loops: asked.form != Form::Raw,
+        // Whoever asks for the bytes means just these.
+        passes_marked: asked.form != Form::Raw,
     };
-    match find(collection, wanted) {
+    let others = state.shelf.collections();
+    match find(collection, others, wanted) {
         Ok(Outcome::Found(found)) => {
             if found.without_query.is_some() {
                 count_missing(state, asked);
@@ -112,6 +115,7 @@ pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
             let sending = Sending {
                 base: &state.base,
                 collection,
+                others,
                 asked,
                 capture: &found.capture,
                 url: found.without_query.as_ref().unwrap_or(&asked.url),
@@ -120,7 +124,13 @@ pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
         }
         Ok(Outcome::Gap(gap, entry)) => {
             count_missing(state, asked);
-            outlet.whole(withheld(&state.base, asked, gap, entry.timestamp));
+            outlet.whole(withheld(
+                &state.base,
+                collection,
+                asked,
+                gap,
+                entry.timestamp,
+            ));
         }
         Ok(Outcome::Nothing) => {
             count_missing(state, asked);
@@ -148,6 +158,8 @@ fn count_missing(state: &State, asked: &Asked) {
 struct Sending<'a> {
     base: &'a Base,
     collection: &'a Collection,
+    /// All that are open.
+    others: &'a [Collection],
     asked: &'a Asked,
     capture: &'a Capture,
     /// The URL that was captured: the one that was asked for, or without its
@@ -251,7 +263,7 @@ impl Sending<'_> {
         &self,
         read: impl FnOnce(&mut dyn Read, Coding) -> T,
     ) -> Result<T, SnapshotError> {
-        self.capture.entity(self.collection, |entity| {
+        self.capture.entity(self.collection, self.others, |entity| {
             let (first, mut entity) = peek(entity, 2);
             let coding = self.capture.coding(&first);
             match coding.decoded(&mut entity) {
@@ -296,15 +308,17 @@ impl Sending<'_> {
         skip: impl FnOnce(&mut dyn Read),
     ) {
         let mut outlet = Some(outlet);
-        let sent = self.capture.entity(self.collection, |mut entity| {
-            skip(&mut entity);
-            if let Some(outlet) = outlet.take() {
-                match length {
-                    Some(n) => outlet.stream(response, length, &mut entity.take(n)),
-                    None => outlet.stream(response, None, &mut entity),
+        let sent = self
+            .capture
+            .entity(self.collection, self.others, |mut entity| {
+                skip(&mut entity);
+                if let Some(outlet) = outlet.take() {
+                    match length {
+                        Some(n) => outlet.stream(response, length, &mut entity.take(n)),
+                        None => outlet.stream(response, None, &mut entity),
+                    }
                 }
-            }
-        });
+            });
         if let (Err(error), Some(outlet)) = (sent, outlet) {
             outlet.whole(unreadable(self.base, self.asked, &error));
         }
@@ -347,7 +361,7 @@ impl Sending<'_> {
             );
         }
         let mut outlet = Some(outlet);
-        let sent = self.capture.entity(self.collection, |entity| {
+        let sent = self.capture.entity(self.collection, self.others, |entity| {
             let (first, mut entity) = peek(entity, 2);
             let coding = self.capture.coding(&first);
             // Only a decoded body can be rewritten.
@@ -494,9 +508,11 @@ impl Sending<'_> {
         if let Some(length) = self.capture.entity_length() {
             return Ok(length);
         }
-        let counted = self.capture.entity(self.collection, |mut entity| {
-            io::copy(&mut entity, &mut io::sink()).unwrap_or_default()
-        })?;
+        let counted = self
+            .capture
+            .entity(self.collection, self.others, |mut entity| {
+                io::copy(&mut entity, &mut io::sink()).unwrap_or_default()
+            })?;
         Ok(counted)
     }
 }
@@ -574,18 +590,58 @@ fn missing(base: &Base, asked: &Asked) -> Response<Vec<u8>> {
     .page(base)
 }
 
-/// The page for a URL that was captured, but in no way that can be shown.
-fn withheld(base: &Base, asked: &Asked, gap: Gap, captured: Timestamp14) -> Response<Vec<u8>> {
+/// The page for a URL that was captured, but in no way that can be shown, or
+/// is to be shown unasked.
+fn withheld(
+    base: &Base,
+    collection: &Collection,
+    asked: &Asked,
+    gap: Gap,
+    captured: Timestamp14,
+) -> Response<Vec<u8>> {
     let url = asked.url.as_str();
+    let (heading, is_marked) = match gap {
+        Gap::Challenge => ("A challenge page was captured here", true),
+        Gap::Soft404 => ("The site had no such page", true),
+        Gap::Loop | Gap::Dangling | Gap::Unfit => ("This capture can't be shown", false),
+    };
+    let elsewhere = match gap {
+        Gap::Dangling => elsewhere(collection),
+        _ => String::new(),
+    };
+    let raw = format!(
+        "{}/{}/{captured}id_/{url}",
+        base.ui_origin(),
+        asked.visit.collection
+    );
     Notice {
         status: StatusCode::NOT_FOUND,
-        heading: "This capture can't be shown",
-        text: &format!("Captured {}. {}", captured.http_date(), gap.text()),
+        heading,
+        text: &format!(
+            "Captured {}. {}{elsewhere}",
+            captured.http_date(),
+            gap.text()
+        ),
         url: Some(url),
-        link: None,
+        link: is_marked.then_some((raw.as_str(), "Show it as it was captured")),
         message: Some(page_message(url, captured, "unreadable")),
     }
     .page(base)
+}
+
+/// The snapshots that must be open too.
+fn elsewhere(collection: &Collection) -> String {
+    let manifest = collection.manifest().ok().flatten();
+    let seal = manifest.and_then(|manifest| manifest.lastlight);
+    let others = seal.map_or(Vec::new(), |seal| seal.refers_to);
+    let names: Vec<String> = others.into_iter().map(|other| other.name).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        " Open it together with the snapshot {}: `lastlight replay` takes several.",
+        names.join(", ")
+    )
 }
 
 fn page_message(url: &str, timestamp: Timestamp14, status: &str) -> serde_json::Value {

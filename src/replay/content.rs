@@ -22,6 +22,8 @@ pub struct Capture {
     head: Vec<u8>,
     /// Where the body is: another record for a revisit.
     body: CdxjEntry,
+    /// Set where that is in another of the open collections: which.
+    elsewhere: Option<usize>,
     /// The head that tells how the body is framed and coded.
     body_head: Vec<u8>,
     /// Length of the body's block in bytes, head included.
@@ -36,6 +38,7 @@ impl Capture {
     /// index says, or revisits what the collection doesn't hold.
     pub fn open(
         collection: &Collection,
+        others: &[Collection],
         entry: CdxjEntry,
     ) -> Result<Result<Self, Gap>, SnapshotError> {
         let Some(start) = Start::read(collection, &entry)? else {
@@ -44,6 +47,7 @@ impl Capture {
         match start.header.record_type() {
             RecordType::Response => Ok(Ok(Self {
                 body: entry.clone(),
+                elsewhere: None,
                 entry,
                 body_head: start.head.clone(),
                 head: start.head,
@@ -52,6 +56,7 @@ impl Capture {
             })),
             RecordType::Resource => Ok(Ok(Self {
                 body: entry.clone(),
+                elsewhere: None,
                 entry,
                 head: Vec::new(),
                 body_head: Vec::new(),
@@ -59,10 +64,15 @@ impl Capture {
                 resource_type: start.header.field("Content-Type").map(str::to_owned),
             })),
             RecordType::Revisit => {
-                let Some(original) = resolve::original(collection, &entry, &start.header)? else {
+                let original = match resolve::original(collection, &entry, &start.header)? {
+                    Some(original) => Some((None, original)),
+                    None => in_others(collection, others, &entry, &start.header)?,
+                };
+                let Some((elsewhere, original)) = original else {
                     return Ok(Err(Gap::Dangling));
                 };
-                let Some(body) = Start::read(collection, &original)? else {
+                let holder = elsewhere.map_or(collection, |at| &others[at]);
+                let Some(body) = Start::read(holder, &original)? else {
                     return Ok(Err(Gap::Unfit));
                 };
                 // A 304's own fields don't describe a body.
@@ -81,6 +91,7 @@ impl Capture {
                         body.head.clone()
                     },
                     body: original,
+                    elsewhere,
                     body_head: body.head,
                     block_length: body.block_length,
                     resource_type,
@@ -155,11 +166,14 @@ impl Capture {
     }
 
     /// Gives the entity to `reader`, content coding kept.
+    /// The collections are those that it was opened with.
     pub fn entity<T>(
         &self,
         collection: &Collection,
+        others: &[Collection],
         read: impl FnOnce(&mut dyn BufRead) -> T,
     ) -> Result<T, SnapshotError> {
+        let collection = self.elsewhere.map_or(collection, |at| &others[at]);
         let mut reader = collection.reader_at(&self.body)?;
         let missing = || SnapshotError::Missing {
             path: collection.path.join(&self.body.filename),
@@ -172,6 +186,25 @@ impl Capture {
             Ok(read(&mut record))
         }
     }
+}
+
+/// The capture that a revisit stands for, in the first of the other collections
+/// that has it.
+fn in_others(
+    collection: &Collection,
+    others: &[Collection],
+    entry: &CdxjEntry,
+    header: &Header,
+) -> Result<Option<(Option<usize>, CdxjEntry)>, SnapshotError> {
+    for (at, other) in others.iter().enumerate() {
+        if std::ptr::eq(other, collection) {
+            continue;
+        }
+        if let Some(original) = resolve::original(other, entry, header)? {
+            return Ok(Some((Some(at), original)));
+        }
+    }
+    Ok(None)
 }
 
 fn is_zlib(first: &[u8]) -> bool {

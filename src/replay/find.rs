@@ -25,6 +25,9 @@ pub struct Wanted<'a> {
     /// Whether a redirect to itself is passed over, as nothing comes of it in
     /// a browser.
     pub passes_loops: bool,
+    /// Whether what isn't the site's is passed over: challenges, and pages that
+    /// only say "not found".
+    pub passes_marked: bool,
 }
 
 /// A capture that can be shown.
@@ -44,6 +47,10 @@ pub enum Gap {
     Dangling,
     /// The record isn't the one that the index names, or holds no answer.
     Unfit,
+    /// A captcha or bot wall.
+    Challenge,
+    /// A page that says "not found" without the status.
+    Soft404,
 }
 
 impl Gap {
@@ -56,7 +63,15 @@ impl Gap {
             }
             Self::Dangling => {
                 "Its record is a revisit: it says that the content was that of an earlier \
-                 capture, and this collection doesn't hold that one."
+                 capture, and no collection that is open here holds that one."
+            }
+            Self::Challenge => {
+                "A captcha or a bot wall stood in the place of the page: what was captured \
+                 isn't the site's."
+            }
+            Self::Soft404 => {
+                "The site answered as it does for pages that don't exist, though not with \
+                 that status."
             }
             Self::Unfit => {
                 "The index names a record that isn't a capture of this URL. `lastlight verify` \
@@ -78,7 +93,12 @@ pub enum Outcome {
 
 /// The first candidate that can be shown. An error only where none can, and
 /// reading one failed.
-pub fn find(collection: &Collection, wanted: Wanted<'_>) -> Result<Outcome, SnapshotError> {
+/// Where a revisit refers to what the collection doesn't hold, `others` may.
+pub fn find(
+    collection: &Collection,
+    others: &[Collection],
+    wanted: Wanted<'_>,
+) -> Result<Outcome, SnapshotError> {
     let Wanted { url, at, .. } = wanted;
     let mut candidates = resolve::candidates(collection, url, at)?;
     let mut without_query = None;
@@ -91,7 +111,11 @@ pub fn find(collection: &Collection, wanted: Wanted<'_>) -> Result<Outcome, Snap
     }
     let (mut failed, mut first) = (None, None);
     for entry in candidates.into_iter().take(MAX_TRIED) {
-        let gap = match Capture::open(collection, entry.clone()) {
+        if let Some(gap) = marked(&entry).filter(|_| wanted.passes_marked) {
+            first = first.or(Some((gap, entry)));
+            continue;
+        }
+        let gap = match Capture::open(collection, others, entry.clone()) {
             Ok(Ok(capture)) if wanted.passes_loops && leads_back(&capture, url) => Gap::Loop,
             Ok(Ok(capture)) => {
                 return Ok(Outcome::Found(Box::new(Found {
@@ -111,6 +135,15 @@ pub fn find(collection: &Collection, wanted: Wanted<'_>) -> Result<Outcome, Snap
         (Some(error), _) => Err(error),
         (None, Some((gap, entry))) => Ok(Outcome::Gap(gap, entry)),
         (None, None) => Ok(Outcome::Nothing),
+    }
+}
+
+/// What keeps a capture out of the default replay.
+fn marked(entry: &CdxjEntry) -> Option<Gap> {
+    match entry.mark.as_deref()? {
+        "challenge" => Some(Gap::Challenge),
+        "soft-404" => Some(Gap::Soft404),
+        _ => None,
     }
 }
 

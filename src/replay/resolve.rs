@@ -12,7 +12,8 @@ use crate::warc::Header;
 /// The captures that may answer for `url` at a time, best first: the URL as it
 /// was asked for before those that only share its key (`http` for `https`,
 /// `www`, letter case), then by distance in time, then answers before
-/// redirects and errors. Partial answers and bare 304s come last.
+/// redirects and errors. Partial answers and bare 304s come last, but for
+/// what isn't the site's: challenges and pages that only say "not found".
 pub fn candidates(
     collection: &Collection,
     url: &CanonicalUrl,
@@ -30,8 +31,8 @@ pub fn candidates(
 }
 
 /// What comes before nearness in time: a lower rank is shown at any time.
-pub fn rank(entry: &CdxjEntry, url: &CanonicalUrl) -> (bool, u8) {
-    (is_partial(entry), kinship(entry, url))
+pub fn rank(entry: &CdxjEntry, url: &CanonicalUrl) -> (bool, bool, u8) {
+    (entry.mark.is_some(), is_partial(entry), kinship(entry, url))
 }
 
 /// The URL without its query, and its pages, best first: what stands for a

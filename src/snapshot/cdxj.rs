@@ -33,6 +33,9 @@ pub struct CdxjEntry {
     pub offset: u64,
     /// Base name of the WARC.
     pub filename: String,
+    /// What the capture is besides one of the site: a word of the ledger's
+    /// column `mark`. Only Lastlight's snapshots say it, as the last key.
+    pub mark: Option<String>,
 }
 
 /// The media type by which an index tells a revisit.
@@ -62,6 +65,24 @@ impl CdxjEntry {
             length: 0,
             offset: 0,
             filename: String::new(),
+            mark: None,
+        }
+    }
+
+    /// The entry of a resource that is being recorded; its place comes when it
+    /// is appended to a WARC.
+    pub fn of_resource(url: &str, date: WarcDate, media_type: &str, digest: String) -> Self {
+        Self {
+            surt: Surt::of(url),
+            timestamp: date.timestamp14(),
+            url: url.to_owned(),
+            mime: Some(media_type.to_owned()),
+            status: None,
+            digest: Some(digest),
+            length: 0,
+            offset: 0,
+            filename: String::new(),
+            mark: None,
         }
     }
 
@@ -103,6 +124,7 @@ impl CdxjEntry {
             length: extent.1,
             offset: extent.0,
             filename: filename.to_owned(),
+            mark: None,
         })
     }
 }
@@ -163,6 +185,10 @@ impl fmt::Display for CdxjEntry {
             self.length, self.offset
         )?;
         json_string(f, &self.filename)?;
+        if let Some(mark) = &self.mark {
+            f.write_str(", \"mark\": ")?;
+            json_string(f, mark)?;
+        }
         f.write_char('}')
     }
 }
@@ -228,6 +254,7 @@ impl FromStr for CdxjEntry {
             length: number("length")?,
             offset: number("offset")?,
             filename: text("filename").ok_or_else(|| error("no \"filename\""))?,
+            mark: text("mark"),
         })
     }
 }
@@ -305,6 +332,7 @@ mod tests {
             length: 12,
             offset: 34,
             filename: "a.warc.gz".into(),
+            mark: None,
         };
         let line = entry.to_string();
         assert!(line.is_ascii() || !entry.surt.as_str().is_ascii());

@@ -67,6 +67,11 @@ impl Layout {
         self.path("state/crawl.sqlite")
     }
 
+    /// The dictionary of a crawl that writes `.warc.zst` with one.
+    pub fn dictionary(&self) -> PathBuf {
+        self.path("state/zstd.dictionary")
+    }
+
     /// The permanent lock file.
     pub fn lock_file(&self) -> PathBuf {
         self.path("state/lock")

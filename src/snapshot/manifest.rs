@@ -149,6 +149,20 @@ pub struct Seal {
     pub records: u64,
     /// RFC 9162 root over the rows of records.csv.
     pub record_root: String,
+    /// Snapshots without which some captures can't be replayed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refers_to: Vec<RefersTo>,
+}
+
+/// A snapshot that revisit records refer to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefersTo {
+    /// The name that it had.
+    pub name: String,
+    /// `sha256:` of its manifest, by which it is known for certain.
+    pub manifest: String,
+    /// How many records refer to it.
+    pub revisits: u64,
 }
 
 /// URLs by final state; the first is the sum of the others.

@@ -72,6 +72,8 @@ struct AtPlace {
     entity: Option<(u64, String)>,
     /// The state, in the ledger.
     state: Option<String>,
+    /// In the index and in the ledger.
+    mark: Option<String>,
 }
 
 /// What a record says that an index doesn't.
@@ -124,6 +126,8 @@ enum Said {
     },
 }
 
+/// The state of a URL that a challenge page was the answer for.
+const CHALLENGED: &str = "failed by a challenge";
 /// So many times of one page are told apart.
 const MOST_PAGE_TIMES: usize = 1000;
 
@@ -224,7 +228,12 @@ impl Joins {
         if let Some(place) = &row.place {
             self.places.add(&line(&AtPlace::of_row(row, place)))?;
         }
-        self.url(&row.url, Said::Listed(row.state.to_string()))
+        // A challenge is a whole answer, and none of the site's.
+        let state = match (row.state, row.mark.as_str()) {
+            (State::Failed, "challenge") => CHALLENGED.to_owned(),
+            (state, _) => state.to_string(),
+        };
+        self.url(&row.url, Said::Listed(state))
     }
 
     /// A page.
@@ -260,6 +269,7 @@ impl Joins {
             place: None,
             record: None,
             indexed: false,
+            mark: None,
         };
         each_line(places, |line| at_places.line(line))?;
         at_places.leave();
@@ -303,6 +313,7 @@ impl AtPlace {
             length: entry.length,
             entity: None,
             state: None,
+            mark: entry.mark.clone(),
         }
     }
 
@@ -320,6 +331,8 @@ impl AtPlace {
             length: place.length,
             entity: row.bytes.map(|bytes| (bytes, row.media_type.clone())),
             state: Some(row.state.to_string()),
+            // A probe's answer is the site's, so the index doesn't tell it apart.
+            mark: Some(row.mark.clone()).filter(|mark| !matches!(mark.as_str(), "" | "probe")),
         }
     }
 
@@ -368,6 +381,8 @@ struct Places<'f> {
     /// The record at the place, if there is one.
     record: Option<AtPlace>,
     indexed: bool,
+    /// The mark in the index.
+    mark: Option<String>,
 }
 
 impl Places<'_> {
@@ -382,11 +397,13 @@ impl Places<'_> {
             self.place = Some((said.filename.clone(), said.offset.clone()));
             self.record = None;
             self.indexed = false;
+            self.mark = None;
         }
         match said.side {
             Side::Record => self.record = Some(said),
             Side::Index => {
                 self.indexed = true;
+                self.mark.clone_from(&said.mark);
                 self.index_line(&said);
             }
             Side::Ledger => self.ledger_row(&said),
@@ -493,11 +510,27 @@ impl Places<'_> {
             );
         }
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        if self.indexed && row.mark != self.mark {
+            let message = format!(
+                "the ledger says mark {:?}, the index {:?}",
+                text(&row.mark),
+                text(&self.mark)
+            );
+            self.comparison
+                .findings
+                .error("ledger-differs", location.clone(), message);
+        }
+        let mut differ = |what: &str, row: &str, record: &str| {
+            let message = format!("the ledger says {what} {row:?}, the record {record:?}");
+            self.comparison
+                .findings
+                .error("ledger-differs", location.clone(), message);
+        };
         let state = row.state.as_deref().unwrap_or_default();
         let is = |of: State| state == of.as_str();
         let is_revisit = record.mime.as_deref() == Some(cdxj::REVISIT);
-        let captured = is(State::Captured) && !is_revisit;
-        if (row.digest.is_some() || captured)
+        let captured = is(State::Captured);
+        if (row.digest.is_some() || captured && !is_revisit)
             && !same_digest(row.digest.as_deref(), record.digest.as_deref())
         {
             differ("payload digest", &text(&row.digest), &text(&record.digest));
@@ -515,7 +548,7 @@ impl Places<'_> {
         if row.status != record.status && record.status.as_ref().is_some_and(is_status) {
             differ("status", &text(&row.status), &text(&record.status));
         }
-        if row.entity != record.entity && record.entity.is_some() {
+        if row.entity != record.entity && record.entity.is_some() && !is_revisit {
             let told = |entity: &Option<(u64, String)>| match entity {
                 Some((bytes, media_type)) => format!("{bytes} bytes {media_type}"),
                 None => String::new(),
@@ -601,10 +634,12 @@ impl Urls<'_> {
         let Some(state) = self.listed.as_ref().filter(|_| settled && !self.unlike) else {
             return;
         };
-        if [State::Captured, State::Unchanged]
-            .iter()
-            .any(|of| of.as_str() == state)
-        {
+        let whole = [
+            State::Captured.as_str(),
+            State::Unchanged.as_str(),
+            CHALLENGED,
+        ];
+        if whole.contains(&state.as_str()) {
             return;
         }
         self.unlike = true;
@@ -718,7 +753,7 @@ impl Rows<'_> {
 }
 
 /// Gives the sorted lines one by one.
-fn each_line(sorter: LineSorter, sink: impl FnMut(&[u8])) -> io::Result<()> {
+pub(super) fn each_line(sorter: LineSorter, sink: impl FnMut(&[u8])) -> io::Result<()> {
     sorter.write_to(&mut LineSink {
         line: Vec::new(),
         sink,

@@ -6,6 +6,7 @@ use std::io;
 use super::finding::clip;
 use super::join::{Beyond, Joins};
 use super::resync::Starts;
+use super::revisits::Revisits;
 use super::target::Target;
 use super::{Findings, Location, Meter, Progress, Severity};
 use crate::digest::{Algorithm, Digest, DigestError, Hasher};
@@ -34,6 +35,7 @@ pub(super) struct Read {
 pub(super) fn check(
     target: &Target,
     joins: &mut Joins,
+    revisits: Option<&mut Revisits>,
     findings: &mut Findings,
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
@@ -41,6 +43,7 @@ pub(super) fn check(
     let mut pass = Pass {
         target,
         joins,
+        revisits,
         findings,
         meter,
         progress,
@@ -56,6 +59,7 @@ pub(super) fn check(
 struct Pass<'a> {
     target: &'a Target,
     joins: &'a mut Joins,
+    revisits: Option<&'a mut Revisits>,
     findings: &'a mut Findings,
     meter: &'a Meter,
     progress: &'a mut dyn FnMut(Progress),
@@ -204,6 +208,9 @@ impl Pass<'_> {
         self.irregular(&extent, &location);
         let computed = digesting.finish();
         self.digests(&header, &computed, &location);
+        if let Some(revisits) = &mut self.revisits {
+            revisits.record(&header, &location)?;
+        }
 
         let head = (!start.is_empty()).then(|| Head::parse(&start));
         let digest = header

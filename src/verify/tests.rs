@@ -169,6 +169,7 @@ fn write_manifest(layout: &Layout, counts: Counts, records: u64, record_root: St
             counts,
             records,
             record_root,
+            refers_to: Vec::new(),
         }),
     };
     manifest.write(layout).unwrap();
@@ -786,7 +787,7 @@ fn a_folder_of_snapshots_is_refused_by_name_and_one_of_links_is_followed() {
     let stage = tempfile::tempdir().unwrap();
     let warc = root.path().join("inner").join(WARC);
     std::os::unix::fs::symlink(&warc, stage.path().join("a.warc.gz")).unwrap();
-    fs::write(stage.path().join("b.warc.zst"), "x").unwrap();
+    fs::write(stage.path().join("b.warc.xz"), "x").unwrap();
     let report = check(stage.path());
     assert_eq!(report.warcs, 1);
     assert_eq!(rules(&report), [(Severity::Warning, "file-skipped")]);

@@ -25,6 +25,15 @@ impl Version {
         }
     }
 
+    /// A date as this version has it: WARC 1.0 in whole seconds.
+    #[must_use]
+    pub fn date(self, date: WarcDate) -> WarcDate {
+        match self {
+            Self::V1_0 => date.to_seconds(),
+            Self::V1_1 => date,
+        }
+    }
+
     /// The URI by which a revisit names its profile in this version
     /// (WARC 1.1 §6.7, WARC 1.0 §6.7).
     pub fn profile(self, name: &str) -> String {

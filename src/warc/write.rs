@@ -24,10 +24,7 @@ impl Draft {
 
     /// Begins a record whose id other records already name.
     pub fn with_id(version: Version, record_type: &RecordType, date: WarcDate, id: &str) -> Self {
-        let date = match version {
-            Version::V1_0 => date.to_seconds(),
-            Version::V1_1 => date,
-        };
+        let date = version.date(date);
         let text = format!(
             "{}\r\nWARC-Type: {record_type}\r\nWARC-Record-ID: {id}\r\nWARC-Date: {date}\r\n",
             version.line()

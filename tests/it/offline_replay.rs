@@ -37,13 +37,18 @@ impl Answer {
 
 impl Replay {
     pub fn of(path: &Path, collection: &str) -> Self {
+        Self::of_all(&[path], collection)
+    }
+
+    /// Of several paths; the collection is the one that is asked.
+    pub fn of_all(paths: &[&Path], collection: &str) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
         let running = lastlight(["replay", "--listen", &format!("127.0.0.1:{port}")])
-            .arg(path)
+            .args(paths)
             .start();
         let mut replay = Self {
             running,

@@ -17,6 +17,8 @@ use crate::wire::{Reply, Wire, page};
 /// certificate stands in a file.
 struct Authority {
     file: PathBuf,
+    /// The server's own certificate.
+    pem: String,
     server: Arc<ServerConfig>,
     directory: tempfile::TempDir,
 }
@@ -45,6 +47,7 @@ fn authority() -> Authority {
     std::fs::write(&file, issuer.pem()).unwrap();
     Authority {
         file,
+        pem: certificate.pem().replace("\r\n", "\n"),
         server: Arc::new(server),
         directory,
     }
@@ -75,6 +78,21 @@ fn a_site_over_https_is_captured_with_its_protocol_and_cipher_suite() {
     let suite = record.field("WARC-Cipher-Suite").unwrap();
     assert!(suite.starts_with("TLS_"), "{suite}");
     assert_eq!(wire.times("/"), 1);
+    // The chain stands there once, though two connections and more showed it.
+    let mut chains = snapshot.records();
+    chains.retain(|record| record.kind() == "resource");
+    assert_eq!(chains.len(), 1);
+    let chain = &chains[0];
+    assert_eq!(chain.url(), format!("urn:tls:localhost:{}", wire.port()));
+    assert_eq!(
+        chain.field("Content-Type"),
+        Some("application/pem-certificate-chain")
+    );
+    assert_eq!(chain.all("WARC-Protocol"), ["tls/1.3"]);
+    let pem = String::from_utf8_lossy(&chain.block);
+    assert_eq!(pem, authority.pem);
+    let index = snapshot.text("indexes/index.cdxj");
+    assert!(index.contains("\"url\": \"urn:tls:localhost:"), "{index}");
     lastlight(["verify"]).arg(&into).run().exits(0);
 }
 

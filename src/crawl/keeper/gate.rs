@@ -11,9 +11,7 @@ use crate::crawl::store::state;
 use crate::http::{Head, MAX_HEAD_BYTES};
 use crate::net::Spool;
 use crate::snapshot::SnapshotError;
-use crate::snapshot::layout::ARCHIVE;
 use crate::url::CanonicalUrl;
-use crate::warc::Reader;
 
 impl Keeper<'_> {
     /// Sees to the robots.txt of every host that needs it.
@@ -112,7 +110,7 @@ impl Keeper<'_> {
                 }
                 Ok(())
             }
-            state::CAPTURED => {
+            state::CAPTURED | state::UNCHANGED => {
                 let robots = self.recorded_robots(&url, behind)?;
                 self.open_gate(gate, behind, robots)
             }
@@ -136,20 +134,17 @@ impl Keeper<'_> {
         let Some((filename, offset, _)) = self.store.place(url.as_str())? else {
             return Ok(None);
         };
-        let path = self.layout.path(ARCHIVE).join(&filename);
-        let io_error = |doing| SnapshotError::io(&path, doing);
-        let mut file = std::fs::File::open(&path).map_err(io_error("opening"))?;
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(offset))
-            .map_err(io_error("reading"))?;
-        let mut reader = Reader::at(filename, file, offset);
-        let Some(mut record) = reader.next_record().map_err(SnapshotError::from)? else {
-            return Ok(None);
-        };
         let limit = MAX_HEAD_BYTES + super::super::robots::READ_LIMIT * 4;
-        let block = record.block(limit).map_err(SnapshotError::from)?;
-        let mut spool = Spool::new(&self.layout.spool(), usize::MAX);
-        spool.write(&block).map_err(io_error("reading"))?;
+        let Some(block) = self.answer_at(&filename, offset, limit)? else {
+            let reason = "its record can't be read back".to_owned();
+            return Ok(Some(RobotsOutcome::Unavailable(reason)));
+        };
+        let spool = self.layout.spool();
+        let mut response = Spool::new(&spool, usize::MAX);
+        response
+            .write(&block)
+            .map_err(SnapshotError::io(&spool, "writing"))?;
         let head = Head::parse(&block);
-        Ok(Some(robots_rules(url, behind, &head, &spool)))
+        Ok(Some(robots_rules(url, behind, &head, &response)))
     }
 }

@@ -174,7 +174,13 @@ fn rows<'a>(
             time: Moment(entry.timestamp),
             view: linked(link::view),
             raw: linked(link::raw),
-            status: clipped(entry.status.as_deref().unwrap_or_default(), 12),
+            status: {
+                let status = clipped(entry.status.as_deref().unwrap_or_default(), 12);
+                match &entry.mark {
+                    Some(mark) => format!("{status} {}", clipped(mark, 20)),
+                    None => status,
+                }
+            },
             media_type: clipped(media_type, 80),
             revisit,
             unchanged,

@@ -77,6 +77,7 @@ pub(super) fn view_of(collection: &str, entry: &CdxjEntry) -> Option<String> {
 /// Finds what the replay shows; a capture that can't be shown is told of too.
 pub(super) fn shown(
     collection: &Collection,
+    others: &[Collection],
     url: &CanonicalUrl,
     time: Timestamp14,
 ) -> Result<Option<Shown>, SnapshotError> {
@@ -85,8 +86,9 @@ pub(super) fn shown(
         at: time,
         may_lose_query: true,
         passes_loops: true,
+        passes_marked: true,
     };
-    let (entry, captured_url, pdf) = match find(collection, wanted) {
+    let (entry, captured_url, pdf) = match find(collection, others, wanted) {
         Ok(Outcome::Found(found)) => {
             let pdf = found.capture.is_pdf();
             (found.capture.entry, found.without_query, pdf)
@@ -168,7 +170,7 @@ pub(super) fn json(site: Site<'_>, rest: &str, query: &Query) -> Result<UiRespon
     let asked = query.text("url");
     let url = CanonicalUrl::parse(asked).map_err(|_| Problem::NoUrl(asked.to_owned()))?;
     let view = |entry: Option<CdxjEntry>| entry.and_then(|entry| view_of(name, &entry));
-    let answer = match shown(collection, &url, time)? {
+    let answer = match shown(collection, site.shelf.collections(), &url, time)? {
         None => serde_json::json!({
             "captured": false,
             "calendar": link::captures(name, url.as_str()),

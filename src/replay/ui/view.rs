@@ -49,7 +49,7 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
     if digits.len() != 14 || !asked.contains("://") {
         return Ok(redirect(link::view(name, time, &url)));
     }
-    let Some(shown) = directions::shown(collection, &url, time)? else {
+    let Some(shown) = directions::shown(collection, site.shelf.collections(), &url, time)? else {
         return captures::not_captured(collection, url.as_str(), 404);
     };
     let pdf = shown.pdf;

@@ -1,0 +1,240 @@
+//! Payloads that need not be stored again: which record an answer may refer to
+//! as a revisit. Workers ask; the keeper tells what was appended. A record is
+//! named only once it stands in a WARC before the revisit, or in the earlier
+//! snapshot. Memory doesn't grow with the crawl: the store knows all payloads,
+//! and a filter of fixed size keeps most questions from it.
+
+mod earlier;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+pub use earlier::{Earlier, EarlierError};
+
+use super::CrawlError;
+use super::store;
+use crate::config;
+use crate::digest::Digest;
+use crate::snapshot::cdxj::CdxjEntry;
+
+/// A record whose payload another record may refer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// `WARC-Record-ID`.
+    pub record_id: String,
+    /// `WARC-Target-URI`.
+    pub url: String,
+    /// `WARC-Date` as the record has it.
+    pub date: String,
+    /// Whether it is in the earlier snapshot.
+    pub is_earlier: bool,
+}
+
+/// The payloads that are known.
+pub struct Dedup {
+    within: bool,
+    min_bytes: u64,
+    filter: Filter,
+    recent: Mutex<Recent>,
+    /// A connection of the workers' own: it sees what is committed.
+    committed: Mutex<Connection>,
+    /// The snapshot before this one.
+    pub earlier: Option<Earlier>,
+}
+
+impl Dedup {
+    /// For a store that is open already. An earlier snapshot that can't be used
+    /// is an error of the caller's, who may go on without.
+    pub fn open(
+        settings: &config::Dedup,
+        store: &Path,
+        earlier: Option<Earlier>,
+    ) -> Result<Self, CrawlError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let committed = Connection::open_with_flags(store, flags)?;
+        committed.execute_batch("PRAGMA cache_size = -4096")?;
+        let filter = Filter::default();
+        if settings.payloads {
+            let mut query = committed.prepare("SELECT key FROM payload")?;
+            let mut rows = query.query([])?;
+            while let Some(row) = rows.next()? {
+                filter.add(row.get::<_, i64>(0)?.cast_unsigned());
+            }
+        }
+        Ok(Self {
+            within: settings.payloads,
+            min_bytes: settings.min_bytes.0.max(1),
+            filter,
+            recent: Mutex::default(),
+            committed: Mutex::new(committed),
+            earlier,
+        })
+    }
+
+    /// Whether a payload of this length is worth a revisit.
+    pub fn takes(&self, bytes: u64) -> bool {
+        bytes >= self.min_bytes && (self.within || self.earlier.is_some())
+    }
+
+    /// The record that a URL's answer with this payload may refer to: its own
+    /// in the earlier snapshot before any other in this crawl, and that before
+    /// others in the earlier one.
+    pub fn original(&self, digest: &Digest, url: &str) -> Option<Original> {
+        let earlier = self
+            .earlier
+            .as_ref()
+            .and_then(|earlier| earlier.original(digest, url));
+        if earlier.as_ref().is_some_and(|original| original.url == url) {
+            return earlier;
+        }
+        self.in_this_crawl(digest).or(earlier)
+    }
+
+    fn in_this_crawl(&self, digest: &Digest) -> Option<Original> {
+        if !self.within || !self.filter.may_have(key(digest)) {
+            return None;
+        }
+        if let Some(original) = locked(&self.recent).of(digest) {
+            return Some(original);
+        }
+        let found = of_store(&locked(&self.committed), digest);
+        // A store that can't be asked costs a second copy, not the capture.
+        found.unwrap_or_else(|error| {
+            tracing::warn!("state/crawl.sqlite: looking for a payload: {error}");
+            None
+        })
+    }
+
+    /// Notes a record that was appended.
+    pub fn appended(&self, digest: &Digest, original: Original) {
+        if self.within {
+            locked(&self.recent).add(digest, original);
+            self.filter.add(key(digest));
+        }
+    }
+
+    /// What was appended before can be found in the store from now on.
+    pub fn committed(&self) {
+        locked(&self.recent).grow_old();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The first 64 bits of a digest, by which the store finds it.
+pub fn key(digest: &Digest) -> u64 {
+    let first = digest.bytes().first_chunk::<8>();
+    first.map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+/// The record that the store has for a payload. Its whole digest is compared.
+pub fn of_store(db: &Connection, digest: &Digest) -> store::Result<Option<Original>> {
+    let found = db
+        .prepare_cached(
+            "SELECT r.record_id, r.entry, p.date FROM payload p JOIN record r ON r.rowid = p.record WHERE p.key = ?",
+        )?
+        .query_row([key(digest).cast_signed()], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, String>(2)?))
+        })
+        .optional()?;
+    Ok(found.and_then(|(record_id, entry, date)| {
+        let entry: CdxjEntry = entry?.parse().ok()?;
+        let same = entry.digest.as_deref()? == digest.to_string();
+        same.then_some(Original {
+            record_id,
+            url: entry.url,
+            date,
+            is_earlier: false,
+        })
+    }))
+}
+
+/// Records of the last two commits.
+#[derive(Default)]
+struct Recent {
+    young: HashMap<Digest, Arc<Original>>,
+    old: HashMap<Digest, Arc<Original>>,
+}
+
+/// What is appended between two commits is far less; beyond it a payload is
+/// stored twice.
+const MOST_RECENT: usize = 50_000;
+
+impl Recent {
+    fn of(&self, digest: &Digest) -> Option<Original> {
+        let found = self.young.get(digest).or_else(|| self.old.get(digest));
+        found.map(|original| Original::clone(original))
+    }
+
+    fn add(&mut self, digest: &Digest, original: Original) {
+        if self.young.len() < MOST_RECENT {
+            self.young.insert(digest.clone(), Arc::new(original));
+        }
+    }
+
+    fn grow_old(&mut self) {
+        self.old = std::mem::take(&mut self.young);
+    }
+}
+
+/// Which payloads are certainly new: a Bloom filter of 16 MiB. With ten million
+/// payloads one question in two hundred is passed on in vain.
+struct Filter(Vec<AtomicU64>);
+
+/// Bits of the filter, as a power of two.
+const FILTER_BITS: u32 = 27;
+
+impl Default for Filter {
+    fn default() -> Self {
+        let words = 1 << (FILTER_BITS - 6);
+        Self(
+            std::iter::repeat_with(AtomicU64::default)
+                .take(words)
+                .collect(),
+        )
+    }
+}
+
+impl Filter {
+    /// Four bits of a key; digests are as good as random.
+    fn bits(key: u64) -> impl Iterator<Item = (usize, u64)> {
+        let second = key.rotate_left(29).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        (0..4_u64).map(move |n| {
+            let bit = key.wrapping_add(second.wrapping_mul(n)) >> (64 - FILTER_BITS);
+            ((bit / 64) as usize, 1 << (bit % 64))
+        })
+    }
+
+    fn add(&self, key: u64) {
+        for (word, bit) in Self::bits(key) {
+            self.0[word].fetch_or(bit, Ordering::Release);
+        }
+    }
+
+    fn may_have(&self, key: u64) -> bool {
+        Self::bits(key).all(|(word, bit)| self.0[word].load(Ordering::Acquire) & bit != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filter_forgets_nothing_and_passes_few_others() {
+        let filter = Filter::default();
+        let key_of = |n: u32| key(&Digest::sha256(&n.to_be_bytes()));
+        for n in 0..20_000 {
+            filter.add(key_of(n));
+        }
+        assert!((0..20_000).all(|n| filter.may_have(key_of(n))));
+        let others = (20_000..60_000).filter(|&n| filter.may_have(key_of(n)));
+        assert!(others.count() < 10);
+    }
+}

@@ -1,0 +1,188 @@
+//! Marks: challenges slow their host down, and each host that serves pages is
+//! asked once for one that can't exist.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Keeper;
+use crate::crawl::CrawlError;
+use crate::crawl::frontier::{Gate, HostId};
+use crate::crawl::job::{Hop, Job, Outcome, Path, Verdict};
+use crate::crawl::marks::{Imprints, Look, Mark};
+use crate::crawl::store::marks::Unjudged;
+use crate::digest::Digest;
+use crate::url::{CanonicalUrl, HostKey};
+
+/// Answers of a host that may wait for its probe; later ones go unmarked.
+const MOST_UNJUDGED: u32 = 2000;
+/// A host is probed when so many of its answers wait.
+const PROBED_AT: u32 = 2;
+/// The longest pause after a challenge.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+impl Keeper<'_> {
+    /// Sees to the marks of an answer, before its row is written.
+    pub(super) fn mark(
+        &mut self,
+        outcome: &mut Outcome,
+        host: HostId,
+        place: Option<(i64, u64, u64)>,
+    ) -> Result<(), CrawlError> {
+        let Some(place) = place.map(|(warc, offset, _)| (warc, offset)) else {
+            return Ok(());
+        };
+        if matches!(outcome.verdict, Verdict::Retry(..)) {
+            return Ok(());
+        }
+        let Some(answer) = &mut outcome.answer else {
+            return Ok(());
+        };
+        let imprints = answer.imprints.take();
+        if self.probes.remove(&outcome.job.id).is_some() {
+            answer.mark = answer.mark.or(Some(Mark::Probe));
+            answer.is_page = false;
+            outcome.links.clear();
+            self.store.mark(place, answer.mark.unwrap_or(Mark::Probe))?;
+            return self.learn(host, &outcome.job.host(), imprints);
+        }
+        if let Some(mark) = answer.mark {
+            self.store.mark(place, mark)?;
+        }
+        if let Some(imprints) = imprints {
+            let is_known = outcome.job.path.is_seed();
+            let waiting = Unjudged {
+                url: outcome.job.id,
+                place,
+                is_known,
+                imprints,
+            };
+            self.wait_for_probe(host, &outcome.job, waiting)?;
+        }
+        Ok(())
+    }
+
+    /// A probe that was never answered teaches nothing.
+    pub(super) fn forget_probe(&mut self, job: &Job) -> Result<(), CrawlError> {
+        match self.probes.remove(&job.id) {
+            Some(host) => self.learn(host, &job.host(), None),
+            None => Ok(()),
+        }
+    }
+
+    fn wait_for_probe(
+        &mut self,
+        host: HostId,
+        job: &Job,
+        mut answer: Unjudged,
+    ) -> Result<(), CrawlError> {
+        let key = job.host();
+        // Between a worker's question and this answer it may have been learned.
+        if let Some(look) = self.store.look(host)? {
+            if !answer.is_known && look.is_like(&answer.imprints) {
+                self.is_missing(&answer)?;
+            }
+            self.looks.learn(key, look);
+            return Ok(());
+        }
+        let waiting = self.store.count_unjudged(host)?;
+        if waiting >= MOST_UNJUDGED {
+            return Ok(());
+        }
+        // The first page of a host is taken for one that is there: somebody
+        // links to it, and nothing is marked where all look like it.
+        answer.is_known |= waiting == 0;
+        self.store.add_unjudged(host, &answer)?;
+        if waiting + 1 == PROBED_AT {
+            self.probe(host, &key)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for a URL that can't exist, in its turn and as robots.txt allows.
+    /// It is the same in every pass over a host.
+    fn probe(&mut self, host: HostId, key: &HostKey) -> Result<(), CrawlError> {
+        let unlikely = Digest::sha256(format!("probe {}", key.host()).as_bytes()).hex();
+        let path = format!("/lastlight-probe-{}", &unlikely[..16]);
+        let Ok(url) = key.robots_url().join(&path) else {
+            return Ok(());
+        };
+        let way = Path::default().then(Hop::Prerequisite);
+        self.add(&way, None, &url, None, 0)?;
+        if let Some((id, _)) = self.store.find(url.as_str())? {
+            self.store.add_probe(id, host)?;
+            self.probes.insert(id, host);
+        }
+        Ok(())
+    }
+
+    /// Takes in what a probe taught, and judges what waited for it.
+    fn learn(
+        &mut self,
+        host: HostId,
+        key: &HostKey,
+        probe: Option<Imprints>,
+    ) -> Result<(), CrawlError> {
+        let waiting = self.store.unjudged(host)?;
+        let known: Vec<Imprints> = waiting
+            .iter()
+            .filter(|answer| answer.is_known)
+            .map(|answer| answer.imprints.clone())
+            .collect();
+        let look = Look::learned(probe, &known);
+        for answer in waiting.iter().filter(|answer| !answer.is_known) {
+            if look.is_like(&answer.imprints) {
+                self.is_missing(answer)?;
+            }
+        }
+        let learned = match look {
+            Look::Plain => "nothing",
+            Look::Like(Imprints::Page(_)) => "a page",
+            Look::Like(Imprints::Redirect(_)) => "a redirect",
+        };
+        let fields = json!({ "host": key.to_string(), "missing_pages_are_told_by": learned });
+        self.log.event("probed", fields)?;
+        self.store.learned(host, &look)?;
+        self.looks.learn(key.clone(), look);
+        Ok(())
+    }
+
+    fn is_missing(&mut self, answer: &Unjudged) -> Result<(), CrawlError> {
+        self.store.mark(answer.place, Mark::Soft404)?;
+        self.store.is_no_page(answer.url)?;
+        Ok(())
+    }
+
+    /// A host that answers with challenges is asked more and more slowly, and
+    /// in the end no more.
+    pub(super) fn count_challenges(&mut self, outcome: &Outcome, host: HostId) {
+        let mark = outcome.answer.as_ref().and_then(|answer| answer.mark);
+        if mark != Some(Mark::Challenge) {
+            if matches!(outcome.verdict, Verdict::Captured | Verdict::Unchanged)
+                && outcome.job.as_robots.is_none()
+            {
+                self.challenges.remove(&host);
+            }
+            return;
+        }
+        let streak = self.challenges.entry(host).or_default();
+        *streak += 1;
+        let streak = *streak;
+        let limit = self.config.marks.challenge_limit.value();
+        if limit.is_some_and(|limit| streak >= limit) {
+            let reason = format!("challenge: {streak} requests in a row were answered by one");
+            self.frontier.open(host, Gate::Closed(reason));
+        } else if streak > 1 {
+            let pause = Duration::from_secs(1) * 2_u32.saturating_pow(streak - 2);
+            self.frontier.pause(host, pause.min(LONGEST_PAUSE));
+        }
+    }
+}
+
+/// Every host that has taught something.
+pub(super) fn known_hosts(looks: Vec<(String, Look)>) -> impl Iterator<Item = (HostKey, Look)> {
+    looks.into_iter().filter_map(|(key, look)| {
+        let url = CanonicalUrl::parse(&key).ok()?;
+        Some((url.host_key(), look))
+    })
+}

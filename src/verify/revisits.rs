@@ -1,0 +1,173 @@
+//! Revisits against what they stand for: a record with the same payload, in
+//! the same collection and no later, or in a snapshot that the manifest names.
+//! Memory doesn't grow: both sides are sorted by digest in scratch files.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::join::each_line;
+use super::target::Target;
+use super::{Findings, Location, Severity};
+use crate::digest::Digest;
+use crate::snapshot::scratch::LineSorter;
+use crate::warc::{Header, RecordType};
+
+/// What records say of their payloads.
+pub(super) struct Revisits {
+    lines: LineSorter,
+    strict: bool,
+    /// Names of the snapshots that revisits may refer to.
+    elsewhere: Vec<String>,
+    any: bool,
+}
+
+/// In the order in which the lines of one digest are read.
+#[derive(Serialize, Deserialize)]
+enum Said {
+    #[serde(rename = "0original")]
+    Original(String),
+    #[serde(rename = "1revisit")]
+    Revisit {
+        timestamp: String,
+        path: String,
+        offset: u64,
+        id: String,
+        url: String,
+        target: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct OfPayload {
+    digest: String,
+    said: Said,
+}
+
+impl Revisits {
+    pub(super) fn new(target: &Target) -> Self {
+        let seal = target
+            .manifest
+            .as_ref()
+            .and_then(|manifest| manifest.lastlight.as_ref());
+        Self {
+            lines: LineSorter::default(),
+            strict: target.is_ours(),
+            elsewhere: seal.map_or(Vec::new(), |seal| {
+                seal.refers_to
+                    .iter()
+                    .map(|other| other.name.clone())
+                    .collect()
+            }),
+            any: false,
+        }
+    }
+
+    /// Takes a record. One that doesn't state its payload's digest can't be
+    /// looked for.
+    pub(super) fn record(&mut self, header: &Header, location: &Location) -> io::Result<()> {
+        let is_revisit = header.record_type() == RecordType::Revisit;
+        let may_be_original = matches!(
+            header.record_type(),
+            RecordType::Response | RecordType::Resource
+        );
+        if !is_revisit && (!may_be_original || header.field("WARC-Truncated").is_some()) {
+            return Ok(());
+        }
+        let Some(Ok(digest)) = header.payload_digest() else {
+            return Ok(());
+        };
+        let timestamp = header
+            .lenient_date()
+            .map_or_else(String::new, |date| date.timestamp14().to_string());
+        let said = if is_revisit {
+            self.any = true;
+            Said::Revisit {
+                timestamp,
+                path: location.path.clone(),
+                offset: location.offset.unwrap_or_default(),
+                id: header.record_id().unwrap_or_default().to_owned(),
+                url: header.target_uri().unwrap_or_default().to_owned(),
+                target: header.refers_to_target_uri().unwrap_or_default().to_owned(),
+            }
+        } else {
+            Said::Original(timestamp)
+        };
+        let fact = OfPayload {
+            digest: named(&digest),
+            said,
+        };
+        self.lines
+            .add(&serde_json::to_vec(&fact).expect("strings and numbers are JSON"))
+    }
+
+    /// Tells of revisits whose payload is nowhere.
+    pub(super) fn compare(self, findings: &mut Findings) -> io::Result<()> {
+        if !self.any {
+            return Ok(());
+        }
+        let (mut digest, mut first) = (String::new(), None::<String>);
+        let (strict, elsewhere) = (self.strict, self.elsewhere.join(", "));
+        each_line(self.lines, |line| {
+            let fact: OfPayload = serde_json::from_slice(line).expect("written by `record`");
+            if fact.digest != digest {
+                digest = fact.digest;
+                first = None;
+            }
+            let (path, offset, id, url, target, timestamp) = match fact.said {
+                Said::Original(time) => {
+                    // They are sorted, so the first is the oldest.
+                    first.get_or_insert(time);
+                    return;
+                }
+                Said::Revisit {
+                    timestamp,
+                    path,
+                    offset,
+                    id,
+                    url,
+                    target,
+                } => (path, offset, id, url, target, timestamp),
+            };
+            let location = Location::file(path)
+                .at(offset)
+                .record(Some(&id))
+                .url(Some(&url));
+            let target = super::finding::clip(&target);
+            let section = "WARC 1.1 §6.7.2";
+            match &first {
+                Some(original) if *original <= timestamp => {}
+                Some(_) if strict => {
+                    let message = "every record with its payload is later than itself";
+                    findings.add(Severity::Error, "revisit-order", section, location, message);
+                }
+                Some(_) => {}
+                None if !elsewhere.is_empty() => {
+                    let message = format!(
+                        "its payload, of {target}, isn't here: the manifest refers to {elsewhere}"
+                    );
+                    findings.add(
+                        Severity::Note,
+                        "revisit-elsewhere",
+                        section,
+                        location,
+                        message,
+                    );
+                }
+                None => {
+                    let severity = if strict {
+                        Severity::Error
+                    } else {
+                        Severity::Warning
+                    };
+                    let message = format!("no record here has its payload, of {target}");
+                    findings.add(severity, "revisit-dangling", section, location, message);
+                }
+            }
+        })
+    }
+}
+
+fn named(digest: &Digest) -> String {
+    format!("{}:{}", digest.algorithm().label(), digest.hex())
+}
