@@ -5,27 +5,31 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
+mod budget;
 mod discover;
 mod gate;
+mod generations;
+mod seen;
+mod tallies;
 
 use serde_json::json;
 
 use super::CrawlError;
 use super::frontier::{Decision, Frontier, HostId};
-use super::job::{Outcome, Path, Recording, Verdict};
+use super::job::{Outcome, Recording, Verdict};
 use super::log::CrawlLog;
 use super::progress::Progress;
 use super::recorder::Recorder;
-use super::store::{Store, state};
+use super::store::{SeedSource, Store, state};
 use super::warcinfo;
 use super::warcs::{self, WarcFile};
 use crate::config::Config;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
 use crate::url::{CanonicalUrl, HostKey};
+use seen::Seen;
+use tallies::Tallies;
 
-/// URLs whose keys are remembered; the store knows the others.
-const SEEN: usize = 1_800_000;
 /// Hosts whose rows are remembered.
 const HOSTS: usize = 100_000;
 
@@ -37,7 +41,12 @@ pub struct Keeper<'c> {
     pub(super) frontier: Frontier,
     warc: Option<WarcFile>,
     recorder: Recorder,
-    seen: HashSet<u128>,
+    seen: Seen,
+    tallies: Tallies,
+    /// Redirects that set a cookie.
+    cookie_setters: HashSet<u128>,
+    /// Whether a nearer way was found to what had been asked for.
+    depths_are_stale: bool,
     hosts: HashMap<HostKey, HostId>,
     pub(super) log: CrawlLog,
     pub(super) progress: Progress,
@@ -66,7 +75,11 @@ impl<'c> Keeper<'c> {
             frontier: Frontier::new(config.politeness.clone()),
             warc: None,
             recorder: Recorder::default(),
-            seen: HashSet::new(),
+            seen: Seen::default(),
+            tallies: Tallies::default(),
+            cookie_setters: HashSet::new(),
+            // What an earlier run found of it isn't known.
+            depths_are_stale: progress.counts.discovered > 0,
             hosts: HashMap::new(),
             log,
             captured_before: progress.counts.captured,
@@ -75,15 +88,6 @@ impl<'c> Keeper<'c> {
             robots_waiting: HashMap::new(),
             last_commit: Instant::now(),
         })
-    }
-
-    /// Adds what the archivist named.
-    pub fn add_seeds(&mut self, seeds: &[CanonicalUrl]) -> Result<(), CrawlError> {
-        for seed in seeds {
-            self.store.add_seed(seed, true)?;
-            self.add(&Path::default(), None, seed, None, 0)?;
-        }
-        Ok(())
     }
 
     /// Puts the hosts of all waiting URLs into the frontier.
@@ -147,7 +151,7 @@ impl<'c> Keeper<'c> {
         }
         self.write_log(&outcome)?;
         if let Some(seed) = &outcome.new_seed {
-            self.store.add_seed(seed, false)?;
+            self.store.add_seed(seed, SeedSource::Redirect)?;
         }
         self.frontier.finished(host, job.id);
         let mut silent = false;
@@ -192,6 +196,16 @@ impl<'c> Keeper<'c> {
             }
         }
         self.open_gates(&outcome)?;
+        if !matches!(outcome.verdict, Verdict::Retry(..)) {
+            let answer = outcome.answer.as_ref();
+            let bytes = answer.map_or(0, |answer| answer.bytes);
+            let status = answer.and_then(|answer| answer.status);
+            let is_page = status.is_some_and(|status| status < 400);
+            self.count_answer(host, &outcome.job.url, bytes, is_page)?;
+        }
+        if let (Some(redirect), Verdict::Captured) = (&outcome.redirect, &outcome.verdict) {
+            self.follow_loop(&outcome.job, redirect)?;
+        }
         self.add_links(outcome)
     }
 
@@ -320,6 +334,7 @@ impl<'c> Keeper<'c> {
                 .map_err(SnapshotError::io(warc.path(), "syncing"))?;
             self.store.set_warc_bytes(warc.id, bytes)?;
         }
+        self.tallies.write(&self.store)?;
         self.store.commit()?;
         self.log.flush()?;
         self.last_commit = Instant::now();
