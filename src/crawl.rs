@@ -19,6 +19,7 @@ mod seal;
 mod store;
 mod warcinfo;
 mod warcs;
+mod workers;
 
 pub use progress::{Control, Progress, Stop};
 pub use scope::PatternError;

@@ -2,14 +2,16 @@
 //! them, and gives out turns. Order of writes: append the whole exchange, sync
 //! the WARC, commit the store; only then is a URL captured.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Instant;
 
 mod discover;
 mod gate;
+mod generations;
 
 use serde_json::json;
 
+use self::generations::Generations;
 use super::CrawlError;
 use super::frontier::{Decision, Frontier, HostId};
 use super::job::{Outcome, Path, Recording, Verdict};
@@ -24,8 +26,6 @@ use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
 use crate::url::{CanonicalUrl, HostKey};
 
-/// URLs whose keys are remembered; the store knows the others.
-const SEEN: usize = 1_800_000;
 /// Hosts whose rows are remembered.
 const HOSTS: usize = 100_000;
 
@@ -37,7 +37,7 @@ pub struct Keeper<'c> {
     pub(super) frontier: Frontier,
     warc: Option<WarcFile>,
     recorder: Recorder,
-    seen: HashSet<u128>,
+    seen: Generations<u128>,
     hosts: HashMap<HostKey, HostId>,
     pub(super) log: CrawlLog,
     pub(super) progress: Progress,
@@ -66,7 +66,7 @@ impl<'c> Keeper<'c> {
             frontier: Frontier::new(config.politeness.clone()),
             warc: None,
             recorder: Recorder::default(),
-            seen: HashSet::new(),
+            seen: Generations::default(),
             hosts: HashMap::new(),
             log,
             captured_before: progress.counts.captured,
@@ -88,12 +88,7 @@ impl<'c> Keeper<'c> {
 
     /// Puts the hosts of all waiting URLs into the frontier.
     pub fn load_hosts(&mut self) -> Result<(), CrawlError> {
-        for (id, key) in self.store.waiting_hosts()? {
-            if let Ok(url) = CanonicalUrl::parse(&key) {
-                self.frontier.add_host(id, url.host_key());
-            }
-        }
-        Ok(())
+        Ok(self.frontier.load_hosts(&self.store)?)
     }
 
     /// Puts back what failed for a reason that may have passed.

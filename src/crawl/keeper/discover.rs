@@ -1,6 +1,6 @@
 //! Discovery: what answers name becomes rows of the ledger, each once.
 
-use super::{Keeper, SEEN};
+use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::job::{Hop, Imprint, Job, Link, Outcome, Path};
 use crate::crawl::scope::shape;
@@ -56,12 +56,10 @@ impl Keeper<'_> {
         } else {
             admitted
         };
-        if self.seen.contains(&admitted) || !self.seen.insert(key) {
+        if self.seen.get(&admitted).is_some() || self.seen.get(&key).is_some() {
             return Ok(Added::Known);
         }
-        if self.seen.len() > SEEN {
-            self.seen.clear();
-        }
+        self.seen.replace(key);
         let path = job.path.then(link.hop);
         let via = Some((job, imprint));
         let added = self.add(&path, via, &link.url, link.excluded, barren)?;
