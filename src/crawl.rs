@@ -27,6 +27,7 @@ mod store;
 mod variant;
 mod warcinfo;
 mod warcs;
+mod workers;
 
 pub use progress::{Control, Progress, Stop};
 pub use scope::{PatternError, surt_prefix};

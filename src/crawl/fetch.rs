@@ -3,12 +3,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, watch};
 
 use super::job::Job;
+use super::workers::Desk;
 use crate::config::Config;
 use crate::net::{Connection, Connector, Exchange, Limits, NetError};
 use crate::url::HostKey;
@@ -38,23 +39,24 @@ pub struct Fetcher {
     spool: PathBuf,
     user_agent: String,
     accept_encoding: String,
-    budget: Arc<Semaphore>,
-    results: Sender<Fetched>,
+    /// Exchanges that are being received.
+    receiving: AtomicUsize,
+    desk: Desk,
     stopping: watch::Receiver<bool>,
 }
 
-/// Received bytes that may be between the lanes and the WARC at a time, in
-/// KiB; each exchange counts its memory three times, for itself, its record
-/// and the compressed member.
-const BUDGET_KIB: usize = 48 * 1024;
+/// Bytes of answers that are held in memory while they are received, of all
+/// lanes together; what is more waits on disk. A half of it goes to each new
+/// one's equal share.
+const RECEIVING: usize = 32 * 1024 * 1024;
 
 impl Fetcher {
-    /// For a configuration; finished tries go to `results`.
+    /// For a configuration; finished tries go to `desk`.
     pub fn new(
         config: &Config,
         connector: Connector,
         spool: PathBuf,
-        results: Sender<Fetched>,
+        desk: Desk,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let (fetch, limits) = (&config.fetch, &config.limits);
@@ -73,8 +75,8 @@ impl Fetcher {
             spool,
             user_agent: field(&fetch.user_agent),
             accept_encoding: field(&fetch.accept_encoding),
-            budget: Arc::new(Semaphore::new(BUDGET_KIB)),
-            results,
+            receiving: AtomicUsize::new(0),
+            desk,
             stopping,
         }
     }
@@ -95,27 +97,19 @@ impl Fetcher {
                 () = stopped(self.stopping.clone()) => return,
                 () = tokio::time::sleep_until(turn.not_before.into()) => {}
             }
-            let result = self.ask(&host, &turn.job, &mut connection).await;
-            let kib = match &result {
-                Ok(exchange) => {
-                    exchange
-                        .response
-                        .memory()
-                        .map_or(64, |bytes| bytes.len() / 1024 * 3)
-                        + 8
-                }
-                Err(_) => 1,
+            let receiving = self.receiving.fetch_add(1, Ordering::Relaxed) + 1;
+            let limits = Limits {
+                memory: self.limits.memory.min(RECEIVING / 2 / receiving),
+                ..self.limits
             };
-            let kib = u32::try_from(kib)
-                .unwrap_or(u32::MAX)
-                .min(BUDGET_KIB as u32);
-            let permit = self.budget.clone().acquire_many_owned(kib).await.ok();
+            let result = self.ask(&host, &turn.job, &limits, &mut connection).await;
+            self.receiving.fetch_sub(1, Ordering::Relaxed);
             let fetched = Fetched {
                 job: turn.job,
                 result,
-                permit,
+                permit: None,
             };
-            if self.results.send(fetched).is_err() {
+            if !self.desk.hand_in(fetched).await {
                 return;
             }
         }
@@ -128,13 +122,13 @@ impl Fetcher {
         &self,
         host: &HostKey,
         job: &Job,
+        limits: &Limits,
         kept: &mut Option<Connection>,
     ) -> Result<Exchange, NetError> {
         let request = self.request(job);
         let name = host.to_string();
         if let Some(mut connection) = kept.take().filter(Connection::is_quiet) {
-            let again =
-                connection.exchange(&name, "GET", request.clone(), &self.limits, &self.spool);
+            let again = connection.exchange(&name, "GET", request.clone(), limits, &self.spool);
             match again.await {
                 Ok(exchange) if is_stray(&exchange) => {}
                 Ok(exchange) => {
@@ -149,7 +143,7 @@ impl Fetcher {
         }
         let mut connection = self.connector.connect(host).await?;
         let exchange = connection
-            .exchange(&name, "GET", request, &self.limits, &self.spool)
+            .exchange(&name, "GET", request, limits, &self.spool)
             .await?;
         if exchange.reusable {
             *kept = Some(connection);

@@ -2,7 +2,7 @@
 //! In memory is only what is due soon; the store has the rest.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::fetch::Turn;
@@ -10,13 +10,28 @@ use super::job::Job;
 use super::robots::{Rules, Verdict as RobotsVerdict};
 use super::store::{self, Store};
 use crate::config::{Politeness, RobotsPolicy};
-use crate::url::HostKey;
+use crate::url::{CanonicalUrl, HostKey};
 
-/// URLs of one host that are held in memory.
+/// URLs of one host that are held in memory at most, and those of all hosts.
 const HELD: usize = 2000;
+const HELD_IN_ALL: usize = 32 * HELD / 2;
+/// Bytes of the names of a URL that is held: longer ones, as hostile pages make
+/// them, take the place of several.
+const NAMES: usize = 512;
+/// URLs of one host that wait for another try; with more no new one is begun.
+const LATER: usize = 500;
 /// Turns that wait at a lane when there is no pause between them, so that a
 /// commit doesn't leave it idle.
 const AHEAD: usize = 8;
+
+/// Hosts that are held in memory; a page may name any number of others, which
+/// wait in the store.
+const HOSTS: usize = 20_000;
+/// A host that has had no answer for so long doesn't count among those that are
+/// talked to: hosts that let their visitors wait mustn't keep the others out.
+const STALLED: Duration = Duration::from_secs(5);
+/// How many times the hosts that are talked to there are with those at most.
+const WITH_STALLED: usize = 4;
 
 /// The row of a host.
 pub type HostId = i64;
@@ -46,6 +61,9 @@ struct Host {
     delay: Duration,
     gate: Gate,
     active: bool,
+    in_line: bool,
+    /// When it last answered, or was given its place.
+    last_answer: Instant,
     outage: Outage,
 }
 
@@ -74,11 +92,24 @@ pub enum Decision {
     Closed(Job, String),
 }
 
-/// All hosts with work.
+/// URLs of one host that are held where so many hosts have a place.
+fn held(hosts: usize) -> usize {
+    (HELD_IN_ALL / hosts.max(1)).clamp(50, HELD)
+}
+
+/// All hosts with work. Only those that have a place are looked at in each
+/// round; the others stand in line for one.
 pub struct Frontier {
     hosts: HashMap<HostId, Host>,
     policy: Politeness,
-    active: usize,
+    active: Vec<HostId>,
+    line: VecDeque<HostId>,
+    /// Hosts without place that have a robots.txt to be asked for again.
+    later_without_place: BTreeSet<HostId>,
+    /// URLs that lanes have.
+    outstanding: usize,
+    /// Whether the store has hosts with URLs that aren't held here.
+    more_on_disk: bool,
 }
 
 impl Frontier {
@@ -87,12 +118,44 @@ impl Frontier {
         Self {
             hosts: HashMap::new(),
             policy,
-            active: 0,
+            active: Vec::new(),
+            line: VecDeque::new(),
+            later_without_place: BTreeSet::new(),
+            outstanding: 0,
+            more_on_disk: false,
         }
     }
 
-    /// Makes a host known, with URLs in the store.
+    /// Makes a host known, with URLs in the store; where there are too many,
+    /// it stays there until others are done.
     pub fn add_host(&mut self, id: HostId, key: HostKey) {
+        if self.hosts.len() >= HOSTS && !self.hosts.contains_key(&id) {
+            if !self.more_on_disk {
+                // What robots.txt says is read back from the WARC if they return.
+                self.hosts.retain(|_, host| host.active || !host.is_idle());
+            }
+            if self.hosts.len() >= HOSTS / 2 {
+                self.more_on_disk = true;
+                return;
+            }
+        }
+        self.admit_host(id, key);
+    }
+
+    /// Makes hosts known that have URLs waiting in the store.
+    pub fn load_hosts(&mut self, store: &Store) -> store::Result<()> {
+        self.more_on_disk = false;
+        self.hosts.retain(|_, host| host.active || !host.is_idle());
+        store.each_waiting_host(|id, key| {
+            if let Ok(url) = CanonicalUrl::parse(key) {
+                self.add_host(id, url.host_key());
+            }
+            !self.more_on_disk
+        })
+    }
+
+    /// Makes a host known however many there are.
+    pub fn admit_host(&mut self, id: HostId, key: HostKey) {
         let delay = self.policy.delay.0;
         let gate = match self.policy.robots {
             RobotsPolicy::Obey => Gate::Unknown,
@@ -109,9 +172,12 @@ impl Frontier {
             delay,
             gate,
             active: false,
+            in_line: false,
+            last_answer: Instant::now(),
             outage: Outage::default(),
         });
         host.on_disk = true;
+        host.stand_in_line(id, &mut self.line);
     }
 
     /// Adds a URL that the store has just taken.
@@ -124,12 +190,13 @@ impl Frontier {
         // What stands on disk was found earlier: only something better than
         // all that is held may pass it.
         let in_order = !host.on_disk || worst.is_some_and(|worst| place < worst);
-        if !host.active || !in_order {
+        if !host.active || !in_order || job.names() > NAMES {
             host.on_disk = true;
+            host.stand_in_line(id, &mut self.line);
             return;
         }
         host.queue.insert(place, job);
-        if host.queue.len() > HELD {
+        if host.queue.len() > held(self.active.len()) {
             host.queue.pop_last();
             host.on_disk = true;
         }
@@ -162,8 +229,12 @@ impl Frontier {
         if whole_host {
             host.next_start = host.next_start.max(due);
         }
+        if !host.active && job.as_robots.is_some() {
+            self.later_without_place.insert(id);
+        }
         host.later.push(Reverse((due, job.id)));
         host.later_jobs.insert(job.id, job);
+        host.stand_in_line(id, &mut self.line);
     }
 
     /// Leaves a host alone for a while.
@@ -180,6 +251,7 @@ impl Frontier {
         let host = self.hosts.get_mut(&id)?;
         let outage = &mut host.outage;
         if !silent {
+            host.last_answer = Instant::now();
             *outage = Outage {
                 has_answered: true,
                 ..Outage::default()
@@ -203,16 +275,17 @@ impl Frontier {
     /// Notes that a URL's try is over.
     pub fn finished(&mut self, id: HostId, job: i64) {
         if let Some(host) = self.hosts.get_mut(&id) {
-            host.outstanding.remove(&job);
+            self.outstanding -= usize::from(host.outstanding.remove(&job));
         }
     }
 
     /// Hosts whose robots.txt must be asked for; each is told once.
     pub fn wanting_robots(&mut self) -> Vec<(HostId, HostKey)> {
-        let unknown = |host: &&mut Host| host.active && matches!(host.gate, Gate::Unknown);
         let mut wanting = Vec::new();
-        for (&id, host) in &mut self.hosts {
-            if unknown(&host) {
+        for &id in &self.active {
+            if let Some(host) = self.hosts.get_mut(&id)
+                && matches!(host.gate, Gate::Unknown)
+            {
                 host.gate = Gate::Asked;
                 wanting.push((id, host.key.clone()));
             }
@@ -247,23 +320,25 @@ impl Frontier {
         host.queue.retain(|_, queued| queued.id != job.id);
         let on_its_way =
             host.outstanding.contains(&job.id) || host.later_jobs.contains_key(&job.id);
-        (!on_its_way).then(|| host.turn(job, Instant::now()))
+        if on_its_way {
+            return None;
+        }
+        self.outstanding += 1;
+        Some(host.turn(job, Instant::now()))
     }
 
     /// Decides on every URL whose turn has come. `Err` is the store's.
     pub fn dispatch(&mut self, store: &Store, decisions: &mut Vec<Decision>) -> store::Result<()> {
-        self.activate();
         let now = Instant::now();
+        self.activate(store, now)?;
+        self.robots_without_place(now, decisions);
         let connections = self.policy.connections.max(1) as usize;
         let patience = self.policy.outage.0;
-        for (&id, host) in &mut self.hosts {
-            if !host.active {
-                // A robots.txt that other hosts wait for doesn't wait for a place.
-                if let Some(job) = host.due(now) {
-                    decisions.push(Decision::Turn(id, host.turn(job, now)));
-                }
+        let held = held(self.active.len());
+        for &id in &self.active {
+            let Some(host) = self.hosts.get_mut(&id) else {
                 continue;
-            }
+            };
             if host
                 .outage
                 .since
@@ -273,6 +348,7 @@ impl Frontier {
                 // has answered before.
                 if host.outstanding.is_empty() && host.next_start <= now {
                     let probe = host.probe();
+                    self.outstanding += 1;
                     decisions.push(Decision::Turn(id, host.turn(probe, now)));
                 }
                 continue;
@@ -286,11 +362,12 @@ impl Frontier {
                 if matches!(host.gate, Gate::Unknown | Gate::Asked) {
                     // Only robots.txt itself passes, when its second try is due.
                     if let Some(job) = host.due(now) {
+                        self.outstanding += 1;
                         decisions.push(Decision::Turn(id, host.turn(job, now)));
                     }
                     break;
                 }
-                let Some(job) = host.next(id, store, now)? else {
+                let Some(job) = host.next(id, store, now, held)? else {
                     break;
                 };
                 let decision = match &host.gate {
@@ -305,48 +382,90 @@ impl Frontier {
                     },
                     _ => Decision::Turn(id, host.turn(job, now)),
                 };
-                refusals += usize::from(!matches!(decision, Decision::Turn(..)));
+                let refused = !matches!(decision, Decision::Turn(..));
+                refusals += usize::from(refused);
+                self.outstanding += usize::from(!refused);
                 decisions.push(decision);
             }
         }
         Ok(())
     }
 
+    /// A robots.txt that other hosts wait for doesn't wait for a place.
+    fn robots_without_place(&mut self, now: Instant, decisions: &mut Vec<Decision>) {
+        let mut outstanding = 0;
+        self.later_without_place.retain(|&id| {
+            let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.active) else {
+                return false;
+            };
+            let is_robots = |host: &Host| {
+                let next = host.later.peek().map(|&Reverse((_, job))| job);
+                let next = next.and_then(|job| host.later_jobs.get(&job));
+                next.is_some_and(|job| job.as_robots.is_some())
+            };
+            while is_robots(host)
+                && let Some(job) = host.due(now)
+            {
+                outstanding += 1;
+                decisions.push(Decision::Turn(id, host.turn(job, now)));
+            }
+            host.later_jobs.values().any(|job| job.as_robots.is_some())
+        });
+        self.outstanding += outstanding;
+    }
+
     /// Lets hosts in up to the number that is talked to at a time, and out
-    /// when they have nothing left.
-    fn activate(&mut self) {
-        let idle: Vec<HostId> = self
-            .hosts
-            .iter()
-            .filter(|(_, host)| host.active && host.is_idle())
-            .map(|(&id, _)| id)
-            .collect();
-        for id in idle {
-            if let Some(host) = self.hosts.get_mut(&id) {
+    /// when they have nothing left, or let us wait while others stand in line.
+    fn activate(&mut self, store: &Store, now: Instant) -> store::Result<()> {
+        if self.more_on_disk && self.line.len() < HOSTS / 4 {
+            self.load_hosts(store)?;
+        }
+        let others_wait = !self.line.is_empty();
+        let mut stalled = 0;
+        self.active.retain(|&id| {
+            let Some(host) = self.hosts.get_mut(&id) else {
+                return false;
+            };
+            let is_stalled = now.saturating_duration_since(host.last_answer) > STALLED;
+            let is_idle = host.is_idle();
+            if is_idle || (is_stalled && others_wait && host.outstanding.is_empty()) {
                 host.active = false;
-                self.active -= 1;
+                host.on_disk |= !host.queue.is_empty();
+                host.queue.clear();
+                if !is_idle {
+                    host.stand_in_line(id, &mut self.line);
+                    self.later_without_place.insert(id);
+                }
+                return false;
             }
-        }
+            stalled += usize::from(is_stalled);
+            true
+        });
         let most = self.policy.hosts.max(1) as usize;
-        if self.active >= most {
-            return;
-        }
-        for host in self
-            .hosts
-            .values_mut()
-            .filter(|host| !host.active && !host.is_idle())
+        while self.active.len() - stalled < most
+            && self.active.len() < most * WITH_STALLED
+            && let Some(id) = self.line.pop_front()
         {
-            if self.active >= most {
-                break;
+            let Some(host) = self.hosts.get_mut(&id) else {
+                continue;
+            };
+            host.in_line = false;
+            if !host.active && !host.is_idle() {
+                host.active = true;
+                host.last_answer = now;
+                self.active.push(id);
             }
-            host.active = true;
-            self.active += 1;
         }
+        Ok(())
     }
 
     /// Whether nothing is waiting, in flight or due later.
     pub fn is_done(&self) -> bool {
-        self.hosts.values().all(Host::is_idle)
+        let is_idle = |id: &HostId| self.hosts.get(id).is_none_or(Host::is_idle);
+        self.outstanding == 0
+            && !self.more_on_disk
+            && self.active.iter().all(is_idle)
+            && self.line.iter().all(is_idle)
     }
 
     /// The key of a host.
@@ -361,10 +480,8 @@ impl Frontier {
 
     /// The hosts that are talked to.
     pub fn active_hosts(&self) -> impl Iterator<Item = &HostKey> {
-        self.hosts
-            .values()
-            .filter(|host| host.active)
-            .map(|host| &host.key)
+        let hosts = self.active.iter().filter_map(|id| self.hosts.get(id));
+        hosts.map(|host| &host.key)
     }
 }
 
@@ -374,6 +491,13 @@ impl Host {
             && !self.on_disk
             && self.outstanding.is_empty()
             && self.later.is_empty()
+    }
+
+    fn stand_in_line(&mut self, id: HostId, line: &mut VecDeque<HostId>) {
+        if !self.active && !self.in_line {
+            self.in_line = true;
+            line.push_back(id);
+        }
     }
 
     fn turn(&mut self, job: Job, now: Instant) -> Turn {
@@ -412,19 +536,35 @@ impl Host {
     }
 
     /// The next URL: one whose second try is due, else the first in the queue.
-    fn next(&mut self, id: HostId, store: &Store, now: Instant) -> store::Result<Option<Job>> {
+    /// Where none is held, so many are read from the store.
+    fn next(
+        &mut self,
+        id: HostId,
+        store: &Store,
+        now: Instant,
+        held: usize,
+    ) -> store::Result<Option<Job>> {
         if let Some(job) = self.due(now) {
             return Ok(Some(job));
         }
+        if self.later_jobs.len() >= LATER {
+            return Ok(None);
+        }
         if self.queue.is_empty() && self.on_disk {
-            let taken = self.outstanding.len() + self.later_jobs.len();
-            let jobs = store.waiting(id, HELD + taken)?;
-            self.on_disk = jobs.len() == HELD + taken;
-            for (priority, job) in jobs {
-                if !self.outstanding.contains(&job.id) && !self.later_jobs.contains_key(&job.id) {
-                    self.queue.insert((priority, job.id), job);
+            let mut names = 0;
+            self.on_disk = false;
+            store.each_waiting(id, |priority, job| {
+                if self.outstanding.contains(&job.id) || self.later_jobs.contains_key(&job.id) {
+                    return true;
                 }
-            }
+                if self.queue.len() >= held || names > held * NAMES {
+                    self.on_disk = true;
+                    return false;
+                }
+                names += job.names();
+                self.queue.insert((priority, job.id), job);
+                true
+            })?;
         }
         Ok(self.queue.pop_first().map(|(_, job)| job))
     }

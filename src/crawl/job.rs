@@ -172,6 +172,11 @@ impl Job {
     pub fn host(&self) -> HostKey {
         self.url.host_key()
     }
+
+    /// Bytes of the URLs in it.
+    pub fn names(&self) -> usize {
+        self.url.as_str().len() + self.via.as_ref().map_or(0, String::len)
+    }
 }
 
 /// A URL that a captured one names.

@@ -133,12 +133,7 @@ impl<'c> Keeper<'c> {
 
     /// Puts the hosts of all waiting URLs into the frontier.
     pub fn load_hosts(&mut self) -> Result<(), CrawlError> {
-        for (id, key) in self.store.waiting_hosts()? {
-            if let Ok(url) = CanonicalUrl::parse(&key) {
-                self.frontier.add_host(id, url.host_key());
-            }
-        }
-        Ok(())
+        Ok(self.frontier.load_hosts(&self.store)?)
     }
 
     /// Puts back what failed for a reason that may have passed.

@@ -2,9 +2,8 @@
 //! on the runtime's, workers on theirs.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -12,15 +11,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc as turns;
 use tokio::sync::watch;
 
-use super::fetch::{Fetched, Fetcher, Turn};
+use super::fetch::{Fetcher, Turn};
 use super::frontier::{Decision, HostId};
-use super::job::Outcome;
 use super::keeper::Keeper;
 use super::process::Processing;
 use super::progress::{Control, Stop};
-use super::recorder::Recorder;
 use super::scope::Scope;
 use super::store::state;
+use super::workers::{Done, Workers};
 use super::{CrawlError, Summary, recover, seal};
 use crate::config::Config;
 use crate::net::{AddressGuard, Cidr, Connector};
@@ -32,12 +30,6 @@ use crate::url::CanonicalUrl;
 const GRACE: Duration = Duration::from_secs(10);
 /// How often a stop is looked for.
 const TICK: Duration = Duration::from_millis(50);
-
-/// A worker's result; the permit goes when the outcome is in the WARC.
-type Done = (
-    std::io::Result<Outcome>,
-    Option<tokio::sync::OwnedSemaphorePermit>,
-);
 
 /// How a run begins.
 #[derive(Clone, Copy)]
@@ -168,8 +160,7 @@ struct Machine {
     connections: usize,
     outcomes: mpsc::Receiver<Done>,
     stop_lanes: watch::Sender<bool>,
-    workers: Vec<std::thread::JoinHandle<()>>,
-    abandoned: Arc<AtomicBool>,
+    workers: Workers,
 }
 
 impl Machine {
@@ -180,28 +171,14 @@ impl Machine {
         runtime: &Runtime,
         processing: &Arc<Processing>,
     ) -> Result<Self, CrawlError> {
-        let (results, fetched) = mpsc::channel::<Fetched>();
-        let (done, outcomes) = mpsc::channel::<Done>();
-        let fetched = Arc::new(Mutex::new(fetched));
-        let abandoned = Arc::new(AtomicBool::new(false));
-        let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        let mut workers = Vec::new();
-        for at in 0..threads {
-            let (fetched, done) = (fetched.clone(), done.clone());
-            let (processing, abandoned) = (processing.clone(), abandoned.clone());
-            let worker = std::thread::Builder::new()
-                .name(format!("worker-{at}"))
-                .spawn(move || work(&fetched, &done, &processing, &abandoned))
-                .map_err(CrawlError::Runtime)?;
-            workers.push(worker);
-        }
+        let (workers, desk, outcomes) = Workers::start(processing).map_err(CrawlError::Runtime)?;
         let (stop_lanes, stopping) = watch::channel(false);
         Ok(Self {
             fetcher: Some(Arc::new(Fetcher::new(
                 config,
                 connector,
                 layout.spool(),
-                results,
+                desk,
                 stopping,
             ))),
             runtime: runtime.handle().clone(),
@@ -210,7 +187,6 @@ impl Machine {
             outcomes,
             stop_lanes,
             workers,
-            abandoned,
         })
     }
 
@@ -277,7 +253,7 @@ impl Machine {
                 control.publish(keeper.progress.clone());
             }
         }
-        self.abandoned.store(true, Ordering::Relaxed);
+        self.workers.abandon();
         keeper.commit()?;
         Ok(stopped)
     }
@@ -337,11 +313,10 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        self.wind_down();
-        self.abandoned.store(true, Ordering::Relaxed);
         // Workers end when the lanes do; a lane that hangs in a slow answer
-        // ends with the runtime, so its workers aren't waited for.
-        self.workers.clear();
+        // ends with the runtime, so they aren't waited for.
+        self.wind_down();
+        self.workers.abandon();
     }
 }
 
@@ -349,36 +324,6 @@ fn absorb(keeper: &mut Keeper<'_>, (outcome, permit): Done) -> Result<(), CrawlE
     keeper.absorb(outcome.map_err(CrawlError::Spool)?)?;
     drop(permit);
     Ok(())
-}
-
-fn work(
-    fetched: &Mutex<mpsc::Receiver<Fetched>>,
-    done: &mpsc::Sender<Done>,
-    processing: &Processing,
-    abandoned: &AtomicBool,
-) {
-    let mut recorder = Recorder::new(&processing.records.series);
-    loop {
-        let next = fetched
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .recv();
-        let Ok(Fetched {
-            job,
-            result,
-            permit,
-        }) = next
-        else {
-            return;
-        };
-        if abandoned.load(Ordering::Relaxed) {
-            return;
-        }
-        let outcome = processing.outcome(&mut recorder, job, result);
-        if done.send((outcome, permit)).is_err() {
-            return;
-        }
-    }
 }
 
 fn reason_to_stop(

@@ -147,23 +147,29 @@ impl Store {
             .query_row([key], |row| row.get(0))
     }
 
-    /// Every host that has URLs waiting.
-    pub fn waiting_hosts(&self) -> Result<Vec<(i64, String)>> {
-        let mut query = self.db.prepare(
+    /// Every host that has URLs waiting, as long as `sink` takes them.
+    pub fn each_waiting_host(&self, mut sink: impl FnMut(i64, &str) -> bool) -> Result<()> {
+        let mut query = self.db.prepare_cached(
             "SELECT id, key FROM host WHERE EXISTS (SELECT 1 FROM url WHERE url.host = host.id AND state = 0)",
         )?;
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect()
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            if !sink(row.get(0)?, row.get_ref(1)?.as_str()?) {
+                break;
+            }
+        }
+        Ok(())
     }
 
-    /// The first `limit` waiting URLs of a host in order of priority.
-    pub fn waiting(&self, host: i64, limit: usize) -> Result<Vec<(u32, Job)>> {
+    /// The waiting URLs of a host in order of priority, as long as `sink` takes
+    /// them.
+    pub fn each_waiting(&self, host: i64, mut sink: impl FnMut(u32, Job) -> bool) -> Result<()> {
         let mut query = self.db.prepare_cached(
             "SELECT u.id, u.url, v.url, u.via_bytes, u.hops, u.depth, u.barren, u.tries, u.priority, u.via_others,
              u.beyond, u.nested, u.via_words, u.via_below FROM url u LEFT JOIN url v ON v.id = u.via
-             WHERE u.host = ? AND u.state = 0 ORDER BY u.priority, u.id LIMIT ?",
+             WHERE u.host = ? AND u.state = 0 ORDER BY u.priority, u.id",
         )?;
-        let rows = query.query_map(params![host, limit as i64], |row| {
+        let rows = query.query_map([host], |row| {
             let job = Job {
                 id: row.get(0)?,
                 url: stored_url(&row.get::<_, String>(1)?),
@@ -187,7 +193,13 @@ impl Store {
             };
             Ok((row.get(8)?, job))
         })?;
-        rows.collect()
+        for row in rows {
+            let (priority, job) = row?;
+            if !sink(priority, job) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Writes what became of a URL.

@@ -31,14 +31,17 @@ pub fn file() -> io::Result<File> {
     }
 }
 
-/// Lines are sorted in memory up to this many bytes at a time.
-const RUN_BYTES: usize = 64 * 1024 * 1024;
+/// Lines are sorted in memory up to this many bytes at a time, with 16 more for
+/// each: verification has three sorters at once.
+const RUN_BYTES: usize = 24 * 1024 * 1024;
+/// Sorted runs that are merged at a time; each is an open file.
+const MERGED: usize = 64;
 
 /// Sorts lines bytewise and drops exact duplicates, as `LC_ALL=C sort -u`
 /// does, in memory bounded by one run.
 pub struct LineSorter {
-    run: Vec<Box<[u8]>>,
-    run_bytes: usize,
+    text: Vec<u8>,
+    lines: Vec<(usize, u32)>,
     limit: usize,
     spilled: Vec<File>,
 }
@@ -52,8 +55,8 @@ impl Default for LineSorter {
 impl LineSorter {
     fn with_limit(limit: usize) -> Self {
         Self {
-            run: Vec::new(),
-            run_bytes: 0,
+            text: Vec::new(),
+            lines: Vec::new(),
             limit,
             spilled: Vec::new(),
         }
@@ -61,64 +64,103 @@ impl LineSorter {
 
     /// Adds a line, given without its line end.
     pub fn add(&mut self, line: &[u8]) -> io::Result<()> {
-        self.run_bytes += line.len() + size_of::<Box<[u8]>>();
-        self.run.push(line.into());
-        if self.run_bytes > self.limit {
+        let length = u32::try_from(line.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let size = |lines: usize, bytes: usize| bytes + lines * size_of::<(usize, u32)>();
+        if size(self.lines.len() + 1, self.text.len() + line.len()) > self.limit
+            && !self.lines.is_empty()
+        {
             self.spill()?;
         }
+        self.lines.push((self.text.len(), length));
+        self.text.extend_from_slice(line);
+        Ok(())
+    }
+
+    /// Gives the lines of the run in order, and empties it.
+    fn drain(&mut self, mut sink: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let text = &self.text;
+        let line = |&(at, length): &(usize, u32)| &text[at..at + length as usize];
+        self.lines.sort_unstable_by(|a, b| line(a).cmp(line(b)));
+        self.lines.iter().map(line).try_for_each(&mut sink)?;
+        self.lines.clear();
+        self.text.clear();
         Ok(())
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        self.run.sort_unstable();
         let mut writer = BufWriter::new(file()?);
-        for line in self.run.drain(..) {
-            writer.write_all(&line)?;
-            writer.write_all(b"\n")?;
+        self.drain(|line| {
+            writer.write_all(line)?;
+            writer.write_all(b"\n")
+        })?;
+        self.spilled.push(finished(writer)?);
+        if self.spilled.len() == MERGED {
+            let mut writer = BufWriter::new(file()?);
+            merge(std::mem::take(&mut self.spilled), &mut writer)?;
+            self.spilled.push(finished(writer)?);
         }
-        self.run_bytes = 0;
-        self.spilled.push(
-            writer
-                .into_inner()
-                .map_err(io::IntoInnerError::into_error)?,
-        );
         Ok(())
     }
 
     /// Writes all lines in order, each with its line end.
     pub fn write_to(mut self, out: &mut impl Write) -> io::Result<()> {
-        let mut last: Option<Box<[u8]>> = None;
-        let mut emit = |line: Box<[u8]>| -> io::Result<()> {
-            if last.as_ref() != Some(&line) {
-                out.write_all(&line)?;
-                out.write_all(b"\n")?;
-                last = Some(line);
-            }
-            Ok(())
-        };
-        if self.spilled.is_empty() {
-            self.run.sort_unstable();
-            return self.run.into_iter().try_for_each(emit);
+        if !self.spilled.is_empty() {
+            self.spill()?;
+            (self.text, self.lines) = (Vec::new(), Vec::new());
+            return merge(self.spilled, out);
         }
-        self.spill()?;
-        let mut runs = Vec::new();
-        let mut heap = BinaryHeap::new();
-        for (at, mut file) in self.spilled.into_iter().enumerate() {
-            file.rewind()?;
-            let mut run = BufReader::new(file);
-            if let Some(line) = next_line(&mut run)? {
-                heap.push(Reverse((line, at)));
-            }
-            runs.push(run);
-        }
-        while let Some(Reverse((line, at))) = heap.pop() {
-            emit(line)?;
-            if let Some(line) = next_line(&mut runs[at])? {
-                heap.push(Reverse((line, at)));
-            }
-        }
-        Ok(())
+        let mut distinct = Distinct::new(out);
+        self.drain(|line| distinct.write(line))
     }
+}
+
+fn finished(writer: BufWriter<File>) -> io::Result<File> {
+    writer.into_inner().map_err(io::IntoInnerError::into_error)
+}
+
+/// Writes lines, each that is equal to the one before left out.
+struct Distinct<'w, W> {
+    out: &'w mut W,
+    last: Option<Vec<u8>>,
+}
+
+impl<'w, W: Write> Distinct<'w, W> {
+    fn new(out: &'w mut W) -> Self {
+        Self { out, last: None }
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.last.as_deref() == Some(line) {
+            return Ok(());
+        }
+        let last = self.last.get_or_insert_default();
+        last.clear();
+        last.extend_from_slice(line);
+        self.out.write_all(line)?;
+        self.out.write_all(b"\n")
+    }
+}
+
+/// Merges sorted runs.
+fn merge(files: Vec<File>, out: &mut impl Write) -> io::Result<()> {
+    let mut distinct = Distinct::new(out);
+    let mut runs = Vec::new();
+    let mut heap = BinaryHeap::new();
+    for (at, mut file) in files.into_iter().enumerate() {
+        file.rewind()?;
+        let mut run = BufReader::new(file);
+        if let Some(line) = next_line(&mut run)? {
+            heap.push(Reverse((line, at)));
+        }
+        runs.push(run);
+    }
+    while let Some(Reverse((line, at))) = heap.pop() {
+        distinct.write(&line)?;
+        if let Some(line) = next_line(&mut runs[at])? {
+            heap.push(Reverse((line, at)));
+        }
+    }
+    Ok(())
 }
 
 fn next_line(run: &mut impl BufRead) -> io::Result<Option<Box<[u8]>>> {
@@ -153,5 +195,8 @@ mod tests {
         assert_eq!(whole.lines().count(), 500);
         assert!(whole.lines().is_sorted());
         assert_eq!(whole, sorted(1000));
+        // More runs than are merged at a time, one of them a merged one.
+        assert_eq!(whole, sorted(100));
+        assert_eq!(whole, sorted(0));
     }
 }

@@ -88,6 +88,10 @@ impl Keeper<'_> {
                 waiting.push((gate, behind));
                 let path = self.store.path(id)?;
                 let own_host = self.host(&url.host_key())?;
+                // It is waited for, however many hosts there are.
+                if !self.frontier.knows(own_host) {
+                    self.frontier.admit_host(own_host, url.host_key());
+                }
                 let job = Job {
                     id,
                     url,
