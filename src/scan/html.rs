@@ -310,6 +310,7 @@ impl<'s> Reader<'s> {
             // What is in a template is no part of the document.
             "base"
                 if self.base == FirstBase::ToCome
+                    && tag.namespace == Namespace::Html
                     && self.templates.get() == 0
                     && tag.has("href") =>
             {

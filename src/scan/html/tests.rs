@@ -242,6 +242,12 @@ fn the_first_base_with_href_resolves_everything() {
     );
     let scan = html("<base href=x/><base href=y/><a href=a>");
     assert_eq!(scan.base.as_str(), "http://host/dir/x/");
+    assert_eq!(
+        html("<svg><base href=x/></svg><base href=y/>")
+            .base
+            .as_str(),
+        "http://host/dir/y/"
+    );
     for ignored in [
         "<template><base href=x/></template>",
         "<base href='data:,x'>",
