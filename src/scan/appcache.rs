@@ -35,3 +35,21 @@ pub(super) fn read(text: &str, found: &mut Collector) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::named;
+
+    #[test]
+    fn what_is_cached_and_what_stands_in_is_named() {
+        let manifest = b"CACHE MANIFEST\r\n# comment\r\n/a.css\r\nNETWORK:\r\n/api\r\n*\r\nFALLBACK:\r\n/ /off.html\r\nlonely\r\nCACHE:\r\nb.js extra\r\nSETTINGS:\r\nprefer-online\r\n";
+        assert_eq!(
+            named("text/cache-manifest", manifest),
+            [
+                "Requisite /a.css",
+                "Requisite /off.html",
+                "Requisite /dir/b.js"
+            ]
+        );
+    }
+}

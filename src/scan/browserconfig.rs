@@ -26,3 +26,27 @@ pub(super) fn read(text: &str, found: &mut Collector) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::named;
+
+    #[test]
+    fn tiles_and_what_they_poll_are_named() {
+        let configuration = "<?xml version='1.0' encoding='utf-8'?><browserconfig><msapplication><tile>
+            <square70x70logo src='/70.png'/><square150x150logo src='/150.png'/><wide310x150logo src='w.png'/>
+            <TileImage src='/t.png'/><TileColor>#fff</TileColor></tile>
+            <badge><polling-uri src='/badge.xml'/></badge><notification><polling-uri2 src='/n.xml'/></notification></msapplication></browserconfig>";
+        assert_eq!(
+            named("application/xml", configuration.as_bytes()),
+            [
+                "Image /70.png",
+                "Image /150.png",
+                "Image /dir/w.png",
+                "Image /t.png",
+                "Alternate /badge.xml",
+                "Alternate /n.xml",
+            ]
+        );
+    }
+}

@@ -274,3 +274,86 @@ fn clipped(text: String) -> String {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::{found, named};
+    use crate::config::Config;
+
+    #[test]
+    fn templates_timelines_and_bases_are_worked_out() {
+        let manifest = "<MPD xmlns='urn:mpeg:dash:schema:mpd:2011' type='static' mediaPresentationDuration='PT9S'>
+            <BaseURL>http://cdn.example/v/</BaseURL><BaseURL>http://other.example/v/</BaseURL>
+            <Period id='1'><AdaptationSet contentType='video'>
+              <SegmentTemplate timescale='1000' startNumber='5' initialization='$RepresentationID$/init.mp4' media='$RepresentationID$/$Time$.m4s'>
+                <SegmentTimeline><S t='0' d='4000' r='1'/><S d='1000'/></SegmentTimeline></SegmentTemplate>
+              <Representation id='hi' bandwidth='900'/><Representation id='lo' bandwidth='100'><BaseURL>lo/</BaseURL></Representation>
+            </AdaptationSet><AdaptationSet contentType='audio'>
+              <SegmentTemplate duration='4' media='a-$Number%02d$-$Bandwidth$.m4s'/>
+              <Representation id='au' bandwidth='64'/></AdaptationSet></Period></MPD>";
+        assert_eq!(
+            named("application/dash+xml", manifest.as_bytes()),
+            [
+                "Media http://cdn.example/v/hi/init.mp4",
+                "Media http://cdn.example/v/hi/0.m4s",
+                "Media http://cdn.example/v/hi/4000.m4s",
+                "Media http://cdn.example/v/hi/8000.m4s",
+                "Media http://cdn.example/v/lo/lo/init.mp4",
+                "Media http://cdn.example/v/lo/lo/0.m4s",
+                "Media http://cdn.example/v/lo/lo/4000.m4s",
+                "Media http://cdn.example/v/lo/lo/8000.m4s",
+                "Media http://cdn.example/v/a-01-64.m4s",
+                "Media http://cdn.example/v/a-02-64.m4s",
+                "Media http://cdn.example/v/a-03-64.m4s",
+            ]
+        );
+    }
+
+    #[test]
+    fn lists_single_files_and_indexes_are_taken() {
+        let manifest = "<MPD><Location>/new.mpd</Location><Period duration='PT4S'><AdaptationSet>
+            <Representation id='1'><BaseURL>one.mp4</BaseURL><SegmentBase indexRange='10-20'><Initialization range='0-9'/></SegmentBase></Representation>
+            <Representation id='2'><SegmentBase><Initialization sourceURL='i2.mp4'/><RepresentationIndex sourceURL='x2.sidx'/></SegmentBase><BaseURL>two.mp4</BaseURL></Representation>
+            <Representation id='3'><SegmentList duration='2'><Initialization sourceURL='i3.mp4'/><SegmentURL media='s3-1.m4s' index='s3-1.idx'/><SegmentURL media='s3-2.m4s'/></SegmentList></Representation>
+            <Representation id='4'><SegmentTemplate media='whole.m4s' duration='1'/></Representation>
+            </AdaptationSet></Period><Period xlink:href='/more.xml'/></MPD>";
+        assert_eq!(
+            named("application/xml", manifest.as_bytes()),
+            [
+                "Media /new.mpd",
+                "Media /dir/one.mp4",
+                "Media /dir/i2.mp4",
+                "Media /dir/x2.sidx",
+                "Media /dir/two.mp4",
+                "Media /dir/i3.mp4",
+                "Media /dir/s3-1.m4s",
+                "Media /dir/s3-1.idx",
+                "Media /dir/s3-2.m4s",
+                "Media /dir/whole.m4s",
+                "Media /more.xml",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_goes_on_live_or_without_end_is_noted() {
+        let read = |manifest: &str| {
+            let limits = Config::defaults().limits;
+            found(
+                "http://a.example/",
+                "application/dash+xml",
+                manifest.as_bytes(),
+                false,
+                &limits,
+            )
+        };
+        let live = read(
+            "<MPD type='dynamic'><Period><AdaptationSet><SegmentTemplate media='$Number$' initialization='i' duration='2'/><Representation/></AdaptationSet></Period></MPD>",
+        );
+        assert_eq!((live.links.len(), live.notes.len()), (1, 1));
+        let endless = read(
+            "<MPD><Period><SegmentTemplate media='$Number$' endNumber='99999999999'/><Representation/></Period></MPD>",
+        );
+        assert_eq!((endless.links.len(), endless.notes.len()), (100_000, 1));
+    }
+}

@@ -234,3 +234,130 @@ pub(super) fn read_json(text: &str, found: &mut Collector) {
         found.push(&string.text(), role);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::named;
+
+    #[test]
+    fn rss_with_its_modules_is_read() {
+        let feed = "<?xml version='1.0'?><rss version='2.0'><channel><title>T</title><link>http://a.example/</link>
+            <atom:link href='http://a.example/feed/' rel='self' type='application/rss+xml'/>
+            <atom:link rel='hub' href='https://hub.example/'/>
+            <image><url>/logo.png</url><title>T</title><link>/</link></image>
+            <itunes:image href='/cover.jpg'/>
+            <item><title>One</title><link> /one </link><guid isPermaLink='false'>http://a.example/?p=1</guid>
+            <comments>/one#respond</comments><wfw:commentRss>/one/feed/</wfw:commentRss>
+            <description>Text &lt;a href=&quot;/d?a=1&amp;amp;b=2&quot;&gt;d&lt;/a&gt;</description>
+            <content:encoded><![CDATA[<p><img src=\"/c.png\" srcset=\"/c2.png 2x\"></p>]]></content:encoded>
+            <enclosure url='/ep.mp3' length='1' type='audio/mpeg'/>
+            <media:content url='/m.jpg' medium='image'/><media:content url='/m.mp4' type='video/mp4'>
+            <media:thumbnail url='/t.jpg'/></media:content><media:player url='/player'/>
+            <source url='/other.xml'>O</source></item>
+            <item><guid>http://a.example/two</guid><link></link><guid>tag:a.example,2026:3</guid></item></channel></rss>";
+        assert_eq!(
+            named("text/xml", feed.as_bytes()),
+            [
+                "Page /",
+                "Alternate /feed/",
+                "Image /logo.png",
+                "Page /",
+                "Image /cover.jpg",
+                "Page /one",
+                "Page /one#respond",
+                "Alternate /one/feed/",
+                "Page /d?a=1&b=2",
+                "Image /c.png",
+                "Image /c2.png",
+                "Media /ep.mp3",
+                "Image /m.jpg",
+                "Media /m.mp4",
+                "Image /t.jpg",
+                "Frame /player",
+                "Alternate /other.xml",
+                "Page /two",
+            ]
+        );
+    }
+
+    #[test]
+    fn rdf_and_older_rss_are_read() {
+        let rdf =
+            "<rdf:RDF><channel rdf:about='/'><link>/</link><image rdf:resource='/l.gif'/></channel>
+            <item rdf:about='/1'><link>/1</link><description>plain</description></item></rdf:RDF>";
+        assert_eq!(
+            named("application/rdf+xml", rdf.as_bytes()),
+            ["Page /", "Image /l.gif", "Page /1", "Page /1"]
+        );
+        let old = "<!DOCTYPE rss PUBLIC '-//Netscape Communications//DTD RSS 0.91//EN' 'http://n.example/rss.dtd'>
+            <rss version='0.91'><channel><docs>/docs</docs><item><link>/a&nbsp;b</link></item></channel></rss>";
+        assert_eq!(
+            named("text/xml", old.as_bytes()),
+            ["Page /docs", "Page /a%C2%A0b"]
+        );
+    }
+
+    #[test]
+    fn atom_with_bases_and_markup_is_read() {
+        let feed = "<feed xmlns='http://www.w3.org/2005/Atom' xml:base='http://a.example/blog/'>
+            <link href='./'/><link rel='next' href='?page=2'/><link rel='edit' href='/edit'/><icon>/i.ico</icon><logo>l.png</logo>
+            <author><name>N</name><uri>http://n.example/</uri></author>
+            <entry xml:base='2026/'><link rel='alternate' href='one'/><link rel='enclosure' type='image/png' href='e.png'/>
+            <link rel='replies' href='/r'/>
+            <content type='html'>&lt;a href='c'&gt;</content></entry>
+            <entry><content type='xhtml' xml:base='x/'><div xmlns='http://www.w3.org/1999/xhtml'><p><a href='in'>x</a>
+            <content>&lt;a href='no'></content></p></div></content><link href='after'/></entry>
+            <entry><content src='out.pdf' type='application/pdf'/><summary type='xhtml'><p>open</feed>";
+        assert_eq!(
+            named("application/atom+xml", feed.as_bytes()),
+            [
+                "Page /blog/",
+                "Alternate /blog/?page=2",
+                "Image /i.ico",
+                "Image /blog/l.png",
+                "Page /blog/2026/one",
+                "Image /blog/2026/e.png",
+                "Alternate /r",
+                "Page /blog/2026/c",
+                "Page /blog/x/in",
+                "Page /blog/after",
+                "Alternate /blog/out.pdf",
+            ]
+        );
+    }
+
+    #[test]
+    fn opml_names_pages_and_feeds() {
+        let list = "<opml version='2.0'><body><outline text='A' htmlUrl='/a' xmlUrl='/a.xml'><outline url='/b'/></outline></body></opml>";
+        assert_eq!(
+            named("text/x-opml", list.as_bytes()),
+            ["Page /a", "Alternate /a.xml", "Alternate /b"]
+        );
+    }
+
+    #[test]
+    fn json_feed_is_read() {
+        let feed = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "T", "home_page_url": "/",
+            "feed_url": "/feed.json", "next_url": "/feed.json?2", "icon": "/i.png", "hubs": [{"type": "WebSub", "url": "/hub"}],
+            "authors": [{"url": "/about", "avatar": "/me.png"}],
+            "items": [{"id": "http://a.example/id", "url": "/1", "external_url": "http://b.example/",
+              "image": "/1.png", "content_html": "<a href=\"x\">x<\/a>", "content_text": "/no",
+              "attachments": [{"url": "/1.mp3", "mime_type": "audio/mpeg"}]}, {"url": "/2"#;
+        assert_eq!(
+            named("application/json", feed.as_bytes()),
+            [
+                "Page /",
+                "Alternate /feed.json",
+                "Page /feed.json?2",
+                "Image /i.png",
+                "Alternate /about",
+                "Image /me.png",
+                "Page /1",
+                "Page http://b.example/",
+                "Image /1.png",
+                "Page /dir/x",
+                "Media /1.mp3",
+            ]
+        );
+    }
+}

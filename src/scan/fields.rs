@@ -209,3 +209,148 @@ fn string(text: &str) -> (Cow<'_, str>, &str) {
     }
     (Cow::Owned(out), rest)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn named(head: &[u8]) -> Vec<String> {
+        let url = Url::parse("http://a.example/dir/page").unwrap();
+        let told = links(&url, &Head::parse(head)).into_iter().map(|link| {
+            let url = link.url.as_str();
+            let url = url.strip_prefix("http://a.example").unwrap_or(url);
+            format!("{:?} {url}", link.role)
+        });
+        told.collect()
+    }
+
+    fn named_by(field: &str) -> Vec<String> {
+        named(format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n").as_bytes())
+    }
+
+    #[test]
+    fn redirects_are_resolved_as_browsers_do() {
+        for (head, expected) in [
+            (
+                &b"HTTP/1.1 301 M\r\nLocation: ../x y\r\n\r\n"[..],
+                vec!["Refresh /x%20y"],
+            ),
+            (
+                b"HTTP/1.1 302 F\r\nLocation: /caf\xc3\xa9?\xc3\xa9\r\n\r\n",
+                vec!["Refresh /caf%C3%A9?%C3%A9"],
+            ),
+            (
+                b"HTTP/1.1 302 F\r\nLocation: /caf\xe9\r\n\r\n",
+                vec!["Refresh /caf%E9"],
+            ),
+            (
+                b"HTTP/1.1 302 F\r\nLocation: //b.example\\x\r\n\r\n",
+                vec!["Refresh http://b.example/x"],
+            ),
+            (b"HTTP/1.1 302 F\r\nLocation:  \r\n\r\n", vec![]),
+            (
+                b"HTTP/1.1 302 F\r\nLocation: /1\r\nLocation: /2\r\n\r\n",
+                vec!["Refresh /1"],
+            ),
+            (
+                b"HTTP/1.1 302 F\r\nLocation: ftp://b.example/\r\n\r\n",
+                vec![],
+            ),
+            (b"HTTP/1.1 304 N\r\nLocation: /x\r\n\r\n", vec![]),
+            (
+                b"HTTP/1.1 201 C\r\nLocation: /x\r\nContent-Location: /y\r\n\r\n",
+                vec!["Alternate /x", "Alternate /y"],
+            ),
+            (b"HTTP/1.1 200 OK\r\nLocation: /x\r\n\r\n", vec![]),
+        ] {
+            assert_eq!(named(head), expected, "{}", String::from_utf8_lossy(head));
+        }
+    }
+
+    #[test]
+    fn a_refresh_is_read_as_that_of_a_page() {
+        for (value, expected) in [
+            ("3; url=/later", vec!["Refresh /later"]),
+            ("0;URL='x y'", vec!["Refresh /dir/x%20y"]),
+            ("5, /bare", vec!["Refresh /bare"]),
+            ("5", vec![]),
+        ] {
+            assert_eq!(named_by(&format!("Refresh: {value}")), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn links_are_read_by_the_standards_grammar() {
+        for (value, expected) in [
+            ("<a,b;c>; rel=next", vec!["Alternate /dir/a,b;c"]),
+            (
+                "</s.css>; rel=\"preload\"; as=style, </f>;rel=preload;as=\"font\"",
+                vec!["Stylesheet /s.css", "Font /f"],
+            ),
+            ("</s.css>;rel=stylesheet", vec!["Stylesheet /s.css"]),
+            (
+                "<http://b.example>; rel=preconnect, <//c.example>; rel=dns-prefetch",
+                vec![],
+            ),
+            (
+                "</x>; title=\"a, <b>; rel=next\"; rel=icon",
+                vec!["Image /x"],
+            ),
+            (
+                "</x>; title=\"a \\\" <b>\"; rel=\"shortcut icon\"",
+                vec!["Image /x"],
+            ),
+            ("</m>; REL = manifest ; rel=icon", vec!["Manifest /m"]),
+            (
+                "</wp-json/>; rel=\"https://api.w.org/\", </?p=1>; rel=shortlink",
+                vec!["Alternate /wp-json/", "Alternate /?p=1"],
+            ),
+            (
+                "</i>; rel=preload; as=image; imagesrcset=\"/1 1x, /2 2x\"; imagesizes=100vw",
+                vec!["Image /i", "Image /1", "Image /2"],
+            ),
+            (
+                "</s.css>; rel=stylesheet; anchor=\"/other\"",
+                vec!["Alternate /s.css"],
+            ),
+            (
+                "</s.css>; rel=stylesheet; anchor=\"\"",
+                vec!["Stylesheet /s.css"],
+            ),
+            (
+                "</cy>; rel=alternate; hreflang=cy; title*=UTF-8''Cym%20raeg",
+                vec!["Alternate /cy"],
+            ),
+            ("</hub>; rel=hub, </wm>; rel=webmention", vec![]),
+            (
+                "</m.js>;rel=modulepreload;crossorigin",
+                vec!["Script /m.js"],
+            ),
+            ("</x>", vec!["Alternate /x"]),
+            ("</x>;;rel=next;", vec!["Alternate /x"]),
+            ("nothing", vec![]),
+            ("<never closed", vec![]),
+            ("</x>; rel=\"never closed", vec!["Alternate /x"]),
+        ] {
+            assert_eq!(named_by(&format!("Link: {value}")), expected, "{value}");
+        }
+        assert_eq!(named_by("Link: <1>\r\nLink: <2>").len(), 2);
+    }
+
+    #[test]
+    fn what_scripts_and_speculation_need_is_named() {
+        assert_eq!(
+            named_by("SourceMap: /a.js.map\r\nSpeculation-Rules: \"/r.json\", \"/q.json\""),
+            ["Guess /a.js.map", "Requisite /r.json", "Requisite /q.json"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_read(value in "[<>;,=\" \\\\a-cé*]{0,40}", name in "(Link|Refresh|Location|Content-Location|Speculation-Rules)") {
+            named(format!("HTTP/1.1 302 F\r\n{name}: {value}\r\n\r\n").as_bytes());
+        }
+    }
+}

@@ -52,3 +52,62 @@ fn inflate(file: &[u8], most: u64) -> Vec<u8> {
     let _ = MultiGzDecoder::new(file).take(most).read_to_end(&mut out);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::{found, gzipped, told};
+    use crate::config::{Config, Size};
+
+    #[test]
+    fn a_file_is_inflated_only_within_limits() {
+        let map = format!("<urlset>{}", "<url><loc>/1</loc></url>".repeat(100_000));
+        let file = gzipped(map.as_bytes());
+        let mut limits = Config::defaults().limits;
+        let mut read = |decoded, ratio| {
+            limits.decoded = Size(decoded);
+            limits.decoded_ratio = ratio;
+            let found = found(
+                "http://a.example/s.xml.gz",
+                "application/gzip",
+                &file,
+                true,
+                &limits,
+            );
+            (found.links.len(), found.notes.len())
+        };
+        assert_eq!(read(32 << 20, 2000), (100_000, 0));
+        assert_eq!(read(240, 2000), (9, 1));
+        let (by_ratio, notes) = read(32 << 20, 2);
+        assert!((40_000..50_000).contains(&by_ratio) && notes == 1);
+    }
+
+    #[test]
+    fn what_is_packed_is_known_by_its_own_name_and_bytes() {
+        let limits = Config::defaults().limits;
+        for (url, document, expected) in [
+            (
+                "http://a.example/s.txt.gz",
+                "http://a.example/1\n",
+                vec!["Page /1"],
+            ),
+            (
+                "http://a.example/s.xml.gz",
+                "<urlset><loc>1</loc>",
+                vec!["Page /1"],
+            ),
+            (
+                "http://a.example/a.css.gz",
+                "@import 'b.css';",
+                vec!["Stylesheet /b.css"],
+            ),
+            ("http://a.example/a.tar.gz", "\0\0\0", vec![]),
+        ] {
+            let file = gzipped(document.as_bytes());
+            let found = found(url, "application/x-gzip", &file, true, &limits);
+            assert_eq!(told(&found), expected, "{url}");
+        }
+        let twice = gzipped(&gzipped(b"<urlset><loc>1</loc>"));
+        let found = found("http://a.example/s.gz", "", &twice, true, &limits);
+        assert!(found.links.is_empty());
+    }
+}

@@ -170,3 +170,69 @@ fn substituted<'t>(text: &'t str, variables: &[Variable]) -> Cow<'t, str> {
     }
     Cow::Owned(out + rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::{named, named_at};
+
+    #[test]
+    fn main_playlists_name_variants_renditions_and_keys() {
+        let list = "#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n# a comment\n#EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"key\",IV=0x1\n\
+            #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a,b\",NAME=\"x=, URI=y\",URI=\"audio/en.m3u8\",LANGUAGE=\"en\"\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=1280000,CODECS=\"avc1,mp4a\",AUDIO=\"a,b\"\nlow/index.m3u8?t=1\n\
+            #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=86000,URI=\"low/iframe.m3u8\"\n\
+            #EXT-X-IMAGE-STREAM-INF:URI='no',RESOLUTION=1x1\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"/steer\",PATHWAY-ID=\"p\"\n";
+        assert_eq!(
+            named("application/x-mpegurl", list.as_bytes()),
+            [
+                "Requisite /dir/key",
+                "Media /dir/audio/en.m3u8",
+                "Media /dir/low/index.m3u8?t=1",
+                "Media /dir/low/iframe.m3u8",
+                "Image /dir/'no'",
+                "Requisite /steer",
+            ]
+        );
+    }
+
+    #[test]
+    fn media_playlists_name_segments_parts_and_sections() {
+        let list = "\u{feff}#EXTM3U\r\n#EXT-X-TARGETDURATION:4\r\n#EXT-X-MAP:URI=\"init.mp4\",BYTERANGE=\"10@0\"\r\n\
+            #EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://x\"\r\n#EXTINF:4.0,A title, with URI=\"no\"\r\n s0.m4s \r\n#EXT-X-BYTERANGE:1@2\r\n\
+            #EXT-X-PART:DURATION=1,URI=\"s1.0.m4s\"\r\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"s1.1.m4s\"\r\n\
+            #EXT-X-RENDITION-REPORT:URI=\"../other.m3u8\",LAST-MSN=1\r\n#EXT-X-ENDLIST";
+        assert_eq!(
+            named("application/vnd.apple.mpegurl", list.as_bytes()),
+            [
+                "Media /dir/init.mp4",
+                "Media /dir/s0.m4s",
+                "Media /dir/s1.0.m4s",
+                "Media /dir/s1.1.m4s",
+                "Media /other.m3u8",
+            ]
+        );
+    }
+
+    #[test]
+    fn variables_are_replaced_and_unknown_ones_left() {
+        let list = "#EXTM3U\n#EXT-X-DEFINE:NAME=\"host\",VALUE=\"http://b.example\"\n#EXT-X-DEFINE:QUERYPARAM=\"t\"\n\
+            {$host}/a-{$t}.ts\n{$none}.ts\n#EXT-X-MAP:URI=\"{$host}/i.mp4\"\n";
+        assert_eq!(
+            named_at("http://a.example/l.m3u8?t=9", "", list.as_bytes()),
+            [
+                "Media http://b.example/a-9.ts",
+                "Media /%7B$none%7D.ts",
+                "Media http://b.example/i.mp4"
+            ]
+        );
+    }
+
+    #[test]
+    fn plain_m3u_lists_are_read() {
+        let list = b"#EXTM3U\n#EXTINF:123,Artist - Title\nhttp://a.example/stream\nC:\\music\\a.mp3\nb.mp3\n";
+        assert_eq!(
+            named("audio/x-mpegurl", list),
+            ["Media /stream", "Media /dir/b.mp3"]
+        );
+    }
+}

@@ -171,3 +171,97 @@ fn address(text: &[u8]) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::super::links::tests::{found, named};
+    use crate::config::{Config, Size};
+    use std::io::Write;
+
+    fn deflated(objects: &str) -> Vec<u8> {
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        zlib.write_all(objects.as_bytes()).unwrap();
+        zlib.finish().unwrap()
+    }
+
+    fn with_object_stream(objects: &str) -> Vec<u8> {
+        let stream = deflated(objects);
+        let mut file = b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n7 0 obj\n".to_vec();
+        let dictionary = format!(
+            "<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length {}>>\nstream\r\n",
+            stream.len()
+        );
+        file.extend(dictionary.bytes());
+        file.extend(stream);
+        file.extend(b"\nendstream\nendobj\n");
+        file
+    }
+
+    #[test]
+    fn actions_are_found_however_their_strings_are_written() {
+        let file = b"%PDF-1.4\n1 0 obj<</S/URI/URI(http://a.example/1)>>endobj
+            2 0 obj << /URI (http://a.example/\\(2\\)\\\n\\057x\\1012) /S /URI >> endobj
+            3 0 obj <</URI <687474703A2F2F612E6578616D706C652F 33>>>
+            4 0 obj <</URI(a(b)c)>> % /URI (http://a.example/comment)
+            5 0 obj <</URI<feff0068007400740070003a002f002f0062002e006500780061006d0070006c0065002f>>>
+            6 0 obj <</S/GoToR/F(other.pdf)>><</URI(mailto:a@b.example)>><</URI ( )>>
+            7 0 obj <</Length 60>>stream\n<</URI(http://a.example/in-a-stream)>> \xff\xfe ( \nendstream endobj
+            8 0 obj <</URI(http://a.example/8)>> trailer <</Root 1 0 R>> (unclosed <</URI(http://a.example/9)>>";
+        assert_eq!(
+            named("application/pdf", file),
+            [
+                "Page /1",
+                "Page /(2)/xA2",
+                "Page /3",
+                "Page /dir/a(b)c",
+                "Page http://b.example/",
+                "Page /8",
+                "Page /9",
+            ]
+        );
+    }
+
+    #[test]
+    fn object_streams_are_read_and_bases_apply() {
+        let file = with_object_stream(
+            "1 0 2 30 <</Type/Catalog/URI<</Base(http://b.example/d/)>>>> <</S/URI/URI(x)>>",
+        );
+        assert_eq!(
+            named("application/pdf", &file),
+            ["Page http://b.example/d/x"]
+        );
+        for end in 0..file.len() {
+            named("application/pdf", &file[..end]);
+        }
+        // What a damaged stream gave is taken.
+        let mut torn = with_object_stream(&"<</URI(/x)>>".repeat(1000));
+        let at = torn.len() - 20;
+        torn[at..].fill(0);
+        assert!(!named("application/pdf", &torn).is_empty());
+    }
+
+    #[test]
+    fn limits_and_encryption_are_noted() {
+        let mut limits = Config::defaults().limits;
+        limits.decoded = Size(1000);
+        let file = with_object_stream(&"<</URI(/x)>>".repeat(1000));
+        let cut = found(
+            "http://a.example/",
+            "application/pdf",
+            &file,
+            false,
+            &limits,
+        );
+        assert_eq!((cut.links.len(), cut.notes.len()), (83, 1));
+        let locked = b"%PDF-1.4\n<</URI(abc)>> trailer <</Encrypt 5 0 R>>";
+        let locked = found(
+            "http://a.example/",
+            "application/pdf",
+            locked,
+            false,
+            &limits,
+        );
+        assert_eq!((locked.links.len(), locked.notes.len()), (0, 1));
+    }
+}

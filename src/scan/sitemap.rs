@@ -133,3 +133,107 @@ pub(super) fn read_text(source: &[u8], found: &mut Collector) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::{found, named, told};
+    use crate::config::Config;
+
+    #[test]
+    fn every_extension_is_read_by_local_names() {
+        let map = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
+            <urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\"
+             xmlns:i=\"http://www.google.com/schemas/sitemap-image/1.1\" xmlns:x=\"http://www.w3.org/1999/xhtml\">
+            <url><loc> http://a.example/?a=1&amp;b=2 </loc><lastmod>2026-01-01</lastmod>
+            <i:image><i:loc><![CDATA[http://a.example/i.png?x&y]]></i:loc><i:license>/licence</i:license></i:image>
+            <video:video><video:thumbnail_loc>/t.jpg</video:thumbnail_loc><video:content_loc>/v.mp4</video:content_loc>
+            <video:player_loc allow_embed='yes'>/player?v=1</video:player_loc></video:video>
+            <news:news><news:publication><news:name>N</news:name></news:publication></news:news>
+            <x:link rel=\"alternate\" hreflang=\"cy\" href=\"/cy/\"/></url>
+            <url><loc>http://a.example/caf&#xe9;&#33;</loc></url><url><loc/></url><url><loc>mailto:a@b</loc></url></urlset>";
+        assert_eq!(
+            named("text/xml", map.as_bytes()),
+            [
+                "Page /?a=1&b=2",
+                "Image /i.png?x&y",
+                "Alternate /licence",
+                "Image /t.jpg",
+                "Media /v.mp4",
+                "Frame /player?v=1",
+                "Alternate /cy/",
+                "Page /caf%C3%A9!",
+            ]
+        );
+        let prefixed = "<s:urlset><s:url><s:loc>/1</s:loc></s:url><s:url><s:loc>2</s:loc>";
+        assert_eq!(
+            named("text/xml", prefixed.as_bytes()),
+            ["Page /1", "Page /dir/2"]
+        );
+    }
+
+    #[test]
+    fn an_index_names_sitemaps() {
+        let index =
+            "<sitemapindex><sitemap><loc>/posts.xml.gz</loc><lastmod>2026</lastmod></sitemap>
+            <sitemap><loc>pages.xml</loc></sitemap></sitemapindex>";
+        assert_eq!(
+            named("application/xml", index.as_bytes()),
+            ["Sitemap /posts.xml.gz", "Sitemap /dir/pages.xml"]
+        );
+    }
+
+    #[test]
+    fn pages_come_by_their_priority_with_what_belongs_to_them() {
+        let map = "<urlset><url><loc>/low</loc><priority>0.1</priority><image:image><image:loc>/low.png</image:loc></image:image></url>
+            <url><loc>/plain</loc></url><url><priority> 1.0 </priority><loc>/high</loc></url>
+            <url><loc>/odd</loc><priority>99</priority></url><url><loc>/next</loc><priority>0.50</priority></url></urlset>";
+        assert_eq!(
+            named("text/xml", map.as_bytes()),
+            [
+                "Page /high",
+                "Page /plain",
+                "Page /odd",
+                "Page /next",
+                "Page /low",
+                "Image /low.png"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_broken_gives_what_came() {
+        for (map, expected) in [
+            (
+                "<urlset><url><loc>/1?a=1&b=2</loc></url><url><loc>/2",
+                vec!["Page /1?a=1&b=2"],
+            ),
+            (
+                "<urlset><url><loc>/1</url><url><loc>/2</loc></url>",
+                vec!["Page /2"],
+            ),
+            (
+                "<urlset><url><loc>/1</loc><!-- <loc>/x</loc> --><title>a < b</title></url><url><loc>/2</loc></url>",
+                vec!["Page /1", "Page /2"],
+            ),
+        ] {
+            assert_eq!(named("text/xml", map.as_bytes()), expected, "{map}");
+        }
+    }
+
+    #[test]
+    fn a_plain_list_is_read_where_a_sitemap_was_asked_for() {
+        let list = b"\xef\xbb\xbfhttp://a.example/1\r\nHTTP://a.example/2\n\n  http://a.example/caf\xc3\xa9 \n/3\nsee http://a.example/4\n\xff\n";
+        let limits = Config::defaults().limits;
+        let told = |as_sitemap| {
+            told(&found(
+                "http://a.example/s.txt",
+                "text/plain",
+                list,
+                as_sitemap,
+                &limits,
+            ))
+        };
+        assert_eq!(told(true), ["Page /1", "Page /2", "Page /caf%C3%A9"]);
+        assert!(told(false).is_empty());
+    }
+}

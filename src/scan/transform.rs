@@ -84,3 +84,29 @@ fn is_address(text: &str) -> bool {
         && !text
             .contains(|character: char| character.is_whitespace() || "{}<>\"".contains(character))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::named;
+
+    #[test]
+    fn xml_of_no_known_kind_gives_its_links_and_whole_texts() {
+        let document = "<?xml version='1.0'?><?xml-stylesheet href='/style.xsl' type='text/xsl'?>
+            <d xmlns='http://n.example/' xmlns:xlink='http://www.w3.org/1999/xlink' xsi:schemaLocation='http://n.example/ http://n.example/x.xsd'>
+            <xi:include href='part.xml'/><ref xlink:href='/r'/><a href='/p'>x</a><img src='/i.png'/><media src='m.ogg'/>
+            <homePageLink>http://a.example/home</homePageLink><note>see http://a.example/no now</note><icon>http://a.example/i.ico</icon></d>";
+        assert_eq!(
+            named("text/xml", document.as_bytes()),
+            [
+                "Stylesheet /style.xsl",
+                "Requisite /dir/part.xml",
+                "Alternate /r",
+                "Page /p",
+                "Image /i.png",
+                "Requisite /dir/m.ogg",
+                "Guess /home",
+                "Image /i.ico",
+            ]
+        );
+    }
+}

@@ -29,3 +29,35 @@ pub(super) fn read(text: &str, found: &mut Collector) {
         found.push(&string.text(), role);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::links::tests::named;
+
+    #[test]
+    fn all_that_an_installed_application_shows_is_named() {
+        let manifest = r#"{"name": "A", "start_url": "/?s=1", "scope": "/no", "id": "/no",
+            "icons": [{"src": "i-192.png", "sizes": "192x192"}, {"src": "\/i.svg"}],
+            "screenshots": [{"src": "shot.png"}],
+            "shortcuts": [{"name": "S", "url": "/s", "icons": [{"src": "s.png"}]}],
+            "share_target": {"action": "/share", "method": "GET"}, "file_handlers": [{"action": "/open"}],
+            "protocol_handlers": [{"protocol": "web+x", "url": "/x?u=%s"}],
+            "serviceworker": {"src": "sw.js"},
+            "related_applications": [{"platform": "web", "url": "http://store.example/"}]}"#;
+        assert_eq!(
+            named("application/manifest+json", manifest.as_bytes()),
+            [
+                "Page /?s=1",
+                "Image /dir/i-192.png",
+                "Image /i.svg",
+                "Image /dir/shot.png",
+                "Page /s",
+                "Image /dir/s.png",
+                "Alternate /share",
+                "Alternate /open",
+                "Script /dir/sw.js",
+                "Page http://store.example/",
+            ]
+        );
+    }
+}

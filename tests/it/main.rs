@@ -13,6 +13,7 @@ mod committed_snapshot;
 mod crash_resume;
 mod crawl_whole_site;
 mod deposit_roundtrip;
+mod formats;
 mod incomplete_answers;
 mod independent_reader;
 mod marks;
