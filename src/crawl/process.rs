@@ -181,7 +181,7 @@ impl Processing {
                 .into_iter()
                 .collect(),
         };
-        let recording = recorder.record(&self.records, &job, exchange, &head, findings)?;
+        let recording = recorder.record(&self.records, &job, exchange, &head, &findings)?;
         let verdict = if let Some(truncated) = exchange.truncated {
             let reason = format!("cut: {}", truncated.as_str());
             // What is too long or too slow would be so again.

@@ -113,7 +113,7 @@ impl Recorder {
         job: &Job,
         exchange: &Exchange,
         head: &Head<'_>,
-        findings: Findings<'_>,
+        findings: &Findings<'_>,
     ) -> io::Result<Recording> {
         let mut recording = Recording::default();
         let date = exchange.started;
@@ -171,7 +171,7 @@ impl Recorder {
         self.add_small(&mut recording, &request_id, &request);
 
         let metadata_id = fresh_id();
-        let fields = metadata(job, exchange, &findings, context.outlinks);
+        let fields = metadata(job, exchange, findings, context.outlinks);
         let metadata = draft(&RecordType::Metadata, &metadata_id)
             .field("Content-Type", "application/warc-fields")
             .field("WARC-Concurrent-To", &response_id)

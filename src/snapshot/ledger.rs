@@ -81,7 +81,8 @@ pub struct LedgerRow {
     pub state: State,
     /// Why it is excluded, failed or unreached; empty for captures.
     pub reason: String,
-    /// soft-404, closing-notice or challenge; else empty.
+    /// soft-404, closing-notice or challenge; probe for what was asked for to
+    /// learn from; else empty.
     pub mark: String,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,

@@ -243,7 +243,7 @@ pub(crate) mod tests {
     #[test]
     fn frames_come_back_with_the_dictionary_only() {
         let dictionary = Dictionary::new(TRAINED).unwrap();
-        let data = [b"<html><title>Page</title>".as_slice(), &[7; 30_000]].concat();
+        let data = [b"<html><title>Page</title>".as_slice(), &vec![7; 30_000]].concat();
         for dictionary in [None, Some(dictionary)] {
             let mut compressor = FrameCompressor::new(3, dictionary.clone());
             let mut frame = Vec::new();

@@ -22,10 +22,11 @@ fn twins(asked: &Asked) -> Option<Reply> {
     let html = "Content-Type: text/html";
     let twin = long("twin") + "<a href=next>x</a>";
     let reply = match asked.target.as_str() {
-        "/" => page(&[
-            "/a/one", "/b/two", "/missing", "/empty-1", "/empty-2", "/small-1", "/small-2",
-            "/zz-cut",
-        ]),
+        "/" => page(&["/a/one", "/empty-1", "/small-1", "/later"]),
+        "/later" => {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            page(&["/b/two", "/missing", "/empty-2", "/small-2", "/zz-cut"])
+        }
         "/a/one" => answer("200 OK", &[html, "X-Which: one"], &twin),
         "/b/two" => answer("200 Yes", &[html, "X-Which: two"], &twin),
         "/missing" => answer("404 Not Found", &[html], &twin),

@@ -349,9 +349,7 @@ mod tests {
         let long =
             "the requested page could not be found on this server anywhere today ".repeat(20);
         let with = |title: &str, word: &str| {
-            let numbered: String = (0..200)
-                .map(|n| format!("w{} ", char::from(b'a' + n % 26)))
-                .collect();
+            let numbered = "alpha beta gamma delta epsilon zeta eta theta ".repeat(25);
             page("/p", title, &format!("{long}{numbered}<p>{word}</p>"))
         };
         let look = Look::learned(Some(with("Gone", "first")), &[]);
@@ -387,7 +385,7 @@ mod tests {
             b"<title>T 12</title><!-- no --><STYLE>no</STYLE>a<b>b</b><script>no</script>c-d";
         let mut words = Vec::new();
         each_word(html, |word, title| {
-            words.push((String::from_utf8_lossy(word).into_owned(), title))
+            words.push((String::from_utf8_lossy(word).into_owned(), title));
         });
         let told: Vec<(&str, bool)> = words
             .iter()

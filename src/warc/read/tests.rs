@@ -193,7 +193,7 @@ fn a_record_may_span_frames_and_other_frames_are_passed_over() {
         let file = [
             zstd(&parts, None),
             extension.clone(),
-            zstd(&[two.clone()], None),
+            zstd(std::slice::from_ref(&two), None),
         ]
         .concat();
         let (read, error) = read_all(&file);
