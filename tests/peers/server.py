@@ -24,6 +24,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def mortal(*command):
+    """Ends with us, even where we are killed."""
+    return ["setpriv", "--pdeathsig", "TERM", *map(str, command)]
+
+
 def connect(at):
     if isinstance(at, int):
         socket.create_connection(("127.0.0.1", at), timeout=1).close()

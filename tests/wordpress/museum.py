@@ -17,11 +17,10 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "peers")]
-from server import free_port, nginx, serving
+from server import free_port, mortal, nginx, serving
 
 WORDPRESS = pathlib.Path("/usr/share/wordpress")
 THEMES = ["twentytwentyone", "twentytwentythree"]
-# With no server of its own running, an unused part of a package is all that a user's machine gets.
 # PHP-FPM and nginx first: then WordPress needs no Apache.
 PACKAGES = [
     ["nginx", "php-fpm", "mariadb-server-core"],
@@ -37,13 +36,17 @@ def missing():
 
 
 def install():
-    if not missing():
-        return
+    if missing():
+        apt_install(PACKAGES)
+
+
+def apt_install(groups):
+    """Installs groups of packages one after the other; none of their servers starts."""
     root = [] if os.geteuid() == 0 else ["sudo"]
     apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300"]
     with nothing_starts(root):
         subprocess.run([*apt, "update"], check=True)
-        for packages in PACKAGES:
+        for packages in groups:
             subprocess.run([*apt, "install", "-y", "--no-install-recommends", *packages], check=True)
 
 
@@ -70,11 +73,6 @@ def program(name):
 def php_fpm():
     """PHP-FPM's program has its version in its name."""
     return next((str(path) for path in sorted(pathlib.Path("/usr/sbin").glob("php-fpm*"))), None)
-
-
-def mortal(*command):
-    """Ends with us, even where we are killed."""
-    return ["setpriv", "--pdeathsig", "TERM", *map(str, command)]
 
 
 class Site:
