@@ -128,7 +128,7 @@ def wordpress(workdir):
         site = Site(port, root, work)
         site.built = site.php("build.php").strip()
         stack.enter_context(php(work, sockets / "php"))
-        stack.enter_context(nginx(root, work, port, server=server_lines(work, sockets / "php"), http=http_lines(work)))
+        stack.enter_context(nginx(root, work, port, locations=server_lines(work, sockets / "php"), http=http_lines(work)))
         yield site
 
 
