@@ -128,7 +128,7 @@ function image_block(int $id, string $size = 'large', string $link = 'attachment
 function save(array $post): int
 {
     // As everywhere in WordPress the text is expected with slashes.
-    $id = wp_insert_post(wp_slash($post + ['post_status' => 'publish', 'comment_status' => 'open']), true);
+    $id = wp_insert_post(wp_slash($post + ['post_status' => 'publish', 'comment_status' => 'open', 'post_author' => 1]), true);
     if (is_wp_error($id)) {
         throw new RuntimeException($id->get_error_message());
     }

@@ -39,6 +39,9 @@ class Expected:
                 self.others.append(url)
         self.known = {name: len(urls) for name, urls in truth["public"].items()}
 
+    def __str__(self):
+        return f"{len(self.urls())} URLs of {len(self.walk.linked)} that are linked"
+
     def belongs(self, url):
         return url.startswith(self.site.url)
 
