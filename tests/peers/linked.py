@@ -99,7 +99,11 @@ def resolve(base, link):
         return None
     if parts.scheme not in ("http", "https"):
         return None
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path or "/", parts.query, ""))
+    path = parts.path or "/"
+    if "/." in path and not path.startswith("//"):
+        # `urljoin` leaves the dots of a whole URL as they are; browsers don't.
+        path = urllib.parse.urljoin("/", path)
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
 def key(url):
