@@ -21,8 +21,13 @@ use crate::url::CanonicalUrl;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  lastlight demo\n  lastlight demo --once --into /tmp/closing")]
+#[command(
+    after_help = "Examples:\n  lastlight demo\n  lastlight demo --once --into /tmp/closing\n  lastlight demo --serve"
+)]
 pub struct DemoArgs {
+    /// Only serve the closing site until Ctrl-C, for a crawl of one's own
+    #[arg(long, conflicts_with_all = ["once", "into"])]
+    serve: bool,
     /// End after the summary instead of serving the replay until Ctrl-C
     #[arg(long)]
     once: bool,
@@ -38,6 +43,9 @@ pub fn run(args: &DemoArgs) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::environment(format!("starting threads: {error}")))?;
+    if args.serve {
+        return runtime.block_on(serve_only());
+    }
     let layout =
         Layout::new(args.into.clone().unwrap_or_else(|| {
             Path::new("snapshots").join(format!("demo-{}", Timestamp14::now()))
@@ -97,6 +105,24 @@ async fn serve() -> Result<Serving, Failure> {
     Serving::start(Site::new(CLOSES), None)
         .await
         .map_err(|error| Failure::environment(format!("serving the demo's site: {error}")))
+}
+
+/// Serves the site until Ctrl-C, and says how much it was asked.
+async fn serve_only() -> Result<Exit, Failure> {
+    let site = serve().await?;
+    let port = site.port();
+    print(format_args!(
+        "A site that closes on {CLOSES} is served at http://127.0.0.1:{port}/\n\
+         Its pictures and styles are at http://localhost:{port}/, its calendar has no end.\n\
+         To crawl it: lastlight crawl http://127.0.0.1:{port}/ --delay 0 --allow-address 127.0.0.0/8\n\
+         Ctrl-C ends.\n"
+    ))?;
+    tokio::signal::ctrl_c()
+        .await
+        .map_err(Failure::environment)?;
+    print(format_args!("{} requests answered\n", site.requests()))?;
+    site.stop().await;
+    Ok(Exit::Done)
 }
 
 /// Opens the replay, asks it for the main page as a reader's browser would,

@@ -2,6 +2,8 @@
 //! stderr, where a snapshot goes, and that wrong usage touches nothing.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use crate::harness::{SHORT_CALENDAR, Site, captured, crawl, lastlight, scratch};
 use crate::holdings::Snapshot;
@@ -235,4 +237,29 @@ fn a_url_that_fails_makes_the_crawl_exit_with_1() {
     assert!(json["findings"][0]["example"].is_string(), "{json}");
     // The site's failures, honestly recorded, are no fault of the snapshot.
     lastlight(["verify"]).arg(&into).run().exits(0);
+}
+
+#[test]
+fn the_demos_site_is_served_alone_until_ctrl_c() {
+    let mut serving = Command::new(env!("CARGO_BIN_EXE_lastlight"))
+        .args(["demo", "--serve"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(serving.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    let seed = first.rsplit(' ').next().unwrap().to_owned();
+    let directory = scratch();
+    crawl(&seed, &directory.path().join("demo"))
+        .args(["--max-urls", "1"])
+        .run()
+        .exits(3);
+    let pid = rustix::process::Pid::from_child(&serving);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(serving.wait().unwrap().success());
+    let told = rest.last().unwrap();
+    let requests = told.strip_suffix(" requests answered").unwrap();
+    assert!(requests.parse::<u64>().unwrap() >= 1, "{rest:?}");
+    lastlight(["demo", "--serve", "--once"]).run().exits(2);
 }

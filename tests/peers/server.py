@@ -24,20 +24,34 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def mortal(*command):
+    """Ends with us, even where we are killed."""
+    return ["setpriv", "--pdeathsig", "TERM", *map(str, command)]
+
+
+def connect(at):
+    if isinstance(at, int):
+        socket.create_connection(("127.0.0.1", at), timeout=1).close()
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        probe.connect(str(at))
+
+
 @contextlib.contextmanager
 def serving(command, port, log, stop_with=signal.SIGTERM, patience=60):
-    """Runs `command` until the block ends; enters it once `port` accepts connections."""
+    """Runs `command` until the block ends; enters it once `port`, or the socket of that path, accepts connections."""
     with open(log, "wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + patience
         while True:
             with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                connect(port)
                 break
             if process.poll() is not None or time.monotonic() > deadline:
                 tail = pathlib.Path(log).read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"{command[0]} does not answer on port {port}:\n{tail}")
+                raise RuntimeError(f"{' '.join(map(str, command))} does not answer on {port}:\n{tail}")
             time.sleep(0.05)
         yield process
     finally:
@@ -50,8 +64,8 @@ def serving(command, port, log, stop_with=signal.SIGTERM, patience=60):
 
 
 @contextlib.contextmanager
-def nginx(root, workdir, port=None, locations=""):
-    """Serves the directory `root`, and what the directives in `locations` add; yields the port.
+def nginx(root, workdir, port=None, locations="", http=""):
+    """Serves the directory `root`, and what the directives in `locations` and `http` add; yields the port.
 
     Everything nginx writes goes below `workdir`, so that it neither needs root
     nor meets the one that Debian's package may have started.
@@ -76,15 +90,16 @@ http {{
   {types}
   default_type application/octet-stream;
 {temporary}
-  access_log off;
+  {"" if "access_log" in locations else "access_log off;"}
   gzip off;
   sendfile on;
   tcp_nopush on;
   keepalive_requests 10000000;
+{http}
   server {{
     listen 127.0.0.1:{port};
     root {root};
-    index index.html;
+    {"" if "index " in locations else "index index.html;"}
     {locations}
   }}
 }}
