@@ -37,6 +37,7 @@ pub fn write(layout: &Layout, store: &Store, unreached: &str) -> Result<(), Craw
 fn outcome<'m>(missing: &'m Missing, unreached: &'m str) -> (State, &'m str) {
     match missing.state {
         state::CAPTURED => (State::Captured, ""),
+        state::UNCHANGED => (State::Unchanged, ""),
         state::EXCLUDED => (State::Excluded, &missing.reason),
         state::FAILED => (State::Failed, &missing.reason),
         _ => (State::Unreached, unreached),
