@@ -7,6 +7,7 @@ pub mod exit;
 pub mod index;
 mod progress;
 pub mod replay;
+mod seeds;
 pub mod verify;
 
 pub use exit::{Exit, Failure};

@@ -2,8 +2,10 @@
 //! and the only place where defaults stand. Code receives the part it needs.
 
 mod quantity;
+mod scope;
 
 pub use quantity::{Limit, Size, Span};
+pub use scope::{Budget, Crawl, ScopeKind, Traps};
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +31,8 @@ pub struct Config {
     pub address: Address,
     /// What is cut off as endless.
     pub traps: Traps,
+    /// What one host or path may cost.
+    pub budget: Budget,
     /// How records are written.
     pub warc: Warc,
     /// What isn't stored twice.
@@ -37,36 +41,6 @@ pub struct Config {
     pub marks: Marks,
     /// When and where things become durable.
     pub storage: Storage,
-}
-
-/// `[crawl]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Crawl {
-    /// What belongs to the site.
-    pub scope: ScopeKind,
-    /// Patterns on whole URLs that are always in scope.
-    pub include: Vec<String>,
-    /// Patterns on whole URLs that never are.
-    pub exclude: Vec<String>,
-    /// Links from a seed at most.
-    pub depth: Limit<u32>,
-    /// Take page requisites from any host.
-    pub requisites: bool,
-    /// Captured URLs at most.
-    pub max_urls: Limit<u64>,
-    /// Time at most.
-    pub time_limit: Limit<Span>,
-}
-
-/// `crawl.scope`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ScopeKind {
-    /// Every URL of the seeds' hosts.
-    Host,
-    /// Every URL below the seeds' directories.
-    Prefix,
 }
 
 /// `[fetch]`
@@ -168,18 +142,6 @@ pub struct Address {
     /// Networks in CIDR notation that may be connected to although they are
     /// not public.
     pub allow: Vec<String>,
-}
-
-/// `[traps]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Traps {
-    /// Pages of one shape in a row that led to nothing else.
-    pub barren: u32,
-    /// Repetitions of one path segment.
-    pub repeated_segments: u32,
-    /// Segments of a path.
-    pub path_segments: u32,
 }
 
 /// `[warc]`

@@ -3,8 +3,10 @@
 
 pub mod dedup;
 mod fetch;
+mod form;
 mod frontier;
 mod identify;
+mod imprint;
 mod job;
 mod judge;
 mod keeper;
@@ -22,11 +24,13 @@ mod run;
 mod scope;
 mod seal;
 mod store;
+mod variant;
 mod warcinfo;
 mod warcs;
 
 pub use progress::{Control, Progress, Stop};
-pub use scope::PatternError;
+pub use scope::{PatternError, surt_prefix};
+pub use store::Sitemaps;
 
 use std::fs;
 use std::io;
@@ -138,6 +142,8 @@ pub struct Summary {
     pub failed: Vec<(String, u64, String)>,
     /// Reasons of exclusions, likewise.
     pub excluded: Vec<(String, u64, String)>,
+    /// What sitemaps list.
+    pub sitemaps: Sitemaps,
 }
 
 /// Captures seeds into a new snapshot.

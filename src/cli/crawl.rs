@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::exit::print;
 use super::progress::Display;
+use super::seeds::Seeds;
 use super::{Exit, Failure};
 use crate::config::{
     Compression, Config, ConfigError, Limit, RobotsPolicy, ScopeKind, Span, WarcVersion,
@@ -22,22 +23,30 @@ use crate::url::CanonicalUrl;
 #[command(after_help = "Examples:\n  \
     lastlight crawl https://example.org/\n  \
     lastlight crawl https://example.org/report/ --scope prefix --into snapshots/report\n  \
-    lastlight crawl http://127.0.0.1:8000/ --delay 0 --connections 8\n\n\
+    lastlight crawl http://127.0.0.1:8000/ --delay 0 --connections 8\n  \
+    lastlight crawl --seeds list.txt --scope page\n  \
+    lastlight crawl https://example.org/ --sitemap auto --exclude '/print/'\n\n\
     Ctrl-C stops cleanly (exit 3); `lastlight resume SNAPSHOT` goes on.")]
 pub struct CrawlArgs {
-    /// Where to begin; https://example.org/ or example.org
-    #[arg(required = true, value_name = "SEED")]
+    /// Where to begin; https://example.org/ or example.org; - reads standard input
+    #[arg(required_unless_present_any = ["seeds_file", "sitemap"], value_name = "SEED")]
     seeds: Vec<String>,
+    /// A file with a seed a line; +SURT and -SURT lines as in Heritrix
+    #[arg(long = "seeds", value_name = "FILE")]
+    seeds_file: Vec<PathBuf>,
+    /// A sitemap whose pages are seeds, or auto for those the site tells of
+    #[arg(long, value_name = "URL")]
+    sitemap: Vec<String>,
     /// A configuration that overrides the defaults key by key
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The snapshot's own directory [default: snapshots/<host>-<time>]
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
-    /// What belongs to the site: host or prefix
-    #[arg(long, value_name = "KIND", value_parser = scope)]
+    /// What belongs to the site: page, prefix, host, domain, any or custom
+    #[arg(long, value_name = "KIND")]
     scope: Option<ScopeKind>,
-    /// Take URLs that match, whatever the scope says
+    /// Take URLs that match a regular expression or SURT prefix, whatever the scope says
     #[arg(long, value_name = "RE")]
     include: Vec<String>,
     /// Never take URLs that match
@@ -46,6 +55,9 @@ pub struct CrawlArgs {
     /// Links followed from a seed at most
     #[arg(long, value_name = "N")]
     depth: Option<Limit<u32>>,
+    /// Links followed beyond the scope
+    #[arg(long, value_name = "N")]
+    extra_hops: Option<u32>,
     /// obey or ignore robots.txt; the choice is recorded
     #[arg(long, value_name = "POLICY", value_parser = robots)]
     robots: Option<RobotsPolicy>,
@@ -101,14 +113,6 @@ struct OutputArgs {
     quiet: bool,
 }
 
-fn scope(text: &str) -> Result<ScopeKind, String> {
-    match text {
-        "host" => Ok(ScopeKind::Host),
-        "prefix" => Ok(ScopeKind::Prefix),
-        _ => Err("host or prefix is expected".into()),
-    }
-}
-
 fn robots(text: &str) -> Result<RobotsPolicy, String> {
     match text {
         "obey" => Ok(RobotsPolicy::Obey),
@@ -144,6 +148,8 @@ impl CrawlArgs {
         config.crawl.include.extend_from_slice(&self.include);
         config.crawl.exclude.extend_from_slice(&self.exclude);
         config.crawl.depth = self.depth.unwrap_or(config.crawl.depth);
+        config.crawl.extra_hops = self.extra_hops.unwrap_or(config.crawl.extra_hops);
+        config.crawl.sitemaps.extend_from_slice(&self.sitemap);
         config.crawl.max_urls = self.max_urls.unwrap_or(config.crawl.max_urls);
         config.crawl.time_limit = self.time_limit.unwrap_or(config.crawl.time_limit);
         config.politeness.robots = self.robots.unwrap_or(config.politeness.robots);
@@ -165,17 +171,27 @@ impl CrawlArgs {
         Ok(config)
     }
 
-    fn seeds(&self) -> Result<Vec<CanonicalUrl>, Failure> {
-        let mut seeds = Vec::new();
+    /// The seeds; where only sitemaps are named, those. Prefixes that stand
+    /// among the seeds go into the configuration.
+    fn seeds(&self, config: &mut Config) -> Result<Vec<CanonicalUrl>, Failure> {
+        let mut seeds = Seeds::default();
         for text in &self.seeds {
-            let seed = CanonicalUrl::parse_seed(text).map_err(|error| {
-                Failure::usage(error).hint("A seed is an address such as https://example.org/.")
-            })?;
-            if !seeds.contains(&seed) {
-                seeds.push(seed);
+            seeds.add_argument(text)?;
+        }
+        for path in &self.seeds_file {
+            seeds.add_file(path)?;
+        }
+        if seeds.urls.is_empty() {
+            for sitemap in config.crawl.named_sitemaps() {
+                seeds.add_argument(sitemap)?;
             }
         }
-        Ok(seeds)
+        if seeds.urls.is_empty() {
+            return Err(Failure::usage("there are no seeds")
+                .hint("Name one: lastlight crawl https://example.org/"));
+        }
+        config.crawl.surts.append(&mut seeds.surts);
+        Ok(seeds.urls)
     }
 }
 
@@ -220,8 +236,8 @@ impl From<CrawlError> for Failure {
 
 /// Runs `crawl`.
 pub fn crawl(args: &CrawlArgs) -> Result<Exit, Failure> {
-    let config = args.config()?;
-    let seeds = args.seeds()?;
+    let mut config = args.config()?;
+    let seeds = args.seeds(&mut config)?;
     let into = args
         .into
         .clone()
@@ -359,6 +375,7 @@ fn as_json(layout: &Layout, summary: &Summary, exit: Exit) -> String {
         "excluded": reasons("excluded", &summary.excluded),
         "missed_seeds": summary.missed_seeds,
         "marked": summary.marked.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+        "sitemaps": summary.sitemaps,
         "stopped": summary.stopped.map(Stop::reason),
     })
     .to_string()
@@ -399,6 +416,18 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
     list("failed", counts.failed, &summary.failed);
     for (seed, reason) in &summary.missed_seeds {
         let _ = writeln!(text, "seed not captured: {seed} ({reason})");
+    }
+    let sitemaps = summary.sitemaps;
+    if sitemaps.listed > 0 {
+        let _ = writeln!(
+            text,
+            "sitemaps  {:>9}  of {} URLs that they list were captured",
+            HumanCount(sitemaps.captured),
+            HumanCount(sitemaps.listed),
+        );
+    }
+    if sitemaps.missing > 0 {
+        let _ = writeln!(text, "  missing: {path}/reports/sitemaps.csv");
     }
     if counts.unreached > 0 {
         let why = summary.stopped.map_or("", Stop::reason);

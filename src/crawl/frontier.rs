@@ -135,6 +135,24 @@ impl Frontier {
         }
     }
 
+    /// Notes that a nearer way to a URL that waits was found; whether it is
+    /// being asked for already.
+    pub fn nearer(&mut self, id: HostId, before: u32, job: Job) -> bool {
+        let Some(host) = self.hosts.get_mut(&id) else {
+            return false;
+        };
+        if host.outstanding.contains(&job.id) {
+            return true;
+        }
+        if let Some(later) = host.later_jobs.get_mut(&job.id) {
+            later.path = job.path;
+            return false;
+        }
+        host.queue.remove(&(before, job.id));
+        self.push(id, job);
+        false
+    }
+
     /// Puts a URL back for another try.
     pub fn retry(&mut self, id: HostId, job: Job, pause: Duration, whole_host: bool) {
         let Some(host) = self.hosts.get_mut(&id) else {
@@ -374,8 +392,9 @@ impl Host {
             url: self.key.robots_url(),
             path: super::job::Path::default(),
             via: None,
-            via_imprint: super::job::Imprint::default(),
+            via_imprint: super::imprint::Imprint::default(),
             barren: 0,
+            nested: 0,
             tries: 0,
             as_robots: None,
             is_probe: true,

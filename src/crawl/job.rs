@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::time::Duration;
 
+use super::form::Form;
+use super::imprint::Imprint;
 use super::marks::{Imprints, Mark};
 use super::robots::Rules;
 use crate::digest::Digest;
@@ -47,6 +49,8 @@ pub struct Path {
     pub hops: String,
     /// Links among all hops.
     pub depth: u32,
+    /// Links since the last page within the scope; 0 within it.
+    pub beyond: u32,
 }
 
 impl Path {
@@ -57,6 +61,7 @@ impl Path {
         Self {
             hops: hops.to_owned(),
             depth: before.parse::<u32>().unwrap_or(0).saturating_add(links),
+            beyond: 0,
         }
     }
 
@@ -79,6 +84,7 @@ impl Path {
         Self {
             hops,
             depth: self.depth.saturating_add(u32::from(hop == Hop::Link)),
+            beyond: self.beyond,
         }
     }
 
@@ -100,6 +106,16 @@ impl Path {
     /// Redirects at its end.
     pub fn redirects(&self) -> usize {
         self.hops.chars().rev().take_while(|&c| c == 'R').count()
+    }
+
+    /// Sitemaps at its end, each named by the one before.
+    pub fn sitemaps(&self) -> usize {
+        self.hops
+            .chars()
+            .rev()
+            .take_while(|c| matches!(c, 'M' | 'R'))
+            .filter(|&c| c == 'M')
+            .count()
     }
 
     /// A seed, or where a seed's redirects lead.
@@ -126,25 +142,6 @@ impl Path {
     }
 }
 
-/// What two pages of an endless sequence have in common, and nothing that
-/// depends on the order in which pages were fetched.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Imprint {
-    /// Length of the payload in bytes.
-    pub bytes: u64,
-    /// The URLs that it names besides those of its own shape, folded into one
-    /// number.
-    pub others: u64,
-}
-
-impl Imprint {
-    /// Whether a page after one with this imprint brings nothing new: it names
-    /// the same and is about as long.
-    pub fn is_repeated_by(self, next: Self) -> bool {
-        self.others == next.others && next.bytes.abs_diff(self.bytes) <= self.bytes / 10
-    }
-}
-
 /// A URL whose turn it is.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -158,8 +155,10 @@ pub struct Job {
     pub via: Option<String>,
     /// What that page was like.
     pub via_imprint: Imprint,
-    /// Pages of its shape in a row that led to nothing else.
+    /// Pages of its form in a row that led to nothing else.
     pub barren: u32,
+    /// Pages above it that say and name the same.
+    pub nested: u32,
     /// Tries so far.
     pub tries: u32,
     /// Set where the answer is read as a robots.txt: the redirects behind it.
@@ -184,8 +183,16 @@ pub struct Link {
     pub hop: Hop,
     /// 128 bits of the URL's SHA-256, for the cache of seen URLs.
     pub key: u128,
-    /// Equal for URLs that differ only in numbers.
-    pub shape: u64,
+    /// Equal for URLs that differ only in numbers or dates.
+    pub form: Form,
+    /// Whether it lies below the directory of what names it.
+    pub is_below: bool,
+    /// Links since the last page within the scope.
+    pub beyond: u32,
+    /// Whether a sitemap lists it.
+    pub is_listed: bool,
+    /// Whether it is a seed, as such a sitemap's pages are.
+    pub is_seed: bool,
     /// The reason why it is not to be fetched, if there is one.
     pub excluded: Option<&'static str>,
 }
@@ -257,6 +264,10 @@ pub struct Answer {
     pub mark: Option<Mark>,
     /// What it looks like, while it isn't known how the host's missing pages do.
     pub imprints: Option<Imprints>,
+    /// Its words, sketched.
+    pub words: u64,
+    /// What it names below its own directory, folded.
+    pub below: u64,
 }
 
 /// What happens to the URL now.
@@ -289,6 +300,8 @@ pub struct Outcome {
     pub links: Vec<Link>,
     /// What was irregular in it, for the crawl log.
     pub notes: Vec<String>,
+    /// Where a redirect leads that sets a cookie or follows one that may have.
+    pub redirect: Option<Redirect>,
     /// Where a seed's redirect leads: a seed itself.
     pub new_seed: Option<CanonicalUrl>,
     /// What robots.txt says.
@@ -298,6 +311,15 @@ pub struct Outcome {
     /// No answer, or one that says that the host has too much to do: it may
     /// be the network or the host, not the URL.
     pub outage: bool,
+}
+
+/// A redirect, as loops are told by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// Where it leads.
+    pub target: CanonicalUrl,
+    /// Whether it sets a cookie.
+    pub sets_cookie: bool,
 }
 
 /// What asking for robots.txt gave.

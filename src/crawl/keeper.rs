@@ -6,32 +6,36 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+mod budget;
 mod discover;
 mod gate;
+mod generations;
 mod marking;
 pub(super) mod read_back;
+mod seen;
+mod tallies;
 
 use serde_json::json;
 
 use super::CrawlError;
 use super::dedup::{Dedup, Earlier, Original};
 use super::frontier::{Decision, Frontier, HostId};
-use super::job::{Outcome, Path, Recording, Verdict};
+use super::job::{Outcome, Recording, Verdict};
 use super::log::CrawlLog;
 use super::marks::Looks;
 use super::process::Shared;
 use super::progress::Progress;
 use super::recorder::Recorder;
-use super::store::{Store, state};
+use super::store::{SeedSource, Store, state};
 use super::warcinfo;
 use super::warcs::{self, Series, WarcFile};
 use crate::config::Config;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
 use crate::url::{CanonicalUrl, HostKey};
+use seen::Seen;
+use tallies::Tallies;
 
-/// URLs whose keys are remembered; the store knows the others.
-const SEEN: usize = 1_800_000;
 /// Hosts whose rows are remembered.
 const HOSTS: usize = 100_000;
 
@@ -43,7 +47,12 @@ pub struct Keeper<'c> {
     pub(super) frontier: Frontier,
     warc: Option<WarcFile>,
     recorder: Recorder,
-    seen: HashSet<u128>,
+    seen: Seen,
+    tallies: Tallies,
+    /// Redirects that set a cookie.
+    cookie_setters: HashSet<u128>,
+    /// Whether a nearer way was found to what had been asked for.
+    depths_are_stale: bool,
     hosts: HashMap<HostKey, HostId>,
     pub(super) log: CrawlLog,
     pub(super) progress: Progress,
@@ -93,7 +102,11 @@ impl<'c> Keeper<'c> {
             frontier: Frontier::new(config.politeness.clone()),
             warc: None,
             recorder: Recorder::new(&series),
-            seen: HashSet::new(),
+            seen: Seen::default(),
+            tallies: Tallies::default(),
+            cookie_setters: HashSet::new(),
+            // What an earlier run found of it isn't known.
+            depths_are_stale: progress.counts.discovered > 0,
             hosts: HashMap::new(),
             log,
             captured_before: progress.counts.captured + progress.counts.unchanged,
@@ -116,15 +129,6 @@ impl<'c> Keeper<'c> {
             dedup: self.dedup.clone(),
             looks: self.looks.clone(),
         }
-    }
-
-    /// Adds what the archivist named.
-    pub fn add_seeds(&mut self, seeds: &[CanonicalUrl]) -> Result<(), CrawlError> {
-        for seed in seeds {
-            self.store.add_seed(seed, true)?;
-            self.add(&Path::default(), None, seed, None, 0)?;
-        }
-        Ok(())
     }
 
     /// Puts the hosts of all waiting URLs into the frontier.
@@ -191,7 +195,7 @@ impl<'c> Keeper<'c> {
         }
         self.write_log(&outcome)?;
         if let Some(seed) = &outcome.new_seed {
-            self.store.add_seed(seed, false)?;
+            self.store.add_seed(seed, SeedSource::Redirect)?;
         }
         self.frontier.finished(host, job.id);
         let mut silent = false;
@@ -245,6 +249,16 @@ impl<'c> Keeper<'c> {
             self.forget_probe(&outcome.job)?;
         }
         self.open_gates(&outcome)?;
+        if !matches!(outcome.verdict, Verdict::Retry(..)) {
+            let answer = outcome.answer.as_ref();
+            let bytes = answer.map_or(0, |answer| answer.bytes);
+            let status = answer.and_then(|answer| answer.status);
+            let is_page = status.is_some_and(|status| status < 400);
+            self.count_answer(host, &outcome.job.url, bytes, is_page)?;
+        }
+        if let (Some(redirect), Verdict::Captured) = (&outcome.redirect, &outcome.verdict) {
+            self.follow_loop(&outcome.job, redirect)?;
+        }
         self.add_links(outcome)
     }
 
@@ -393,6 +407,7 @@ impl<'c> Keeper<'c> {
                 .map_err(SnapshotError::io(warc.path(), "syncing"))?;
             self.store.set_warc_bytes(warc.id, bytes)?;
         }
+        self.tallies.write(&self.store)?;
         self.store.commit()?;
         self.dedup.committed();
         self.log.flush()?;

@@ -6,6 +6,7 @@ use std::io::Read;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
+use super::imprint;
 use super::job::{Hop, Path};
 use super::robots::Robots;
 use crate::config::Limits;
@@ -23,6 +24,8 @@ pub struct Found {
     pub format: Option<Format>,
     /// The title of a page.
     pub title: Option<String>,
+    /// The words of a page, sketched.
+    pub words: u64,
     /// Why not everything in it was found.
     pub notes: Vec<String>,
 }
@@ -34,6 +37,11 @@ impl Found {
             notes: vec!["the scanner failed: nothing in it was followed".into()],
             ..Self::default()
         }
+    }
+
+    /// Whether the answer lists what it names.
+    pub fn is_sitemap(&self) -> bool {
+        matches!(self.format, Some(Format::Sitemap | Format::SitemapText))
     }
 
     fn take(&mut self, links: Vec<scan::Link>) {
@@ -94,6 +102,9 @@ pub fn find(
     };
     let scanned = scan::links(&asked, &entity, limits);
     found.format = scanned.format;
+    if found.format == Some(Format::Html) {
+        found.words = imprint::words(&entity);
+    }
     found.title = scanned.title;
     found.notes = scanned.notes;
     if found.format.is_some() && entity.len() as u64 >= limits.decoded.0 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::dedup::{Dedup, Original};
 use super::identify::identify;
-use super::job::{Answer, Hop, Job, Link, Outcome, Recording, RobotsOutcome, Verdict};
+use super::job::{Answer, Hop, Job, Outcome, Recording, Redirect, RobotsOutcome, Verdict};
 use super::judge;
 use super::links::{self, Found};
 use super::marks::{Imprints, Look, Looks, Mark, challenge, soft_404};
@@ -291,7 +291,7 @@ impl Processing {
             _ => None,
         };
         let is_html = found.format == Some(Format::Html) && status == Some(200);
-        let answer = Answer {
+        let mut answer = Answer {
             status,
             media_type: head.media_type().unwrap_or_default(),
             bytes: judged.digests.payload.entity_length,
@@ -301,19 +301,25 @@ impl Processing {
             title: found.title.clone(),
             mark,
             imprints,
+            words: found.words,
+            below: 0,
         };
         let robots = match (job.as_robots, &judged.verdict) {
             (None, _) | (_, Verdict::Retry(..)) => None,
             (Some(behind), verdict) => Some(robots(&job, behind, verdict, head, response)),
         };
         let new_seed = self.new_seed(&job, &found);
-        let links = self.links(found, &job);
+        let redirect = redirect(head, &found);
+        let is_sitemap = found.is_sitemap();
+        let named = judge::judge(found.links, is_sitemap, &job, &self.scope);
+        answer.below = named.below;
         Outcome {
             verdict: judged.verdict,
             answer: Some(answer),
             recording: judged.recording,
-            links,
+            links: named.links,
             notes,
+            redirect,
             new_seed,
             robots,
             outage: matches!(status, Some(429 | 503)) && !judged.is_challenge,
@@ -352,20 +358,26 @@ impl Processing {
         }
     }
 
-    fn links(&self, found: Found, job: &Job) -> Vec<Link> {
-        judge::judge(found.links, job, &self.scope)
-    }
-
     /// Where a seed redirects is what the archivist means by it: the scope
     /// grows, before the links are judged.
     fn new_seed(&self, job: &Job, found: &Found) -> Option<CanonicalUrl> {
         let (target, _) = found.links.iter().find(|(_, hop)| *hop == Hop::Redirect)?;
         let leaves = job.path.is_seed() && !self.scope.belongs(target);
         leaves.then(|| {
-            self.scope.add_seed(target.clone());
+            self.scope.add_seed(target);
             target.clone()
         })
     }
+}
+
+/// The redirect of an answer, and whether it sets a cookie.
+fn redirect(head: &Head<'_>, found: &Found) -> Option<Redirect> {
+    let (target, _) = found.links.iter().find(|(_, hop)| *hop == Hop::Redirect)?;
+    let is_redirect = (300..400).contains(&head.status()?);
+    is_redirect.then(|| Redirect {
+        target: target.clone(),
+        sets_cookie: head.value("set-cookie").is_some(),
+    })
 }
 
 /// A verdict with what it rests on.
@@ -409,6 +421,7 @@ impl Outcome {
             recording: Recording::default(),
             links: Vec::new(),
             notes: Vec::new(),
+            redirect: None,
             new_seed: None,
             robots: None,
             host_pause: None,

@@ -433,7 +433,7 @@ impl Keeper<'_> {
         path: &Path,
         via: Option<&str>,
     ) -> Result<Option<(Job, bool)>, CrawlError> {
-        self.add(path, None, url, None, 0)?;
+        self.add(path, None, url, None)?;
         let Some((id, found)) = self.store.find(url.as_str())? else {
             return Ok(None);
         };
@@ -445,7 +445,7 @@ impl Keeper<'_> {
         let path = self.store.path(id)?;
         // Whoever named it was read back before it, so its row knows how
         // barren the way was: without that a trap would begin anew.
-        let (barren, via_imprint) = self.store.barrenness(id)?;
+        let (barren, nested, via_imprint) = self.store.barrenness(id)?;
         let job = Job {
             id,
             url: url.clone(),
@@ -453,6 +453,7 @@ impl Keeper<'_> {
             via: via.map(str::to_owned),
             via_imprint,
             barren,
+            nested,
             tries: 0,
             as_robots: None,
             is_probe: false,

@@ -88,6 +88,11 @@ pub fn run(
             connector.guard().allow_seed(&seed.host_key());
         }
     }
+    for sitemap in config.crawl.named_sitemaps() {
+        if let Ok(url) = CanonicalUrl::parse_seed(sitemap) {
+            connector.guard().allow_seed(&url.host_key());
+        }
+    }
     let scope_seeds: Vec<_> = all_seeds.iter().map(|(url, _)| url.clone()).collect();
     let scope = Arc::new(Scope::new(config, &scope_seeds)?);
     let processing = Arc::new(Processing::new(
@@ -143,6 +148,7 @@ pub fn run(
         missed_seeds: keeper.store.missed_seeds()?,
         failed: keeper.store.reasons(state::FAILED)?,
         excluded: keeper.store.reasons(state::EXCLUDED)?,
+        sitemaps: keeper.store.sitemaps()?,
     };
     keeper.close()?;
     Ok(summary)
@@ -229,7 +235,10 @@ impl Machine {
                     self.wind_down();
                 } else {
                     self.dispatch(keeper)?;
-                    if keeper.frontier.is_done() && keeper.pending.is_empty() {
+                    if keeper.frontier.is_done()
+                        && keeper.pending.is_empty()
+                        && !keeper.let_in_what_is_nearer()?
+                    {
                         keeper.commit()?;
                         return Ok(None);
                     }
@@ -281,7 +290,13 @@ impl Machine {
         decisions.append(&mut keeper.pending);
         for decision in decisions {
             match decision {
-                Decision::Turn(host, turn) => self.give(host, turn, keeper),
+                Decision::Turn(host, turn) if keeper.may_ask(host, &turn.job)? => {
+                    self.give(host, turn, keeper);
+                }
+                Decision::Turn(host, turn) => {
+                    keeper.frontier.finished(host, turn.job.id);
+                    keeper.refuse(&turn.job, state::EXCLUDED, "budget-host-bytes")?;
+                }
                 Decision::Disallowed(job, reason) => {
                     keeper.refuse(&job, state::EXCLUDED, &reason)?;
                 }

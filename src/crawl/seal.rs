@@ -1,6 +1,8 @@
 //! Sealing: the store becomes the files that a snapshot is read by, each whole
 //! or not at all, and the manifest last.
 
+mod sitemaps;
+
 use std::io::Write;
 
 use super::CrawlError;
@@ -84,6 +86,7 @@ pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(),
         })?;
         Ok(writer.finish()?)
     })?;
+    sitemaps::write(layout, store, unreached)?;
     let main_page = seal_pages(layout, store)?;
     let seeds = store.seeds()?;
     let main_url = seeds

@@ -1,14 +1,22 @@
 //! The frontier and ledger on disk: SQLite, one transaction a commit. It
 //! stores what the frontier decides and knows no rules of its own.
 
+mod found;
 pub mod marks;
 pub mod payloads;
+mod sitemaps;
+mod tally;
+
+pub use found::{Added, NewUrl};
+pub use sitemaps::{Missing, Sitemaps};
+pub use tally::Tally;
 
 use std::path::Path as FsPath;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::job::{Answer, Imprint, Job, Path, StoredRecord};
+use super::imprint::Imprint;
+use super::job::{Answer, Job, Path, StoredRecord};
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::ledger::{LedgerRow, Place, State};
 use crate::snapshot::manifest::Counts;
@@ -38,9 +46,13 @@ CREATE TABLE IF NOT EXISTS url (
   via INTEGER, via_bytes INTEGER NOT NULL DEFAULT 0, via_others INTEGER NOT NULL DEFAULT 0, hops TEXT NOT NULL, depth INTEGER NOT NULL,
   barren INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
   status INTEGER, media_type TEXT, bytes INTEGER, digest TEXT, time TEXT,
-  warc INTEGER, offset INTEGER, length INTEGER, title TEXT, page INTEGER NOT NULL DEFAULT 0
+  warc INTEGER, offset INTEGER, length INTEGER, title TEXT, page INTEGER NOT NULL DEFAULT 0,
+  beyond INTEGER NOT NULL DEFAULT 0, nested INTEGER NOT NULL DEFAULT 0, via_words INTEGER NOT NULL DEFAULT 0,
+  via_below INTEGER NOT NULL DEFAULT 0, listed INTEGER, again INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS queue ON url (host, priority, id) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS seed_url ON seed (url);
+CREATE TABLE IF NOT EXISTS tally (kind INTEGER NOT NULL, key INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS warc (id INTEGER PRIMARY KEY, filename TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS record (
   warc INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
@@ -59,21 +71,21 @@ CREATE TABLE IF NOT EXISTS unjudged (
 );
 CREATE INDEX IF NOT EXISTS unjudged_host ON unjudged (host);";
 
+/// Who made a URL a seed; the numbers are on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeedSource {
+    /// The redirect of a seed.
+    Redirect = 0,
+    /// The archivist.
+    Given = 1,
+    /// A sitemap that the archivist named.
+    Sitemap = 2,
+}
+
 /// The open store; a transaction is open at all times between `begin` and
 /// `commit`.
 pub struct Store {
     db: Connection,
-}
-
-/// What adding a URL did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Added {
-    /// It is new; its row.
-    New(i64),
-    /// It was kept out before and is let in now; its row.
-    LetIn(i64),
-    /// It was known.
-    Known,
 }
 
 /// A result of SQLite.
@@ -107,21 +119,20 @@ impl Store {
         self.db.close().map_err(|(_, error)| error)
     }
 
-    /// Adds a seed; `given` by the archivist, else found by a redirect.
-    pub fn add_seed(&self, url: &CanonicalUrl, given: bool) -> Result<()> {
+    /// Adds a seed.
+    pub fn add_seed(&self, url: &CanonicalUrl, source: SeedSource) -> Result<()> {
         self.db
-            .execute(
-                "INSERT INTO seed VALUES (?, ?)",
-                params![url.as_str(), given],
-            )
+            .prepare_cached("INSERT INTO seed VALUES (?, ?)")?
+            .execute(params![url.as_str(), source as i64])
             .map(drop)
     }
 
-    /// All seeds in order, each with whether it was given.
+    /// The seeds that the scope rests on, in order, each with whether it was
+    /// given.
     pub fn seeds(&self) -> Result<Vec<(CanonicalUrl, bool)>> {
         let mut query = self
             .db
-            .prepare("SELECT url, given FROM seed ORDER BY rowid")?;
+            .prepare("SELECT url, given FROM seed WHERE given < 2 ORDER BY rowid")?;
         let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
         rows.map(|row| row.map(|(url, given)| (stored_url(&url), given)))
             .collect()
@@ -145,71 +156,11 @@ impl Store {
         rows.collect()
     }
 
-    /// Adds a URL that was found. One that is excluded so far is let in where
-    /// this way to it is a better one.
-    pub fn add(&self, found: &NewUrl<'_>) -> Result<Added> {
-        let excluded = found.excluded;
-        let state = if excluded.is_some() {
-            state::EXCLUDED
-        } else {
-            state::QUEUED
-        };
-        let priority = found.path.priority();
-        let values = params![
-            found.url.as_str(),
-            found.host,
-            state,
-            excluded,
-            priority,
-            found.via,
-            found.via_imprint.bytes as i64,
-            found.path.hops,
-            found.path.depth,
-            found.barren,
-            found.via_imprint.others.cast_signed()
-        ];
-        let id = self
-            .db
-            .prepare_cached(
-                "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren, via_others)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
-            )?
-            .query_row(values, |row| row.get(0))
-            .optional()?;
-        if let Some(id) = id {
-            return Ok(Added::New(id));
-        }
-        if excluded.is_some() {
-            return Ok(Added::Known);
-        }
-        let id = self
-            .db
-            .prepare_cached(
-                "UPDATE url SET state = 0, reason = NULL, priority = ?2, via = ?3, via_bytes = ?4, hops = ?5,
-                 depth = ?6, barren = ?7, via_others = ?8 WHERE url = ?1 AND state = 2 AND reason NOT LIKE 'robots%' RETURNING id",
-            )?
-            .query_row(
-                params![
-                    found.url.as_str(),
-                    priority,
-                    found.via,
-                    found.via_imprint.bytes as i64,
-                    found.path.hops,
-                    found.path.depth,
-                    found.barren,
-                    found.via_imprint.others.cast_signed()
-                ],
-                |row| row.get(0),
-            )
-            .optional()?;
-        Ok(id.map_or(Added::Known, Added::LetIn))
-    }
-
     /// The first `limit` waiting URLs of a host in order of priority.
     pub fn waiting(&self, host: i64, limit: usize) -> Result<Vec<(u32, Job)>> {
         let mut query = self.db.prepare_cached(
-            "SELECT u.id, u.url, v.url, u.via_bytes, u.hops, u.depth, u.barren, u.tries, u.priority, u.via_others
-             FROM url u LEFT JOIN url v ON v.id = u.via
+            "SELECT u.id, u.url, v.url, u.via_bytes, u.hops, u.depth, u.barren, u.tries, u.priority, u.via_others,
+             u.beyond, u.nested, u.via_words, u.via_below FROM url u LEFT JOIN url v ON v.id = u.via
              WHERE u.host = ? AND u.state = 0 ORDER BY u.priority, u.id LIMIT ?",
         )?;
         let rows = query.query_map(params![host, limit as i64], |row| {
@@ -219,13 +170,17 @@ impl Store {
                 path: Path {
                     hops: row.get(4)?,
                     depth: row.get(5)?,
+                    beyond: row.get(10)?,
                 },
                 via: row.get(2)?,
                 via_imprint: Imprint {
                     bytes: row.get::<_, i64>(3)?.unsigned_abs(),
                     others: row.get::<_, i64>(9)?.cast_unsigned(),
+                    words: row.get::<_, i64>(12)?.cast_unsigned(),
+                    below: row.get::<_, i64>(13)?.cast_unsigned(),
                 },
                 barren: row.get(6)?,
+                nested: row.get(11)?,
                 tries: row.get(7)?,
                 as_robots: None,
                 is_probe: false,
@@ -446,11 +401,12 @@ impl Store {
         Ok(counts)
     }
 
-    /// Seeds that are excluded or failed, with the reason.
+    /// Seeds that are excluded or failed, with the reason; those of sitemaps
+    /// have a report of their own.
     pub fn missed_seeds(&self) -> Result<Vec<(String, String)>> {
         let mut query = self.db.prepare(
             "SELECT url.url, COALESCE(url.reason, '') FROM seed JOIN url ON url.url = seed.url
-             WHERE url.state IN (2, 3) ORDER BY seed.rowid",
+             WHERE url.state IN (2, 3) AND seed.given < 2 ORDER BY seed.rowid",
         )?;
         let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         rows.collect()
@@ -480,28 +436,33 @@ impl Store {
             .query_row([id], |row| row.get(0))
     }
 
-    /// How many pages before a URL repeated each other, and what the last was
-    /// like.
-    pub fn barrenness(&self, id: i64) -> Result<(u32, Imprint)> {
+    /// How many pages before a URL repeated each other, in a row and below each
+    /// other, and what the last was like.
+    pub fn barrenness(&self, id: i64) -> Result<(u32, u32, Imprint)> {
         self.db
-            .prepare_cached("SELECT barren, via_bytes, via_others FROM url WHERE id = ?")?
+            .prepare_cached(
+                "SELECT barren, nested, via_bytes, via_others, via_words, via_below FROM url WHERE id = ?",
+            )?
             .query_row([id], |row| {
                 let imprint = Imprint {
-                    bytes: row.get::<_, i64>(1)?.unsigned_abs(),
-                    others: row.get::<_, i64>(2)?.cast_unsigned(),
+                    bytes: row.get::<_, i64>(2)?.unsigned_abs(),
+                    others: row.get::<_, i64>(3)?.cast_unsigned(),
+                    words: row.get::<_, i64>(4)?.cast_unsigned(),
+                    below: row.get::<_, i64>(5)?.cast_unsigned(),
                 };
-                Ok((row.get(0)?, imprint))
+                Ok((row.get(0)?, row.get(1)?, imprint))
             })
     }
 
     /// The way to a URL, as its row tells it.
     pub fn path(&self, id: i64) -> Result<Path> {
         self.db
-            .prepare_cached("SELECT hops, depth FROM url WHERE id = ?")?
+            .prepare_cached("SELECT hops, depth, beyond FROM url WHERE id = ?")?
             .query_row([id], |row| {
                 Ok(Path {
                     hops: row.get(0)?,
                     depth: row.get(1)?,
+                    beyond: row.get(2)?,
                 })
             })
     }
@@ -535,24 +496,6 @@ impl Store {
             .query_row([url], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs(), row.get(2)?)))
             .optional()
     }
-}
-
-/// A URL to add.
-pub struct NewUrl<'a> {
-    /// The URL.
-    pub url: &'a CanonicalUrl,
-    /// Its host's row.
-    pub host: i64,
-    /// The way to it.
-    pub path: &'a Path,
-    /// The row of the page that names it.
-    pub via: Option<i64>,
-    /// What that page was like.
-    pub via_imprint: Imprint,
-    /// Pages of its shape in a row that led to nothing else.
-    pub barren: u32,
-    /// Why it isn't to be fetched.
-    pub excluded: Option<&'a str>,
 }
 
 /// URLs in the store were canonical when they went in.

@@ -19,6 +19,8 @@ pub const RECORDS: &str = "metadata/records.csv";
 pub const CONFIG: &str = "metadata/config.toml";
 /// One final row a URL.
 pub const LEDGER: &str = "reports/ledger.csv";
+/// What sitemaps list and wasn't captured.
+pub const SITEMAPS: &str = "reports/sitemaps.csv";
 /// One line an event.
 pub const CRAWL_LOG: &str = "logs/crawl.jsonl";
 /// The folder of WARCs.

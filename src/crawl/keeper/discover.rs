@@ -1,97 +1,196 @@
-//! Discovery: what answers name becomes rows of the ledger, each once.
+//! Discovery: what answers name becomes rows of the ledger, each once, by the
+//! nearest way.
 
-use super::{Keeper, SEEN};
+use std::collections::HashSet;
+
+use super::Keeper;
+use super::budget::Cost;
+use super::seen::Standing;
+use crate::config::ScopeKind;
 use crate::crawl::CrawlError;
-use crate::crawl::job::{Hop, Imprint, Job, Link, Outcome, Path};
-use crate::crawl::scope::shape;
-use crate::crawl::store::{Added, NewUrl};
+use crate::crawl::form::Form;
+use crate::crawl::imprint::Imprint;
+use crate::crawl::job::{Hop, Job, Link, Outcome, Path, Redirect};
+use crate::crawl::judge::key;
+use crate::crawl::store::{Added, NewUrl, SeedSource};
 use crate::url::CanonicalUrl;
 
+/// The page that names a URL.
+#[derive(Clone, Copy)]
+pub(in crate::crawl) struct Via<'j> {
+    job: &'j Job,
+    imprint: Imprint,
+    barren: u32,
+    nested: u32,
+}
+
 impl Keeper<'_> {
+    /// Adds what the archivist named: seeds, and sitemaps whose pages are
+    /// seeds.
+    pub fn add_seeds(&mut self, seeds: &[CanonicalUrl]) -> Result<(), CrawlError> {
+        for seed in seeds {
+            self.store.add_seed(seed, SeedSource::Given)?;
+            self.add(&Path::default(), None, seed, None)?;
+        }
+        let way = Path::default().then(Hop::Manifest);
+        for sitemap in self.config.crawl.named_sitemaps() {
+            if let Ok(url) = CanonicalUrl::parse_seed(sitemap) {
+                self.add(&way, None, &url, None)?;
+            }
+        }
+        if self.config.crawl.wants_sitemaps() && self.config.crawl.scope != ScopeKind::Page {
+            for host in seeds
+                .iter()
+                .map(CanonicalUrl::host_key)
+                .collect::<HashSet<_>>()
+            {
+                if let Ok(url) = CanonicalUrl::parse(&format!("{host}/sitemap.xml")) {
+                    self.add(&way, None, &url, None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Adds what an answer names. A page that names nothing but what the page
-    /// before it named, and pages of its own shape, may be one of an endless
+    /// before it named, and pages of its own form, may be one of an endless
     /// sequence: how many came in a row goes with the links.
     pub(super) fn add_links(&mut self, outcome: Outcome) -> Result<(), CrawlError> {
         let Some(answer) = outcome.answer else {
             return Ok(());
         };
         let job = &outcome.job;
-        let own = shape(&job.url);
-        let (alike, others): (Vec<Link>, Vec<Link>) = outcome
-            .links
-            .into_iter()
-            .partition(|link| link.hop == Hop::Link && link.shape == own);
-        let admitted = others.iter().filter(|link| link.excluded.is_none());
+        let own = Form::of(&job.url);
+        let is_alike = |link: &Link| link.hop == Hop::Link && own.leads_on_to(link.form);
+        // The months of a calendar name its days, and each other.
+        let is_counted = |link: &&Link| !is_alike(link) || link.form.date.is_some();
+        let others = outcome.links.iter().filter(is_counted);
         let imprint = Imprint {
             bytes: answer.bytes,
-            others: admitted.fold(0, |folded, link| folded ^ (link.key >> 64) as u64),
+            others: folded(others.filter(|link| link.excluded.is_none())),
+            below: answer.below,
+            words: answer.words,
         };
-        for link in &others {
-            self.add_link(job, link, imprint, 0)?;
-        }
-        let barren = if job.via_imprint.is_repeated_by(imprint) {
-            job.barren + 1
-        } else {
-            0
+        let (nested, is_same) = self.nested(job, imprint)?;
+        let via = Via {
+            job,
+            imprint,
+            barren: 0,
+            nested,
         };
-        for mut link in alike {
-            if barren > self.config.traps.barren && link.excluded.is_none() {
-                link.excluded = Some("trap-barren");
+        let barren = barren(job, own, imprint);
+        let (alike, others): (Vec<Link>, Vec<Link>) = outcome.links.into_iter().partition(is_alike);
+        for (links, barren) in [(others, 0), (alike, barren)] {
+            let via = Via { barren, ..via };
+            for mut link in links {
+                if link.excluded.is_none() && !link.is_listed && link.hop == Hop::Link {
+                    if barren > self.config.traps.barren {
+                        link.excluded = Some("trap-barren");
+                    } else if is_same && link.is_below {
+                        link.excluded = Some("trap-same-content");
+                    }
+                }
+                self.add_link(via, &link, own)?;
             }
-            self.add_link(job, &link, imprint, barren)?;
         }
         Ok(())
     }
 
-    fn add_link(
-        &mut self,
-        job: &Job,
-        link: &Link,
-        imprint: Imprint,
-        barren: u32,
-    ) -> Result<Added, CrawlError> {
-        let admitted = link.key & !1;
-        let key = if link.excluded.is_some() {
-            admitted | 1
-        } else {
-            admitted
+    fn add_link(&mut self, via: Via<'_>, link: &Link, own: Form) -> Result<(), CrawlError> {
+        let mut path = via.job.path.then(link.hop);
+        path.beyond = link.beyond;
+        if link.is_seed {
+            path.depth = 0;
+        }
+        let standing = match link.excluded {
+            Some(_) => Standing::Excluded,
+            None => Standing::Admitted,
         };
-        if self.seen.contains(&admitted) || !self.seen.insert(key) {
-            return Ok(Added::Known);
+        let is_news = self.seen.is_news(link.key, standing, &path);
+        if is_news {
+            self.add_news(via, link, own, &path)?;
         }
-        if self.seen.len() > SEEN {
-            self.seen.clear();
+        if link.is_listed {
+            self.store.list(&link.url, via.job.id)?;
         }
-        let path = job.path.then(link.hop);
-        let via = Some((job, imprint));
-        let added = self.add(&path, via, &link.url, link.excluded, barren)?;
-        Ok(added)
+        Ok(())
+    }
+
+    fn add_news(
+        &mut self,
+        via: Via<'_>,
+        link: &Link,
+        own: Form,
+        path: &Path,
+    ) -> Result<(), CrawlError> {
+        if link.excluded.is_some() {
+            return self
+                .add(path, Some(via), &link.url, link.excluded)
+                .map(drop);
+        }
+        let host = self.host(&link.url.host_key())?;
+        let cost = Cost::of(link, own, via.barren, host, &self.config.traps);
+        if let Some(reason) = self.budget(&cost)? {
+            self.seen.spend(link.key, path);
+            return self
+                .add(path, Some(via), &link.url, Some(&reason))
+                .map(drop);
+        }
+        let added = self.add(path, Some(via), &link.url, None)?;
+        if matches!(added, Added::New(_) | Added::LetIn(_)) {
+            self.spend(&cost)?;
+        }
+        if link.is_seed && added != Added::Known {
+            self.store.add_seed(&link.url, SeedSource::Sitemap)?;
+        }
+        Ok(())
     }
 
     /// Adds a URL to the store, and to the frontier if it is let in.
     pub(in crate::crawl) fn add(
         &mut self,
         path: &Path,
-        via: Option<(&Job, Imprint)>,
+        via: Option<Via<'_>>,
         url: &CanonicalUrl,
         excluded: Option<&str>,
-        barren: u32,
     ) -> Result<Added, CrawlError> {
-        let key = url.host_key();
-        let host = self.host(&key)?;
-        let via_imprint = via.map_or(Imprint::default(), |(_, imprint)| imprint);
-        let added = self.store.add(&NewUrl {
+        let host_key = url.host_key();
+        let host = self.host(&host_key)?;
+        let found = NewUrl {
             url,
             host,
             path,
-            via: via.map(|(job, _)| job.id),
-            via_imprint,
-            barren,
+            via: via.map(|via| via.job.id),
+            via_imprint: via.map(|via| via.imprint).unwrap_or_default(),
+            barren: via.map_or(0, |via| via.barren),
+            nested: via.map_or(0, |via| via.nested),
             excluded,
-        })?;
+        };
+        let added = self.store.add(&found)?;
+        let job = |id| Job {
+            id,
+            url: url.clone(),
+            path: path.clone(),
+            via: via.map(|via| via.job.url.to_string()),
+            via_imprint: found.via_imprint,
+            barren: found.barren,
+            nested: found.nested,
+            tries: 0,
+            as_robots: None,
+            is_probe: false,
+        };
         let counts = &mut self.progress.counts;
         let id = match added {
             Added::Known => return Ok(added),
+            Added::Nearer(id, before) => {
+                // What is being asked for names its links by the longer way.
+                self.depths_are_stale |= self.frontier.nearer(host, before, job(id));
+                return Ok(added);
+            }
+            Added::Passed(_) => {
+                self.depths_are_stale = true;
+                return Ok(added);
+            }
             Added::New(id) => {
                 counts.discovered += 1;
                 if excluded.is_some() {
@@ -107,22 +206,100 @@ impl Keeper<'_> {
         };
         counts.unreached += 1;
         if !self.frontier.knows(host) {
-            self.frontier.add_host(host, key);
+            self.frontier.add_host(host, host_key);
         }
-        self.frontier.push(
-            host,
-            Job {
-                id,
-                url: url.clone(),
-                path: path.clone(),
-                via: via.map(|(job, _)| job.url.to_string()),
-                via_imprint,
-                barren,
-                tries: 0,
-                as_robots: None,
-                is_probe: false,
-            },
-        );
+        self.frontier.push(host, job(id));
         Ok(added)
     }
+
+    /// Lets in what was too deep by a way that turned out not to be the
+    /// shortest; whether anything was.
+    pub(in crate::crawl) fn let_in_what_is_nearer(&mut self) -> Result<bool, CrawlError> {
+        let Some(limit) = self.config.crawl.depth.value() else {
+            return Ok(false);
+        };
+        if !std::mem::take(&mut self.depths_are_stale) {
+            return Ok(false);
+        }
+        let let_in = self.store.settle_depths(limit)?;
+        let counts = &mut self.progress.counts;
+        counts.excluded -= let_in;
+        counts.unreached += let_in;
+        if let_in > 0 {
+            self.load_hosts()?;
+        }
+        Ok(let_in > 0)
+    }
+
+    /// A redirect that sets a cookie may lead back to where it is wanted: what
+    /// it leads to is asked for again, with the cookie, a few times.
+    pub(super) fn follow_loop(&mut self, job: &Job, redirect: &Redirect) -> Result<(), CrawlError> {
+        /// Redirects with a cookie that are remembered.
+        const REMEMBERED: usize = 10_000;
+        if redirect.sets_cookie {
+            if self.cookie_setters.len() >= REMEMBERED {
+                self.cookie_setters.clear();
+            }
+            self.cookie_setters.insert(key(&job.url));
+        }
+        let target = &redirect.target;
+        let came_from_it = *target == job.url || job.path.redirects() > 0;
+        let with_cookie = redirect.sets_cookie || self.cookie_setters.contains(&key(target));
+        if !came_from_it || !with_cookie {
+            return Ok(());
+        }
+        if self
+            .store
+            .ask_again(target, self.config.traps.cookie_loops)?
+            .is_some()
+        {
+            self.progress.counts.captured -= 1;
+            self.progress.counts.unreached += 1;
+            let host_key = target.host_key();
+            let host = self.host(&host_key)?;
+            self.frontier.add_host(host, host_key);
+            return Ok(());
+        }
+        let loops = self.store.find(target.as_str())?.is_some();
+        if loops {
+            let note = "trap-cookie-loop: the redirect leads back here, with its cookie too";
+            let fields = serde_json::json!({ "url": target.as_str(), "note": note });
+            self.log.event("irregular", fields)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many pages in a row, this one included, named and said the same. The
+/// days of a calendar aren't like its months, but go on from them.
+fn barren(job: &Job, own: Form, imprint: Imprint) -> u32 {
+    if job.via_imprint.is_repeated_by(imprint) {
+        return job.barren + 1;
+    }
+    if job.barren == 0 || job.via_imprint.others != imprint.others {
+        return 0;
+    }
+    let via = job
+        .via
+        .as_deref()
+        .and_then(|via| CanonicalUrl::parse(via).ok());
+    let goes_on = via.is_some_and(|via| {
+        let via = Form::of(&via);
+        via.leads_on_to(own) && via.shape != own.shape
+    });
+    if goes_on { job.barren } else { 0 }
+}
+
+/// What a page names, folded into one number, whatever the order. Dates count
+/// once a form: each month names other days.
+fn folded<'l>(links: impl Iterator<Item = &'l Link>) -> u64 {
+    let mut forms = HashSet::new();
+    links.fold(0, |folded, link| {
+        if link.hop == Hop::Link && link.form.date.is_some() {
+            let is_first = forms.insert(link.form.form);
+            folded ^ if is_first { link.form.form } else { 0 }
+        } else {
+            folded ^ (link.key >> 64) as u64
+        }
+    })
 }

@@ -78,13 +78,7 @@ impl Keeper<'_> {
         url: CanonicalUrl,
         behind: u32,
     ) -> Result<(), CrawlError> {
-        self.add(
-            &Path::default().then(Hop::Prerequisite),
-            None,
-            &url,
-            None,
-            0,
-        )?;
+        self.add(&Path::default().then(Hop::Prerequisite), None, &url, None)?;
         let Some((id, state)) = self.store.find(url.as_str())? else {
             return Ok(());
         };
@@ -99,8 +93,9 @@ impl Keeper<'_> {
                     url,
                     path,
                     via: None,
-                    via_imprint: crate::crawl::job::Imprint::default(),
+                    via_imprint: crate::crawl::imprint::Imprint::default(),
                     barren: 0,
+                    nested: 0,
                     tries: 0,
                     as_robots: Some(behind),
                     is_probe: false,

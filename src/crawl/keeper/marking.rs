@@ -108,7 +108,7 @@ impl Keeper<'_> {
             return Ok(());
         };
         let way = Path::default().then(Hop::Prerequisite);
-        self.add(&way, None, &url, None, 0)?;
+        self.add(&way, None, &url, None)?;
         if let Some((id, _)) = self.store.find(url.as_str())? {
             self.store.add_probe(id, host)?;
             self.probes.insert(id, host);

@@ -1,0 +1,143 @@
+//! What two pages of an endless sequence have in common: their length, their
+//! words, and what they name. Nothing in it depends on the order in which
+//! pages were fetched.
+
+/// The imprint of a page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Imprint {
+    /// Length of the payload in bytes.
+    pub bytes: u64,
+    /// The URLs that it names besides those of its own form, folded into one
+    /// number.
+    pub others: u64,
+    /// What it names below its own directory, relative to it, folded; 0 where
+    /// it names nothing there.
+    pub below: u64,
+    /// Its words, sketched.
+    pub words: u64,
+}
+
+impl Imprint {
+    /// Whether a page after one with this imprint brings nothing new: it names
+    /// the same and says the same.
+    pub fn is_repeated_by(self, next: Self) -> bool {
+        self.others == next.others && self.says_the_same_as(next)
+    }
+
+    /// Whether a page below one with this imprint is the same page again.
+    pub fn is_nested_in(self, next: Self) -> bool {
+        self.below != 0 && self.below == next.below && self.says_the_same_as(next)
+    }
+
+    /// About as long, and in about the same words; the name of a month may
+    /// differ, and its neighbours'.
+    fn says_the_same_as(self, next: Self) -> bool {
+        const DIFFERENT: u32 = 3;
+        next.bytes.abs_diff(self.bytes) <= self.bytes / 10
+            && (self.words ^ next.words).count_ones() <= DIFFERENT
+    }
+}
+
+/// Bytes of a page whose words are read.
+const READ: usize = 256 * 1024;
+
+/// A sketch of the words of a text (one-permutation min-wise hashing, one bit a
+/// bucket): the more words two texts share, the fewer bits differ. Numbers
+/// aren't words, nor is their order part of it.
+pub fn words(text: &[u8]) -> u64 {
+    let mut least = [u64::MAX; 64];
+    let text = &text[..text.len().min(READ)];
+    for word in text.split(|byte| !(byte.is_ascii_alphabetic() || *byte >= 0x80)) {
+        if word.len() < 2 {
+            continue;
+        }
+        // FNV-1a, mixed so that the upper bits depend on all letters.
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in word {
+            hash = (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3);
+        }
+        hash ^= hash >> 29;
+        hash = hash.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash ^= hash >> 32;
+        let bucket = &mut least[(hash >> 58) as usize];
+        *bucket = (*bucket).min(hash & (u64::MAX >> 6));
+    }
+    let bits = least
+        .iter()
+        .enumerate()
+        .filter(|(_, hash)| **hash != u64::MAX);
+    bits.fold(0, |sketch, (at, hash)| {
+        sketch | u64::from(hash.count_ones() & 1) << at
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page of a site whose pages share most of their words.
+    fn page(own: &str) -> u64 {
+        let shared: String = (0..200_u32)
+            .map(|n| format!("<p class=w>{}</p>\n", spelled(n + 1000)))
+            .collect();
+        words(format!("{shared}{own}").as_bytes())
+    }
+
+    fn spelled(mut n: u32) -> String {
+        let mut text = String::new();
+        while n > 0 {
+            text.push(char::from(b'a' + (n % 26) as u8));
+            n /= 26;
+        }
+        text + "ish"
+    }
+
+    #[test]
+    fn months_of_an_empty_calendar_say_the_same() {
+        const MONTHS: [&str; 6] = ["January", "February", "March", "April", "May", "June"];
+        for at in 1..4 {
+            let month = |at: usize| {
+                let [before, name, after] = [MONTHS[at - 1], MONTHS[at], MONTHS[at + 1]];
+                page(&format!(
+                    "{name} 2031 | {before} 2031 | {after} 2031 1 2 3 4"
+                ))
+            };
+            assert!((month(at) ^ month(at + 1)).count_ones() <= 3);
+        }
+    }
+
+    #[test]
+    fn entries_of_a_diary_do_not() {
+        let entry = |n: u32| {
+            let own: String = (0..40).map(|w| spelled(5_000 + n * 40 + w) + " ").collect();
+            page(&own)
+        };
+        let in_a_row = (0..100).filter(|n| (entry(*n) ^ entry(n + 1)).count_ones() <= 3);
+        assert!(in_a_row.count() < 60);
+    }
+
+    #[test]
+    fn a_page_is_repeated_only_by_one_that_names_and_says_the_same() {
+        let page = Imprint {
+            bytes: 1000,
+            others: 7,
+            below: 9,
+            words: 0b1111,
+        };
+        assert!(page.is_repeated_by(Imprint {
+            bytes: 1050,
+            ..page
+        }));
+        assert!(!page.is_repeated_by(Imprint {
+            bytes: 1200,
+            ..page
+        }));
+        assert!(!page.is_repeated_by(Imprint { others: 8, ..page }));
+        assert!(!page.is_repeated_by(Imprint {
+            words: 0b1111_0000_0000,
+            ..page
+        }));
+        assert!(page.is_nested_in(Imprint { others: 8, ..page }));
+        assert!(!Imprint { below: 0, ..page }.is_nested_in(Imprint { below: 0, ..page }));
+    }
+}

@@ -1,0 +1,218 @@
+//! Adding what was found: a URL has one row, and the nearest way to it that is
+//! known as long as it waits.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Result, Store, state};
+use crate::crawl::imprint::Imprint;
+use crate::crawl::job::Path;
+use crate::url::CanonicalUrl;
+
+/// A URL to add.
+pub struct NewUrl<'a> {
+    /// The URL.
+    pub url: &'a CanonicalUrl,
+    /// Its host's row.
+    pub host: i64,
+    /// The way to it.
+    pub path: &'a Path,
+    /// The row of the page that names it.
+    pub via: Option<i64>,
+    /// What that page was like.
+    pub via_imprint: Imprint,
+    /// Pages of its form in a row that led to nothing else.
+    pub barren: u32,
+    /// Pages above it that say and name the same.
+    pub nested: u32,
+    /// Why it isn't to be fetched.
+    pub excluded: Option<&'a str>,
+}
+
+/// What adding a URL did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is new; its row.
+    New(i64),
+    /// It was kept out before and is let in now; its row.
+    LetIn(i64),
+    /// It waits, and this way to it is nearer: its row, and its priority
+    /// before.
+    Nearer(i64, u32),
+    /// It has been asked for, and this way to it is nearer: its row.
+    Passed(i64),
+    /// It was known by a way as near.
+    Known,
+}
+
+/// What the store knows of a URL that is found again.
+struct Known {
+    id: i64,
+    state: i64,
+    is_final: bool,
+    depth: u32,
+    beyond: u32,
+    priority: u32,
+}
+
+impl Store {
+    /// Adds a URL that was found. One that is excluded so far is let in where
+    /// this way to it is a better one.
+    pub fn add(&self, found: &NewUrl<'_>) -> Result<Added> {
+        if let Some(id) = self.insert(found)? {
+            return Ok(Added::New(id));
+        }
+        if found.excluded.is_some() {
+            return Ok(Added::Known);
+        }
+        let Some(known) = self.known(found.url)? else {
+            return Ok(Added::Known);
+        };
+        let nearer = found.path.depth < known.depth
+            || (found.path.depth == known.depth && found.path.beyond < known.beyond);
+        match known.state {
+            state::EXCLUDED if known.is_final => Ok(Added::Known),
+            state::EXCLUDED => {
+                self.find_way(known.id, found)?;
+                Ok(Added::LetIn(known.id))
+            }
+            // What is needed sooner is as good as nearer, but not at the price
+            // of what it names.
+            state::QUEUED
+                if nearer
+                    || (found.path.priority() < known.priority
+                        && found.path.depth <= known.depth) =>
+            {
+                self.find_way(known.id, found)?;
+                Ok(Added::Nearer(known.id, known.priority))
+            }
+            state::QUEUED => Ok(Added::Known),
+            _ if nearer => {
+                // Its record tells the way by which it was fetched; only how
+                // far away it is has changed.
+                self.db
+                    .prepare_cached("UPDATE url SET depth = ?2, beyond = ?3 WHERE id = ?1")?
+                    .execute(params![known.id, found.path.depth, found.path.beyond])?;
+                Ok(Added::Passed(known.id))
+            }
+            _ => Ok(Added::Known),
+        }
+    }
+
+    fn insert(&self, found: &NewUrl<'_>) -> Result<Option<i64>> {
+        let state = if found.excluded.is_some() {
+            state::EXCLUDED
+        } else {
+            state::QUEUED
+        };
+        self.db
+            .prepare_cached(
+                "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren, via_others,
+                 beyond, nested, via_words, via_below)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+            )?
+            .query_row(
+                params![
+                    found.url.as_str(),
+                    found.host,
+                    state,
+                    found.excluded,
+                    found.path.priority(),
+                    found.via,
+                    found.via_imprint.bytes as i64,
+                    found.path.hops,
+                    found.path.depth,
+                    found.barren,
+                    found.via_imprint.others.cast_signed(),
+                    found.path.beyond,
+                    found.nested,
+                    found.via_imprint.words.cast_signed(),
+                    found.via_imprint.below.cast_signed()
+                ],
+                |row| row.get(0),
+            )
+            .optional()
+    }
+
+    fn known(&self, url: &CanonicalUrl) -> Result<Option<Known>> {
+        self.db
+            .prepare_cached(
+                "SELECT id, state, COALESCE(reason LIKE 'robots%' OR reason = 'budget-host-bytes', 0), depth, beyond,
+                 priority FROM url WHERE url = ?",
+            )?
+            .query_row([url.as_str()], |row| {
+                Ok(Known {
+                    id: row.get(0)?,
+                    state: row.get(1)?,
+                    is_final: row.get(2)?,
+                    depth: row.get(3)?,
+                    beyond: row.get(4)?,
+                    priority: row.get(5)?,
+                })
+            })
+            .optional()
+    }
+
+    /// Puts a URL into the queue, or lets it wait there, by this way.
+    fn find_way(&self, id: i64, found: &NewUrl<'_>) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE url SET state = 0, reason = NULL, priority = ?2, via = ?3, via_bytes = ?4, hops = ?5,
+                 depth = ?6, barren = ?7, via_others = ?8, beyond = ?9, nested = ?10, via_words = ?11,
+                 via_below = ?12 WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                found.path.priority(),
+                found.via,
+                found.via_imprint.bytes as i64,
+                found.path.hops,
+                found.path.depth,
+                found.barren,
+                found.via_imprint.others.cast_signed(),
+                found.path.beyond,
+                found.nested,
+                found.via_imprint.words.cast_signed(),
+                found.via_imprint.below.cast_signed()
+            ])
+            .map(drop)
+    }
+
+    /// Corrects the depth of every URL whose page has come nearer, and puts
+    /// those into the queue that were too deep and aren't any more; how many.
+    pub fn settle_depths(&self, limit: u32) -> Result<u64> {
+        loop {
+            let changed = self.db.execute(
+                "UPDATE url SET depth = page.depth + (url.hops LIKE '%L') FROM url AS page
+                 WHERE page.id = url.via AND url.depth > page.depth + (url.hops LIKE '%L')",
+                [],
+            )?;
+            if changed == 0 {
+                break;
+            }
+        }
+        let let_in = self.db.execute(
+            "UPDATE url SET state = 0, reason = NULL, priority = 2 + MIN(depth, 1000)
+             WHERE state = 2 AND reason = 'depth' AND depth <= ?",
+            [limit],
+        )?;
+        Ok(let_in as u64)
+    }
+
+    /// Puts a captured redirect back into the queue, unless that was done so
+    /// often; its id if it was.
+    pub fn ask_again(&self, url: &CanonicalUrl, most: u32) -> Result<Option<i64>> {
+        self.db
+            .prepare_cached(
+                "UPDATE url SET state = 0, again = again + 1, tries = 0 WHERE url = ?1 AND state = 1
+                 AND status BETWEEN 300 AND 399 AND again < ?2 RETURNING id",
+            )?
+            .query_row(params![url.as_str(), most], |row| row.get(0))
+            .optional()
+    }
+
+    /// Whether a URL has a row that isn't excluded.
+    pub fn is_wanted(&self, url: &CanonicalUrl) -> Result<bool> {
+        let found = self.find(url.as_str())?;
+        Ok(found.is_some_and(|(_, state)| state != state::EXCLUDED))
+    }
+}
