@@ -103,11 +103,12 @@ fn whatever_names_a_private_address_and_however_it_is_spelled_nothing_connects()
         "[64:ff9b::7f00:2]",
         "[2002:7f00:2::1]",
     ];
-    let links: String = spellings
+    let links: Vec<String> = spellings
         .iter()
         .enumerate()
         .map(|(at, host)| format!("<a href=\"//{host}:{port}/link-{at}\">x</a>"))
         .collect();
+    let links = links.concat();
     let inside = neighbour.url("");
     let site = Wire::serve(move |asked| {
         let html = |text: &str| answer("200 OK", &["Content-Type: text/html"], text);
