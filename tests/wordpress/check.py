@@ -25,9 +25,9 @@ from checks import Checks, few
 from chromium import Chromium
 from expected import TRAPS, Expected
 from linked import key
+from museum import install, wordpress
 from replayed import content_host, faults, view_address
 from server import UI_HOST, fetch, replay
-from museum import install, wordpress
 
 # The least of each class that build.php makes and links; fewer would mean a broken site rather than a good crawl.
 LEAST = {
