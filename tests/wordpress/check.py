@@ -25,9 +25,9 @@ from checks import Checks, few
 from chromium import Chromium
 from expected import TRAPS, Expected
 from linked import key
+from museum import install, wordpress
 from replayed import content_host, faults, view_address
 from server import UI_HOST, fetch, replay
-from museum import install, wordpress
 
 # The least of each class that build.php makes and links; fewer would mean a broken site rather than a good crawl.
 LEAST = {
@@ -143,7 +143,11 @@ def budgets(expected, into):
     """How many URLs of each trap the capture's own configuration allows."""
     traps = tomllib.loads((into / "metadata" / "config.toml").read_text())["traps"]
     captured = captured_urls(into)
-    chosen = {frozenset(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query)) for url in captured if "/collection/?" in url}
+    chosen = {
+        frozenset(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+        for url in captured
+        if "/collection/?" in url
+    }
     calendar = traps["barren_pages"] + traps["far_dates"]
     allowed = {
         # A month's pages, its days' and its two views count each for themselves.
@@ -160,7 +164,11 @@ def budgets(expected, into):
 
 def within_budgets(expected, into):
     allowed, counts = budgets(expected, into), expected.in_traps(captured_urls(into))
-    over = [f"{name}: {count} captured of at most {allowed[name]}" for name, count in counts.items() if count > allowed[name]]
+    over = [
+        f"{name}: {count} captured of at most {allowed[name]}"
+        for name, count in counts.items()
+        if count > allowed[name]
+    ]
     assert not over, few(over)
     none = [name for name, count in counts.items() if not count and allowed[name]]
     assert not none, f"nothing captured of {few(none)}"
@@ -195,7 +203,10 @@ def shown(expected, browser, port, into):
     entries = {}
     for entry in made.index(into):
         entries.setdefault(entry["url"], entry)
-    pages = [expected.site.url, *(url for url in expected.classes["posts"] if "/2023/09/" in url or "/2023/10/" in url)][:10]
+    pages = [
+        expected.site.url,
+        *(url for url in expected.classes["posts"] if "/2023/09/" in url or "/2023/10/" in url),
+    ][:10]
     wrong, pictures = [], 0
     for url in pages:
         timestamp = next(entry["timestamp"] for held, entry in entries.items() if key(held) == key(url))
@@ -204,7 +215,9 @@ def shown(expected, browser, port, into):
         host = content_host(url, timestamp, into.name)
         found, state = faults(browser, port, host)
         found += [f"console: {line}" for line in browser.console]
-        if not browser.evaluate("[...document.fonts].some(font => font.family === 'Museum' && font.status === 'loaded')", host):
+        if not browser.evaluate(
+            "[...document.fonts].some(font => font.family === 'Museum' && font.status === 'loaded')", host
+        ):
             found.append("the closing notice's font isn't loaded")
         if "The museum closes on" not in state["text"] or not state["sheets"]:
             found.append("no closing notice, or no styles")

@@ -128,7 +128,9 @@ def wordpress(workdir):
         site = Site(port, root, work)
         site.built = site.php("build.php").strip()
         stack.enter_context(php(work, sockets / "php"))
-        stack.enter_context(nginx(root, work, port, locations=server_lines(work, sockets / "php"), http=http_lines(work)))
+        stack.enter_context(
+            nginx(root, work, port, locations=server_lines(work, sockets / "php"), http=http_lines(work))
+        )
         yield site
 
 
@@ -170,9 +172,7 @@ def database(work, socket):
 
 def copy_files(root):
     """A copy, since WordPress takes the directory of its files for that of its configuration."""
-    shutil.copytree(
-        WORDPRESS, root, ignore=lambda at, names: {".htaccess"} & set(names), ignore_dangling_symlinks=True
-    )
+    shutil.copytree(WORDPRESS, root, ignore=lambda at, names: {".htaccess"} & set(names), ignore_dangling_symlinks=True)
     plugins = root / "wp-content" / "mu-plugins"
     plugins.mkdir()
     shutil.copy(HERE / "plugin.php", plugins)
@@ -205,14 +205,17 @@ require_once ABSPATH . 'wp-settings.php';
 @contextlib.contextmanager
 def php(work, socket):
     config = work / "php-fpm.conf"
-    config.write_text(f"""[global]
+    config.write_text(
+        f"""[global]
 error_log = {work}/php-fpm.log
 daemonize = no
 [site]
 listen = {socket}
 pm = static
 pm.max_children = {WORKERS}
-""" + ("user = root\ngroup = root\n" if os.geteuid() == 0 else ""))
+"""
+        + ("user = root\ngroup = root\n" if os.geteuid() == 0 else "")
+    )
     as_root = ["--allow-to-run-as-root"] if os.geteuid() == 0 else []
     command = mortal(php_fpm(), *as_root, "--fpm-config", config, "-d", "memory_limit=256M")
     with serving(command, socket, work / "php-output.log"):
@@ -248,7 +251,10 @@ if __name__ == "__main__":
     # To look around, or to crawl it by hand: until Ctrl-C.
     install()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with tempfile.TemporaryDirectory(prefix="lastlight-wp-") as scratch, wordpress(pathlib.Path(scratch) / "wordpress") as at:
+    with (
+        tempfile.TemporaryDirectory(prefix="lastlight-wp-") as scratch,
+        wordpress(pathlib.Path(scratch) / "wordpress") as at,
+    ):
         print(f"{at.built}: {at.url}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
