@@ -40,9 +40,10 @@ fn detect(source: &[u8], domain: Option<&str>) -> &'static Encoding {
         // Cut within a character: still UTF-8, if it was before.
         Err(error) => error.error_len().is_none() && !source[..error.valid_up_to()].is_ascii(),
     };
-    let escapes = source
-        .windows(2)
-        .any(|pair| matches!(pair, b"\x1b$" | b"\x1b("));
+    let escapes = source.contains(&0x1b)
+        && source
+            .windows(2)
+            .any(|pair| matches!(pair, b"\x1b$" | b"\x1b("));
     if is_utf_8 && !escapes {
         return UTF_8;
     }
