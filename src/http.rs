@@ -3,33 +3,54 @@
 //! a browser would. The wire, WARC reading and replay all use these.
 
 mod chunked;
+pub mod coding;
+mod dechunked;
+mod incoming;
+mod opening;
 
-pub use chunked::{Chunked, Step, dechunk, dechunk_what_came};
+pub use chunked::{Chunked, Step, dechunk};
+pub use dechunked::Dechunked;
+pub use incoming::{Close, Incoming, Irregular};
 
 use std::borrow::Cow;
 
-/// A head larger than this is refused by the wire reader and cut off here.
+/// A head larger than this is cut off by the wire reader and here.
 pub const MAX_HEAD_BYTES: usize = 1024 * 1024;
 
 /// The length of the head that starts `bytes`, blank line included; `None`
 /// while the blank line hasn't come. Blank lines before the start line belong
-/// to the head (RFC 9112 §2.2), and lines may end with a bare LF.
+/// to the head (RFC 9112 §2.2), and lines may end with a bare LF or, as some
+/// gateways write them, with several CR before it.
 pub fn head_length(bytes: &[u8]) -> Option<usize> {
-    let start = bytes
-        .iter()
-        .position(|b| !matches!(b, b'\r' | b'\n'))
-        .unwrap_or(bytes.len());
-    let mut line_start = start;
-    for (at, &byte) in bytes.iter().enumerate().skip(start) {
-        if byte == b'\n' {
-            let line = &bytes[line_start..at];
-            if line.is_empty() || line == b"\r" {
-                return Some(at + 1);
+    HeadEnd::default().find(bytes)
+}
+
+/// Looks for the end of a head whose bytes come little by little, and looks at
+/// each byte once.
+#[derive(Debug, Clone, Default)]
+pub struct HeadEnd {
+    seen: usize,
+    /// The start line has begun.
+    begun: bool,
+    /// The present line holds something.
+    in_line: bool,
+}
+
+impl HeadEnd {
+    /// The length of the head that starts `bytes`, which begin with all that
+    /// was given before.
+    pub fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, &byte) in bytes.iter().enumerate().skip(self.seen) {
+            match byte {
+                b'\n' if self.begun && !self.in_line => return Some(at + 1),
+                b'\n' => self.in_line = false,
+                b'\r' => {}
+                _ => (self.begun, self.in_line) = (true, true),
             }
-            line_start = at + 1;
         }
+        self.seen = self.seen.max(bytes.len());
+        None
     }
-    None
 }
 
 /// One field line with its continuation lines.
@@ -109,28 +130,30 @@ impl<'a> Head<'a> {
         self.fields.iter().find(|f| f.is(name)).map(Field::text)
     }
 
-    /// The status code of a response: the first run of digits after the
-    /// version, as browsers read it. `None` where the line is no status line.
-    pub fn status(&self) -> Option<u16> {
-        let line = self.start_line;
-        let is_http = line.len() >= 4
-            && (line[..4].eq_ignore_ascii_case(b"HTTP") || line[..4].eq_ignore_ascii_case(b"ICY "));
-        let after = line.iter().position(u8::is_ascii_whitespace)?;
-        let digits = line[after..].trim_ascii_start();
-        let end = digits
-            .iter()
-            .position(|b| !b.is_ascii_digit())
-            .unwrap_or(digits.len());
-        let status: u16 = std::str::from_utf8(&digits[..end.min(4)])
-            .ok()?
-            .parse()
-            .ok()?;
-        (is_http && status <= 999).then_some(status)
+    /// The start line from its version on, where it is a status line.
+    fn status_line(&self) -> Option<&'a [u8]> {
+        opening::status_line_start(self.start_line).map(|at| &self.start_line[at..])
     }
 
-    /// Minor version; `HTTP/1.0` and older is 0.
+    /// The status code of a response: the run of digits after the version, as
+    /// browsers read it. Where there is none, or no number, they take it for
+    /// 200, and so does this. `None` where the line is no status line.
+    pub fn status(&self) -> Option<u16> {
+        let line = self.status_line()?;
+        let after = line.iter().position(u8::is_ascii_whitespace);
+        let digits = line[after.unwrap_or(line.len())..].trim_ascii_start();
+        let end = digits.iter().position(|b| !b.is_ascii_digit());
+        let digits = &digits[..end.unwrap_or(digits.len())];
+        let status = std::str::from_utf8(digits)
+            .ok()
+            .and_then(|d| d.parse().ok());
+        Some(status.unwrap_or(200))
+    }
+
+    /// Whether the answer names HTTP/1.0.
     pub fn is_http_1_0(&self) -> bool {
-        self.start_line.len() >= 8 && self.start_line[..8].eq_ignore_ascii_case(b"HTTP/1.0")
+        self.status_line()
+            .is_some_and(|line| line.len() >= 8 && line[..8].eq_ignore_ascii_case(b"HTTP/1.0"))
     }
 
     /// Method and target of a request line.
@@ -182,25 +205,48 @@ impl<'a> Head<'a> {
 
     /// The content codings in the order they were applied.
     pub fn content_codings(&self) -> Vec<String> {
-        self.values("content-encoding")
+        self.codings_of("content-encoding")
+    }
+
+    /// Every coding that stands between the entity as it was sent, its chunks
+    /// removed, and what a reader sees, in the order they were applied: content
+    /// codings, then transfer codings (RFC 9112 §6.1).
+    pub fn codings(&self) -> Vec<String> {
+        let mut codings = self.content_codings();
+        codings.extend(self.codings_of("transfer-encoding"));
+        codings.retain(|coding| coding != "chunked");
+        codings
+    }
+
+    fn codings_of(&self, name: &str) -> Vec<String> {
+        self.values(name)
             .flat_map(|value| {
                 value
                     .split(',')
-                    .map(|coding| coding.trim().to_ascii_lowercase())
+                    .map(|coding| {
+                        let name = coding.split(';').next().unwrap_or_default();
+                        name.trim().to_ascii_lowercase()
+                    })
                     .filter(|coding| !coding.is_empty() && coding != "identity")
                     .collect::<Vec<_>>()
             })
             .collect()
     }
 
-    /// Whether the transfer coding ends with chunked.
+    /// Whether chunked is among the transfer codings. Servers name it twice,
+    /// or something after it, and send it once.
     pub fn is_chunked(&self) -> bool {
-        self.values("transfer-encoding")
-            .last()
-            .is_some_and(|value| {
-                let last = value.rsplit(',').next().unwrap_or_default();
-                last.trim().eq_ignore_ascii_case("chunked")
-            })
+        self.codings_of("transfer-encoding")
+            .iter()
+            .any(|coding| coding == "chunked")
+    }
+
+    /// Every `Content-Length` that is a number, those of lists too.
+    pub fn lengths(&self) -> Vec<u64> {
+        self.values("content-length")
+            .flat_map(|value| value.split(',').filter_map(length).collect::<Vec<_>>())
+            .take(MOST_LENGTHS)
+            .collect()
     }
 
     /// How the end of the body is told (RFC 9112 §6.3), for the answer to a
@@ -215,21 +261,21 @@ impl<'a> Head<'a> {
         if self.is_chunked() {
             return Framing::Chunked;
         }
-        if self.values("transfer-encoding").next().is_some() {
+        if !self.codings_of("transfer-encoding").is_empty() {
             return Framing::UntilClose;
         }
-        let mut lengths = self.values("content-length").flat_map(|value| {
+        let stated = self.values("content-length").flat_map(|value| {
             value
                 .split(',')
-                .map(|v| v.trim().to_owned())
+                .map(length)
+                .take(MOST_LENGTHS)
                 .collect::<Vec<_>>()
         });
-        let Some(first) = lengths.next() else {
-            return Framing::UntilClose;
-        };
-        let digits = !first.is_empty() && first.bytes().all(|b| b.is_ascii_digit());
-        match first.parse() {
-            Ok(length) if digits && lengths.all(|other| other == first) => Framing::Length(length),
+        let stated: Vec<Option<u64>> = stated.take(MOST_LENGTHS).collect();
+        match stated.first() {
+            Some(&Some(first)) if stated.iter().all(|other| *other == Some(first)) => {
+                Framing::Length(first)
+            }
             _ => Framing::UntilClose,
         }
     }
@@ -243,9 +289,9 @@ impl<'a> Head<'a> {
                     .any(|t| t.trim().eq_ignore_ascii_case(token))
             })
         };
-        let version_1_1 = self.start_line.len() >= 8
-            && self.start_line[..5].eq_ignore_ascii_case(b"HTTP/")
-            && self.start_line[5..8] == *b"1.1";
+        let version_1_1 = self
+            .status_line()
+            .is_some_and(|line| line.len() >= 8 && line[..8].eq_ignore_ascii_case(b"HTTP/1.1"));
         !has("close") && (version_1_1 || has("keep-alive"))
     }
 }
@@ -261,6 +307,15 @@ pub enum Framing {
     Chunked,
     /// Everything until the connection closes.
     UntilClose,
+}
+
+/// So many lengths of one answer are looked at.
+const MOST_LENGTHS: usize = 8;
+
+fn length(text: &str) -> Option<u64> {
+    let digits = text.trim();
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten()
 }
 
 fn field(line: &[u8]) -> Field<'_> {
@@ -280,7 +335,7 @@ fn offset_in(whole: &[u8], part: &[u8]) -> usize {
     part.as_ptr() as usize - whole.as_ptr() as usize
 }
 
-/// Lines without their CRLF or LF.
+/// Lines without their LF and the CRs before it.
 struct Lines<'a>(&'a [u8]);
 
 impl<'a> Iterator for Lines<'a> {
@@ -293,7 +348,8 @@ impl<'a> Iterator for Lines<'a> {
         let end = self.0.iter().position(|&b| b == b'\n');
         let line = &self.0[..end.unwrap_or(self.0.len())];
         self.0 = &self.0[end.map_or(self.0.len(), |at| at + 1)..];
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
+        let end = line.iter().rposition(|&b| b != b'\r');
+        Some(&line[..end.map_or(0, |at| at + 1)])
     }
 }
 

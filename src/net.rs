@@ -76,14 +76,6 @@ pub enum NetError {
         /// How it ended.
         source: io::Error,
     },
-    /// Head without end.
-    #[error("head-too-long: {host}: the head of the answer has no end within {limit} bytes")]
-    HeadTooLong {
-        /// The host.
-        host: String,
-        /// The bound in bytes.
-        limit: usize,
-    },
     /// The spool's disk failed: our fault, not the site's.
     #[error("spool: {0}")]
     Spool(io::Error),

@@ -360,15 +360,32 @@ fn looks_like_html(first: &[u8]) -> bool {
         };
         text = &comment[end + 3..];
     }
-    ["<!doctype html", "<html", "<head", "<body", "<title"]
-        .iter()
-        .any(|start| {
-            text.get(..start.len())
-                .is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()))
-                && text
-                    .get(start.len())
-                    .is_none_or(|byte| !byte.is_ascii_alphanumeric())
-        })
+    // MIME Sniffing standard §7.1.
+    let starts = [
+        "<!doctype html",
+        "<html",
+        "<head",
+        "<script",
+        "<iframe",
+        "<h1",
+        "<div",
+        "<font",
+        "<table",
+        "<a",
+        "<style",
+        "<title",
+        "<b",
+        "<body",
+        "<br",
+        "<p",
+    ];
+    starts.iter().any(|start| {
+        text.get(..start.len())
+            .is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()))
+            && text
+                .get(start.len())
+                .is_none_or(|byte| !byte.is_ascii_alphanumeric())
+    })
 }
 
 /// Scans a document. `url` is its own address; `http_charset` the `charset`

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, watch};
 
@@ -50,6 +50,9 @@ pub struct Fetcher {
 /// one's equal share.
 const RECEIVING: usize = 32 * 1024 * 1024;
 
+/// An answer may be slow for so long (`limits.min_rate`).
+const RATE_AFTER: Duration = Duration::from_mins(1);
+
 impl Fetcher {
     /// For a configuration; finished tries go to `desk`.
     pub fn new(
@@ -67,6 +70,9 @@ impl Fetcher {
             limits: Limits {
                 idle: limits.idle.0,
                 whole: limits.time.0,
+                rate: limits.min_rate.0,
+                rate_after: RATE_AFTER,
+                head: usize::try_from(limits.head.0).unwrap_or(usize::MAX),
                 bytes: limits.body.value().map_or(u64::MAX, |size| size.0),
                 memory: usize::try_from(fetch.spool_above.0)
                     .unwrap_or(usize::MAX)
@@ -184,7 +190,7 @@ impl Fetcher {
 fn is_stray(exchange: &Exchange) -> bool {
     let start = exchange.response.memory().unwrap_or(b"HTTP/");
     let head = crate::http::Head::parse(&start[..exchange.head_length.min(start.len())]);
-    !start.starts_with(b"HTTP/") || head.status() == Some(408)
+    exchange.headless || !start.starts_with(b"HTTP/") || head.status() == Some(408)
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {

@@ -2,15 +2,14 @@
 //! scanner in the decoded entity. The stored bytes are never touched.
 
 use std::borrow::Cow;
-use std::io::Read;
-
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use std::io::{BufReader, Read};
 
 use super::imprint;
 use super::job::{Hop, Path};
 use super::robots::Robots;
 use crate::config::Limits;
-use crate::http::{Head, dechunk_what_came};
+use crate::http::coding::{Bounds, Decoded, Irregular};
+use crate::http::{Dechunked, Head};
 use crate::net::Spool;
 use crate::scan::{self, Asked, Format, Role, fields};
 use crate::url::CanonicalUrl;
@@ -78,8 +77,8 @@ pub fn find(
     let mut found = Found::default();
     found.take(fields::links(url.url(), head));
     if *url == url.host_key().robots_url() {
-        let entity = entity(head, response, limits.decoded.0).unwrap_or_default();
-        let robots = Robots::parse(&entity);
+        let entity = entity(head, response, bounds(limits));
+        let robots = Robots::parse(&entity.map(|(text, _)| text).unwrap_or_default());
         let sitemaps = robots.sitemaps().iter();
         let sitemaps = sitemaps.filter_map(|sitemap| url.join(sitemap).ok());
         found
@@ -97,7 +96,7 @@ pub fn find(
         via: via.as_ref(),
         as_sitemap: path.ends_with(Hop::Manifest),
     };
-    let Some(entity) = scanned(&asked, head, response, limits) else {
+    let Some((entity, irregular)) = scanned(&asked, head, response, limits) else {
         return found;
     };
     let scanned = scan::links(&asked, &entity, limits);
@@ -107,11 +106,9 @@ pub fn find(
     }
     found.title = scanned.title;
     found.notes = scanned.notes;
-    if found.format.is_some() && entity.len() as u64 >= limits.decoded.0 {
-        found.notes.push(format!(
-            "only the first {} bytes were scanned for links",
-            limits.decoded.0
-        ));
+    if found.format.is_some() {
+        let irregular = irregular.iter().map(ToString::to_string);
+        found.notes.splice(0..0, irregular);
     }
     found.take(scanned.links);
     found
@@ -124,15 +121,17 @@ fn scanned<'r>(
     head: &Head<'_>,
     response: &'r Spool,
     limits: &Limits,
-) -> Option<Cow<'r, [u8]>> {
+) -> Option<(Cow<'r, [u8]>, Vec<Irregular>)> {
+    let bounds = bounds(limits);
     if !Format::may_be(asked) {
         return None;
     }
     if response.memory().is_none() && !Format::is_certain(asked) {
-        let start = entity(head, response, scan::SNIFFED as u64)?;
+        let bytes = scan::SNIFFED as u64;
+        let (start, _) = entity(head, response, Bounds { bytes, ..bounds })?;
         Format::of(asked, &start)?;
     }
-    entity(head, response, limits.decoded.0)
+    entity(head, response, bounds)
 }
 
 /// Where a redirect leads.
@@ -140,57 +139,40 @@ pub fn redirect(url: &CanonicalUrl, head: &Head<'_>) -> Option<CanonicalUrl> {
     url.join(&fields::location(head)?).ok()
 }
 
-/// The start of the entity, `most` bytes of it, transfer and content coding
-/// removed as far as the codings are known. `None` where it can't be read.
-pub fn entity<'r>(head: &Head<'_>, response: &'r Spool, most: u64) -> Option<Cow<'r, [u8]>> {
-    let body: Cow<'r, [u8]> = match response.memory() {
-        Some(bytes) => Cow::Borrowed(&bytes[head.length.min(bytes.len())..]),
-        None => {
-            let mut bytes = Vec::new();
-            let limit = (head.length as u64).saturating_add(most);
-            response.reader().take(limit).read_to_end(&mut bytes).ok()?;
-            bytes.drain(..head.length.min(bytes.len()));
-            Cow::Owned(bytes)
-        }
-    };
-    // What a cut body's chunks gave is scanned too.
-    let mut entity = match head
-        .is_chunked()
-        .then(|| dechunk_what_came(&body))
-        .flatten()
-    {
-        Some(entity) => Cow::Owned(entity),
-        None => body,
-    };
-    for coding in head.content_codings().iter().rev() {
-        // A coding that the body doesn't have, or that isn't known: the bytes
-        // may be plain, as browsers find them to be.
-        let Some(decoded) = decode(coding, &entity, most) else {
-            break;
-        };
-        entity = Cow::Owned(decoded);
+/// What is decoded of an entity at most.
+pub fn bounds(limits: &Limits) -> Bounds {
+    Bounds {
+        bytes: limits.decoded.0,
+        ratio: limits.decoded_ratio,
+        codings: limits.codings,
     }
-    Some(entity)
 }
 
-/// Decodes a content coding, as much of it as is scanned. What breaks off is
-/// taken as far as it came.
-fn decode(coding: &str, bytes: &[u8], most: u64) -> Option<Vec<u8>> {
-    let mut decoded = Vec::new();
-    let mut read = |reader: &mut dyn Read| {
-        let result = reader.take(most).read_to_end(&mut decoded);
-        result.is_ok() || !decoded.is_empty()
-    };
-    let usable = match coding {
-        "gzip" | "x-gzip" => read(&mut MultiGzDecoder::new(bytes)),
-        // Servers send both the zlib form of the standard and the bare one.
-        "deflate" if bytes.first().is_some_and(|b| b & 0x0f == 8) => {
-            read(&mut ZlibDecoder::new(bytes))
+/// The entity as far as `bounds` go, its transfer and content codings removed,
+/// with what was wrong with it. What came of a cut body is given too. `None`
+/// where it can't be read.
+pub fn entity<'r>(
+    head: &Head<'_>,
+    response: &'r Spool,
+    bounds: Bounds,
+) -> Option<(Cow<'r, [u8]>, Vec<Irregular>)> {
+    let codings = head.codings();
+    if let (Some(bytes), [], false) = (response.memory(), &*codings, head.is_chunked()) {
+        let body = &bytes[head.length.min(bytes.len())..];
+        if body.len() as u64 <= bounds.bytes {
+            return Some((Cow::Borrowed(body), Vec::new()));
         }
-        "deflate" => read(&mut DeflateDecoder::new(bytes)),
-        _ => false,
+    }
+    let body = BufReader::with_capacity(64 * 1024, response.reader_at(head.length as u64));
+    let body: Box<dyn Read> = if head.is_chunked() {
+        Box::new(Dechunked::new(body))
+    } else {
+        Box::new(body)
     };
-    usable.then_some(decoded)
+    let mut decoded = Decoded::new(body, &codings, bounds);
+    let mut entity = Vec::new();
+    decoded.read_to_end(&mut entity).ok()?;
+    Some((Cow::Owned(entity), decoded.irregular()))
 }
 
 #[cfg(test)]

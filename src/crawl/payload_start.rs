@@ -1,75 +1,25 @@
 //! The start of an answer's payload, its codings removed: enough to tell what
 //! it is. The stored bytes are never touched.
 
-use std::io::{self, Read};
-
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-
-use crate::http::{Head, dechunk_what_came};
+use super::links;
+use crate::http::Head;
+use crate::http::coding::{Bounds, Irregular};
 use crate::net::Spool;
-
-/// Content codings upon each other that are removed.
-const MOST_CODINGS: usize = 3;
 
 /// At most `limit` decoded bytes. What doesn't decode is left out, so less may
 /// come, or nothing.
 pub fn payload_start(head: &Head<'_>, response: &Spool, limit: usize) -> Vec<u8> {
-    let mut stored = Vec::with_capacity(limit.min(16 * 1024));
-    let from = head.length;
-    match response.memory() {
-        Some(bytes) => {
-            let end = bytes.len().min(from.saturating_add(limit));
-            stored.extend_from_slice(&bytes[from.min(end)..end]);
-        }
-        None => {
-            let until = (from as u64).saturating_add(limit as u64);
-            // A spool that can't be read fails when the record is written.
-            let _ = response.reader().take(until).read_to_end(&mut stored);
-            stored.drain(..from.min(stored.len()));
-        }
-    }
-    let stored = if head.is_chunked() {
-        dechunk_what_came(&stored).unwrap_or(stored)
-    } else {
-        stored
+    let bounds = Bounds {
+        bytes: limit as u64,
+        ratio: u32::MAX,
+        codings: 4,
     };
-    let codings = head.content_codings();
-    if codings.is_empty() {
-        return stored;
+    match links::entity(head, response, bounds) {
+        Some((_, why)) if why.iter().any(|why| matches!(why, Irregular::Unknown(_))) => Vec::new(),
+        Some((start, _)) => start.into_owned(),
+        // A spool that can't be read fails when the record is written.
+        None => Vec::new(),
     }
-    if codings.len() > MOST_CODINGS {
-        return Vec::new();
-    }
-    let decoded = codings.iter().rev().try_fold(stored, |bytes, coding| {
-        let mut out = Vec::new();
-        let decoder: io::Result<Box<dyn Read>> = match coding.as_str() {
-            "gzip" | "x-gzip" if bytes.starts_with(b"\x1f\x8b") => {
-                Ok(Box::new(MultiGzDecoder::new(&bytes[..])))
-            }
-            "gzip" | "x-gzip" => Ok(Box::new(&bytes[..])),
-            "deflate" if bytes.first().is_some_and(|first| first & 0x0f == 8) => {
-                Ok(Box::new(ZlibDecoder::new(&bytes[..])))
-            }
-            "deflate" => Ok(Box::new(DeflateDecoder::new(&bytes[..]))),
-            "br" => Ok(Box::new(brotli_decompressor::Decompressor::new(
-                &bytes[..],
-                4096,
-            ))),
-            "zstd" => zstd_decoder(&bytes),
-            _ => return None,
-        };
-        // The bytes end where they were cut off: what came before it counts.
-        let _ = decoder.ok()?.take(limit as u64).read_to_end(&mut out);
-        Some(out)
-    });
-    decoded.unwrap_or_default()
-}
-
-/// Of an answer's content coding, windows up to 8 MiB are taken (RFC 9659).
-fn zstd_decoder(bytes: &[u8]) -> io::Result<Box<dyn Read + '_>> {
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
-    decoder.window_log_max(23)?;
-    Ok(Box::new(decoder))
 }
 
 #[cfg(test)]

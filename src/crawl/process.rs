@@ -17,8 +17,9 @@ use super::scope::Scope;
 use super::warcs::Series;
 use crate::config::{self, Config, Limits};
 use crate::http::Head;
+use crate::http::coding::Bounds;
 use crate::net::{Exchange, NetError, Spool, Truncated};
-use crate::scan::Format;
+use crate::scan::{Format, Kind};
 use crate::time::WarcDate;
 use crate::url::CanonicalUrl;
 
@@ -30,8 +31,12 @@ pub const PRODUCT_TOKEN: &str = "lastlight";
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
 /// Redirects of robots.txt that are followed (RFC 9309 §2.3.1.2).
 const MAX_ROBOTS_REDIRECTS: u32 = 5;
-/// Bytes of a robots.txt that are read (RFC 9309 §2.5: at least 500 KiB).
-const ROBOTS_BYTES: u64 = 4 << 20;
+/// What of a robots.txt is read (RFC 9309 §2.5: at least 500 KiB).
+const ROBOTS_BOUNDS: Bounds = Bounds {
+    bytes: 4 << 20,
+    ratio: 2000,
+    codings: 4,
+};
 
 /// What processing needs beside the exchange; one a crawl.
 pub struct Processing {
@@ -133,7 +138,7 @@ impl Processing {
         let head_bytes = head_bytes(exchange)?;
         let head = Head::parse(&head_bytes);
         let status = head.status();
-        let busy = status.is_some_and(|status| status == 429 || status >= 500);
+        let busy = status.is_some_and(is_busy);
         let last_try = job.tries >= self.retries;
         let host_pause = if busy { retry_after(&head) } else { None };
         let start = payload_start(&head, &exchange.response, self.looked_at(status));
@@ -149,11 +154,13 @@ impl Processing {
                 ..Outcome::of(job)
             });
         }
-        let digests = digests(&exchange.response)?;
-        let found = match challenge {
+        let digests = digests(&exchange.response, exchange.headless)?;
+        let mut found = match challenge {
             Some(_) => Found::default(),
             None => self.scanned(&job, &head, &exchange.response),
         };
+        let wire = exchange.irregular.iter().map(ToString::to_string);
+        found.notes.splice(0..0, wire);
         let is_whole = exchange.truncated.is_none() && challenge.is_none();
         let may_be_original = is_whole && self.is_payload_of_its_own(&job.url, &head, &digests);
         let original = may_be_original
@@ -194,8 +201,6 @@ impl Processing {
             Verdict::Failed(format!("challenge: {vendor}"))
         } else if busy {
             Verdict::Failed(format!("status-{}", status.unwrap_or(0)))
-        } else if status.is_none() {
-            Verdict::Failed("not-http: the answer has no status line".into())
         } else {
             Verdict::of_whole(original.as_ref(), &job.url)
         };
@@ -293,7 +298,11 @@ impl Processing {
         let is_html = found.format == Some(Format::Html) && status == Some(200);
         let mut answer = Answer {
             status,
-            media_type: head.media_type().unwrap_or_default(),
+            media_type: if head.length == 0 {
+                headless_type(response)
+            } else {
+                head.media_type().unwrap_or_default()
+            },
             bytes: judged.digests.payload.entity_length,
             digest: judged.digests.payload.entity.to_string(),
             time: started.timestamp14().rfc3339(),
@@ -461,6 +470,33 @@ fn retry_after(head: &Head<'_>) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
+/// Whether a status says that the server can't answer now. Codes beyond the
+/// standard's, such as 999, are answers.
+pub fn is_busy(status: u16) -> bool {
+    status == 429 || (500..600).contains(&status)
+}
+
+/// The media type of an answer that has no head to name it, by its first bytes.
+pub fn headless_type(response: &Spool) -> String {
+    use std::io::Read;
+    let mut first = Vec::new();
+    // What can't be read here can't be read later either, and is told there.
+    let _ = response.reader().take(1024).read_to_end(&mut first);
+    if Kind::sniff("", None, &first) == Some(Kind::Html) {
+        return "text/html".into();
+    }
+    if let Some(kind) = infer::get(&first) {
+        return kind.mime_type().into();
+    }
+    let is_text = !first.iter().any(|b| matches!(b, 0..=8 | 14..=26 | 28..=31));
+    let known = if is_text {
+        "text/plain"
+    } else {
+        "application/octet-stream"
+    };
+    known.into()
+}
+
 /// What an answer to robots.txt means (RFC 9309 §2.3.1).
 fn robots(
     job: &Job,
@@ -484,9 +520,10 @@ pub fn robots_rules(
     response: &Spool,
 ) -> RobotsOutcome {
     let robots = match head.status() {
-        Some(200..=299) => {
-            let text = links::entity(head, response, ROBOTS_BYTES).unwrap_or_default();
-            Robots::parse(&text)
+        // An answer without head (HTTP/0.9) has no status either.
+        Some(200..=299) | None => {
+            let entity = links::entity(head, response, ROBOTS_BOUNDS);
+            Robots::parse(&entity.map(|(text, _)| text).unwrap_or_default())
         }
         Some(300..=399) if behind < MAX_ROBOTS_REDIRECTS => match links::redirect(url, head) {
             Some(target) => return RobotsOutcome::Redirect(target),

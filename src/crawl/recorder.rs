@@ -10,6 +10,7 @@ use super::dedup::Original;
 use super::job::{Hop, Job, Payload, Piece, Recording, StoredRecord};
 pub use super::of_host::Hosts;
 use super::of_host::OfHost;
+use super::process::headless_type;
 use super::warcs::Series;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::http::Head;
@@ -70,10 +71,15 @@ pub struct Digests {
     pub payload: PayloadDigests,
 }
 
-/// Hashes an answer, whether in memory or on disk.
-pub fn digests(response: &Spool) -> io::Result<Digests> {
+/// Hashes an answer, whether in memory or on disk; one that is headless is all
+/// payload.
+pub fn digests(response: &Spool, headless: bool) -> io::Result<Digests> {
     let mut block = Hasher::new(Algorithm::Sha256);
-    let mut payload = PayloadHasher::new(Algorithm::Sha256);
+    let mut payload = if headless {
+        PayloadHasher::headless(Algorithm::Sha256)
+    } else {
+        PayloadHasher::new(Algorithm::Sha256)
+    };
     let mut take = |piece: &[u8]| {
         block.update(piece);
         payload.update(piece);
@@ -106,7 +112,11 @@ impl Recorder {
 
     /// The records of one exchange. The response comes first and the metadata
     /// last, so that recovery knows a whole exchange by its end; what is told
-    /// of the host once follows.
+    /// of the host once follows. An answer without head (HTTP/0.9) is a
+    /// resource record, as there is nothing in it but the resource: readers of
+    /// WARCs would take a page's first lines for the head of a response.
+    /// Interim answers, and bytes after the end that aren't the answer's, are
+    /// fields of the metadata record.
     pub fn record(
         &mut self,
         context: &RecordContext,
@@ -125,12 +135,15 @@ impl Recorder {
         };
 
         let response_id = fresh_id();
+        let headless_type = exchange.headless.then(|| headless_type(&exchange.response));
         let kind = match findings.original {
             Some(_) => RecordType::Revisit,
+            None if exchange.headless => RecordType::Resource,
             None => RecordType::Response,
         };
+        let http = "application/http; msgtype=response";
         let mut response = draft(&kind, &response_id)
-            .field("Content-Type", "application/http; msgtype=response")
+            .field("Content-Type", headless_type.as_deref().unwrap_or(http))
             .field("WARC-IP-Address", exchange.address.ip().to_canonical());
         response = with_protocol(response, exchange, head)
             .field("WARC-Payload-Digest", payload)
@@ -139,6 +152,9 @@ impl Recorder {
             response = response.field("WARC-Identified-Payload-Type", identified);
         }
         let mut entry = CdxjEntry::of_response(url, date, head, payload.to_string());
+        if headless_type.is_some() {
+            entry.mime = headless_type;
+        }
         if let Some(original) = findings.original {
             entry.mime = Some(REVISIT.to_owned());
             let head = head_bytes(exchange)?;
@@ -291,6 +307,14 @@ fn metadata<'a>(
     if let Some(via) = &job.via {
         fields.push(("via", via.clone()));
     }
+    for (name, bytes) in [
+        ("interimResponses", &exchange.interim),
+        ("bytesAfterResponse", &exchange.stray),
+    ] {
+        if !bytes.is_empty() {
+            fields.push((name, escaped(bytes)));
+        }
+    }
     fields.extend(findings.notes.iter().cloned());
     let outlinks = findings.links.iter().take(most);
     fields.extend(outlinks.map(|(url, hop)| ("outlink", outlink(url, *hop))));
@@ -335,13 +359,29 @@ impl Recording {
     }
 }
 
+/// Bytes of the wire as one line of text: what isn't printable ASCII, and `%`,
+/// is percent-encoded, so that decoding gives the bytes back.
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        match byte {
+            b'%' => text.push_str("%25"),
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
 /// `WARC-Protocol` (repeated, one a layer) and `WARC-Cipher-Suite`, as the
 /// WARC community's extension names them.
 fn with_protocol(draft: Draft, exchange: &Exchange, head: &Head<'_>) -> Draft {
-    let http = match head.start_line.get(..8) {
-        _ if head.status().is_none() => "http/0.9",
-        Some(version) if version.eq_ignore_ascii_case(b"HTTP/1.0") => "http/1.0",
-        _ => "http/1.1",
+    let http = if exchange.headless {
+        "http/0.9"
+    } else if head.is_http_1_0() {
+        "http/1.0"
+    } else {
+        "http/1.1"
     };
     let draft = draft.field("WARC-Protocol", http);
     match &exchange.tls {

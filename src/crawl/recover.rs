@@ -15,7 +15,7 @@ use super::job::{Job, Path, Payload, Recording, StoredRecord, Verdict};
 use super::keeper::Keeper;
 use super::keeper::read_back::payload_of;
 use super::links::Found;
-use super::process::{Judged, Processing};
+use super::process::{Judged, Processing, is_busy};
 use super::recorder::digests;
 use super::store::state;
 use super::warcs;
@@ -216,13 +216,15 @@ impl Tail<'_, '_> {
                         .add_record(self.warc.0, extent.offset, &record, None)?;
                     kept = end;
                 }
-                (RecordType::Resource, None) => {
+                // One of a URL that is fetched is an answer without head
+                // (HTTP/0.9); others are about a host.
+                (RecordType::Resource, None) if !is_answer(&header) => {
                     let mut record = stored(extent.offset);
                     record.entry = resource_entry(&header);
                     self.keep_resource(extent.offset, &record)?;
                     kept = end;
                 }
-                (RecordType::Response | RecordType::Revisit, None) => {
+                (RecordType::Response | RecordType::Revisit | RecordType::Resource, None) => {
                     let start = extent.offset;
                     pending = Some(Pending {
                         start,
@@ -301,12 +303,13 @@ impl Tail<'_, '_> {
             Some(digest) => self.keeper.original_block(&digest, url.as_str())?,
             None => None,
         };
-        let own_head = head_of(&exchange.block)?;
+        let headless = header.record_type() == RecordType::Resource;
+        let own_head = head_of(&exchange.block, headless)?;
         let head = Head::parse(&own_head);
         // What a revisit's page names stands in its original.
         let body = original.as_ref().unwrap_or(&exchange.block);
-        let body_head = head_of(body)?;
-        let digests = digests(body).map_err(CrawlError::Spool)?;
+        let body_head = head_of(body, headless)?;
+        let digests = digests(body, headless).map_err(CrawlError::Spool)?;
         let mut records = exchange.records;
         if let Some(response) = records.first_mut() {
             let digest = header.field("WARC-Payload-Digest").filter(|_| is_revisit);
@@ -314,6 +317,8 @@ impl Tail<'_, '_> {
             let mut entry = CdxjEntry::of_response(url.as_str(), date, &head, digest);
             if is_revisit {
                 entry.mime = Some(REVISIT.to_owned());
+            } else if headless {
+                entry.mime = header.field("Content-Type").map(str::to_owned);
             }
             response.entry = Some(entry);
         }
@@ -336,10 +341,7 @@ impl Tail<'_, '_> {
             None if challenge.is_some() => {
                 Verdict::Failed(format!("challenge: {}", challenge.unwrap_or_default()))
             }
-            None if status == 429 || status >= 500 => Verdict::Failed(format!("status-{status}")),
-            None if head.status().is_none() => {
-                Verdict::Failed("not-http: the answer has no status line".into())
-            }
+            None if is_busy(status) => Verdict::Failed(format!("status-{status}")),
             None => self.whole(header, &url, is_revisit),
         };
         let may_be_original = matches!(verdict, Verdict::Captured)
@@ -398,8 +400,18 @@ impl Tail<'_, '_> {
     }
 }
 
-fn head_of(block: &Spool) -> Result<Vec<u8>, CrawlError> {
+/// Whether a record is of a URL that is fetched, and not about a host.
+fn is_answer(header: &Header) -> bool {
+    header
+        .target_uri()
+        .is_some_and(|url| url.starts_with("http"))
+}
+
+fn head_of(block: &Spool, headless: bool) -> Result<Vec<u8>, CrawlError> {
     let mut bytes = Vec::new();
+    if headless {
+        return Ok(bytes);
+    }
     block
         .reader()
         .take(MAX_HEAD_BYTES as u64)

@@ -1,5 +1,6 @@
 //! The chunked transfer coding (RFC 9112 §7.1), read as it comes: sizes may be
-//! padded or carry extensions, and lines may end with a bare LF.
+//! padded or carry extensions, lines may end with a bare LF, the line end after
+//! a chunk's data may be missing, and blank lines may stand before a size.
 
 /// The longest line of a chunk size or trailer that is taken.
 const MAX_LINE_BYTES: usize = 64 * 1024;
@@ -16,8 +17,12 @@ pub enum Step {
         /// Bytes of the input that were used.
         used: usize,
     },
-    /// This is not the chunked coding, whatever the head said.
-    Invalid,
+    /// What came is not the chunked coding, or not any more.
+    Invalid {
+        /// Bytes of the input up to the end of the line that is no size;
+        /// [`Chunked::line`] is that line.
+        used: usize,
+    },
 }
 
 #[derive(Debug)]
@@ -25,6 +30,7 @@ enum State {
     Size,
     Data(u64),
     DataEnd,
+    DataEndLf,
     Trailer,
     Done,
     Invalid,
@@ -58,7 +64,7 @@ impl Chunked {
             let rest = &input[at..];
             match self.state {
                 State::Done => return Step::Done { used: at },
-                State::Invalid => return Step::Invalid,
+                State::Invalid => return Step::Invalid { used: at },
                 _ if rest.is_empty() => return Step::More,
                 State::Data(left) => {
                     let take = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
@@ -69,16 +75,30 @@ impl Chunked {
                         left => State::Data(left),
                     };
                 }
-                State::Size | State::DataEnd | State::Trailer => {
+                State::DataEnd | State::DataEndLf => {
+                    let awaits_cr = matches!(self.state, State::DataEnd);
+                    at += usize::from(rest[0] == b'\n' || awaits_cr && rest[0] == b'\r');
+                    self.state = if awaits_cr && rest[0] == b'\r' {
+                        State::DataEndLf
+                    } else {
+                        State::Size
+                    };
+                }
+                State::Size | State::Trailer => {
                     let end = rest.iter().position(|&b| b == b'\n');
                     self.line
-                        .extend_from_slice(&rest[..end.unwrap_or(rest.len())]);
+                        .extend_from_slice(&rest[..end.map_or(rest.len(), |end| end + 1)]);
                     at += end.map_or(rest.len(), |end| end + 1);
                     if self.line.len() > MAX_LINE_BYTES {
-                        self.state = State::Invalid;
+                        self.state = match self.state {
+                            State::Trailer => State::Done,
+                            _ => State::Invalid,
+                        };
                     } else if end.is_some() {
                         self.state = self.after_line();
-                        self.line.clear();
+                        if !matches!(self.state, State::Invalid) {
+                            self.line.clear();
+                        }
                     }
                 }
             }
@@ -86,10 +106,9 @@ impl Chunked {
     }
 
     fn after_line(&mut self) -> State {
-        let line = std::mem::take(&mut self.line);
-        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        let line = self.line.trim_ascii_end();
         match self.state {
-            State::DataEnd if line.is_empty() => State::Size,
+            State::Size if line.is_empty() && self.any_chunk => State::Size,
             State::Size => match size(line) {
                 Some(0) => State::Trailer,
                 Some(size) => {
@@ -103,11 +122,24 @@ impl Chunked {
                 self.trailer_bytes += line.len();
                 State::Trailer
             }
+            // Trailers without end are none.
+            State::Trailer => State::Done,
             _ => State::Invalid,
         }
     }
 
-    /// Whether the empty chunk has come: from there on only trailers are
+    /// The line that is being read, or the one that is no size, with its line
+    /// end if that has come.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// Whether a chunk with data has come.
+    pub fn has_begun(&self) -> bool {
+        self.any_chunk
+    }
+
+    /// Whether the empty chunk has come: from there on only trailers may be
     /// missing, and the entity is whole.
     pub fn is_whole(&self) -> bool {
         matches!(self.state, State::Trailer | State::Done)
@@ -136,15 +168,6 @@ fn size(line: &[u8]) -> Option<u64> {
         return None;
     }
     u64::from_str_radix(digits, 16).ok()
-}
-
-/// The data of all chunks that came, whether or not the last one did; `None`
-/// where the body isn't chunks at all.
-pub fn dechunk_what_came(body: &[u8]) -> Option<Vec<u8>> {
-    let mut data = Vec::with_capacity(body.len());
-    let mut chunked = Chunked::default();
-    chunked.feed(body, |piece| data.extend_from_slice(piece));
-    (chunked.any_chunk || chunked.is_whole()).then_some(data)
 }
 
 /// The entity of a whole chunked body; `None` where the body isn't one, or is
@@ -185,7 +208,7 @@ mod tests {
                     used += last;
                     break;
                 }
-                Step::Invalid => break,
+                Step::Invalid { .. } => break,
             }
         }
         assert_eq!(
@@ -205,10 +228,12 @@ mod tests {
 
     #[test]
     fn text_that_claims_to_be_chunked_is_told_apart() {
+        let mut chunked = Chunked::default();
         assert_eq!(
-            Chunked::default().feed(b"<html>\r\n", |_| ()),
-            Step::Invalid
+            chunked.feed(b"<html>\r\n<body>", |_| ()),
+            Step::Invalid { used: 8 }
         );
+        assert_eq!(chunked.line(), b"<html>\r\n");
         assert_eq!(dechunk(b"ffffffffffffffffff\r\n"), None);
         assert_eq!(dechunk(b"+5\r\nabcde\r\n0\r\n\r\n"), None);
     }

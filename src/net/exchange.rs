@@ -10,8 +10,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
 
 use super::{Connection, Lookup, NetError, Spool, TlsSession};
-use crate::http::{Chunked, Framing, Head, MAX_HEAD_BYTES, Step, head_length};
+use crate::http::{Close, Incoming, Irregular};
 use crate::time::WarcDate;
+
+/// How long an end that is probably never sent is waited for: the line after
+/// the last chunk, the close after an answer that announced it.
+const LINGER: Duration = Duration::from_millis(100);
+const LAST_LINE: Duration = Duration::from_secs(2);
+/// What comes after the end of an answer is read for so long and so far.
+const AFTER_TIME: Duration = Duration::from_secs(10);
+const AFTER_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes read at a time.
+const PIECE: usize = 16 * 1024;
 
 /// Bounds of one answer.
 #[derive(Debug, Clone, Copy)]
@@ -20,10 +30,26 @@ pub struct Limits {
     pub idle: Duration,
     /// The longest answer in time.
     pub whole: Duration,
+    /// Bytes a second that it must bring on average, once `rate_after` is over.
+    pub rate: u64,
+    /// So long an answer may be as slow as it likes.
+    pub rate_after: Duration,
+    /// The largest head in bytes.
+    pub head: usize,
     /// The largest answer in bytes.
     pub bytes: u64,
     /// Bytes kept in memory.
     pub memory: usize,
+}
+
+impl Limits {
+    /// When an answer that has brought so many bytes is too slow.
+    fn slow_at(&self, received: u64) -> Duration {
+        let earned = received.checked_div(self.rate).unwrap_or(u64::MAX);
+        // A century, as clocks overflow beyond.
+        let earned = Duration::from_secs(earned.min(100 * 365 * 24 * 3600));
+        earned.max(self.rate_after)
+    }
 }
 
 /// Why an answer is not whole (WARC 1.1 §5.13).
@@ -33,6 +59,8 @@ pub enum Truncated {
     Disconnect,
     /// It took too long.
     Time,
+    /// It came too slowly.
+    Rate,
     /// Nothing came for too long.
     Silence,
     /// It was too long.
@@ -44,7 +72,7 @@ impl Truncated {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Disconnect => "disconnect",
-            Self::Time | Self::Silence => "time",
+            Self::Time | Self::Rate | Self::Silence => "time",
             Self::Length => "length",
         }
     }
@@ -59,6 +87,14 @@ pub struct Exchange {
     pub response: Spool,
     /// Length of the answer's head in bytes.
     pub head_length: usize,
+    /// Whether the answer has no head, as in HTTP/0.9.
+    pub headless: bool,
+    /// The first of what came before the answer: heads of interim ones (1xx).
+    pub interim: Vec<u8>,
+    /// The first of what came after the end of the answer and isn't part of it.
+    pub stray: Vec<u8>,
+    /// What was wrong with the answer.
+    pub irregular: Vec<Irregular>,
     /// Set if the answer isn't whole.
     pub truncated: Option<Truncated>,
     /// When the request was begun.
@@ -77,8 +113,8 @@ pub struct Exchange {
 
 impl Connection {
     /// Sends a request and reads its answer to the end. What arrived before a
-    /// cut is an [`Exchange`] with `truncated`; an error means that not even a
-    /// head came. `spool` is the directory for what doesn't fit memory.
+    /// cut is an [`Exchange`] with `truncated`; an error means that not a byte
+    /// of an answer came. `spool` is the directory for what doesn't fit memory.
     pub async fn exchange(
         &mut self,
         host: &str,
@@ -97,55 +133,57 @@ impl Connection {
             .await
             .map_err(|_| silence(host, "sending", limits))?
             .map_err(no_answer)?;
-        let deadline = tokio::time::Instant::now() + limits.whole;
+        let mut response = Spool::new(spool, limits.memory);
         let mut reading = Reading {
             connection: self,
-            buffer: Vec::with_capacity(16 * 1024),
+            incoming: Incoming::new(method, limits.head),
+            response: &mut response,
+            buffer: Vec::with_capacity(PIECE),
             limits,
-            deadline,
+            begun: Instant::now(),
+            received: 0,
+            goodbye: true,
         };
-        let head_length = reading.head(host).await?;
-        let head = Head::parse(&reading.buffer[..head_length]);
-        let framing = head.framing(method);
-        let keeps_alive = head.keeps_alive();
-        let cut_head = head_length == reading.buffer.len()
-            && head.status().is_some()
-            && crate::http::head_length(&reading.buffer).is_none();
-        let mut response = Spool::new(spool, limits.memory);
-        let end = reading.body(head_length, framing, &mut response).await?;
+        let end = reading.answer(host).await?;
+        let found = reading.incoming.finish();
         let (address, tls) = (self.address, self.tls.clone());
         let lookup = self.lookup.clone();
         Ok(Exchange {
             request,
             response,
-            head_length,
-            truncated: if cut_head {
-                Some(Truncated::Disconnect)
-            } else {
-                end.truncated
-            },
+            head_length: found.head_length,
+            headless: found.headless,
+            interim: found.interim,
+            stray: found.stray,
+            irregular: found.irregular,
+            truncated: end.truncated,
             started,
             elapsed: clock.elapsed(),
             address,
             tls,
             lookup,
-            reusable: keeps_alive && end.clean,
+            reusable: end.reusable,
         })
     }
 }
 
 struct Reading<'c> {
     connection: &'c mut Connection,
-    /// Received and not yet given to the spool.
+    incoming: Incoming,
+    response: &'c mut Spool,
+    /// Received and not yet read.
     buffer: Vec<u8>,
     limits: &'c Limits,
-    deadline: tokio::time::Instant,
+    begun: Instant,
+    received: u64,
+    /// The connection didn't end without TLS's `close_notify`.
+    goodbye: bool,
 }
 
 struct End {
     truncated: Option<Truncated>,
-    /// The body ended by its framing, and nothing came after it.
-    clean: bool,
+    /// The connection takes another request.
+    reusable: bool,
 }
 
 enum Received {
@@ -154,150 +192,167 @@ enum Received {
     Cut(Truncated, Option<io::Error>),
 }
 
+/// Whether all that was given to be kept was kept.
+enum Kept {
+    All,
+    /// The largest answer is reached.
+    Full,
+}
+
 impl Reading<'_> {
-    /// Receives more bytes into the buffer.
-    async fn more(&mut self) -> Received {
-        self.buffer.reserve(16 * 1024);
-        let deadline = self
-            .deadline
-            .min(tokio::time::Instant::now() + self.limits.idle);
-        match timeout_at(deadline, self.connection.read_buf(&mut self.buffer)).await {
-            Err(_) if tokio::time::Instant::now() >= self.deadline => {
-                Received::Cut(Truncated::Time, None)
-            }
-            Err(_) => Received::Cut(Truncated::Silence, None),
+    /// Receives bytes into the buffer, after a silence of `patience` at most.
+    async fn more(&mut self, patience: Duration) -> Received {
+        self.buffer.clear();
+        let (now, limits) = (Instant::now(), self.limits);
+        let bounds = [
+            (now + patience, Truncated::Silence),
+            (self.begun + limits.whole, Truncated::Time),
+            (self.begun + limits.slow_at(self.received), Truncated::Rate),
+        ];
+        let (until, reason) = bounds
+            .into_iter()
+            .min_by_key(|(until, _)| *until)
+            .unwrap_or(bounds[0]);
+        match timeout_at(until.into(), self.connection.read_buf(&mut self.buffer)).await {
+            Err(_) => Received::Cut(reason, None),
             Ok(Ok(0)) => Received::End,
-            Ok(Ok(_)) => Received::Bytes,
+            Ok(Ok(n)) => {
+                self.received += n as u64;
+                Received::Bytes
+            }
             // A TLS peer that closes without notice, as many do.
-            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Received::End,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.goodbye = false;
+                Received::End
+            }
             Ok(Err(error)) => Received::Cut(Truncated::Disconnect, Some(error)),
         }
     }
 
-    /// Reads the final head; interim ones (1xx) are passed over. Where the
-    /// connection closes without a blank line, all that came is the head: a
-    /// head that was cut, or an answer of HTTP/0.9, which has none.
-    async fn head(&mut self, host: &str) -> Result<usize, NetError> {
+    /// Reads the answer to its end and beyond. Heads of interim answers are
+    /// passed over.
+    async fn answer(&mut self, host: &str) -> Result<End, NetError> {
         loop {
-            if let Some(length) = head_length(&self.buffer) {
-                let interim = Head::parse(&self.buffer[..length])
-                    .status()
-                    .is_some_and(|status| (100..200).contains(&status) && status != 101);
-                if !interim && length <= MAX_HEAD_BYTES {
-                    return Ok(length);
-                }
-                if !interim {
-                    return Err(too_long(host));
-                }
-                self.buffer.drain(..length);
-                continue;
-            }
-            if self.buffer.len() > MAX_HEAD_BYTES {
-                return Err(too_long(host));
-            }
-            let ended = match self.more().await {
-                Received::Bytes => continue,
-                Received::Cut(Truncated::Time | Truncated::Silence, _) => {
-                    return Err(silence(host, "an answer", self.limits));
-                }
-                Received::Cut(_, error) => error,
-                Received::End => None,
+            let patience = if self.incoming.only_lacks_its_end() {
+                LAST_LINE.min(self.limits.idle)
+            } else {
+                self.limits.idle
             };
-            if !self.buffer.is_empty() {
-                return Ok(self.buffer.len());
+            let (close, reason, error) = match self.more(patience).await {
+                Received::Bytes => {
+                    if let Kept::Full = self.feed()? {
+                        return Ok(cut(Truncated::Length));
+                    }
+                    if self.incoming.is_too_long() {
+                        return Ok(cut(Truncated::Length));
+                    }
+                    if self.incoming.has_ended() {
+                        return self.after().await;
+                    }
+                    continue;
+                }
+                Received::End => (Close::Fin, Truncated::Disconnect, None),
+                Received::Cut(Truncated::Disconnect, error) => {
+                    (Close::Broken, Truncated::Disconnect, error)
+                }
+                Received::Cut(reason, _) => (Close::Silence, reason, None),
+            };
+            if self.incoming.is_empty() {
+                return Err(self.nothing(host, reason, error));
             }
-            return Err(NetError::NoAnswer {
-                host: host.to_owned(),
-                source: ended.unwrap_or_else(|| {
-                    let reason = "the connection was closed without an answer";
-                    io::Error::new(io::ErrorKind::UnexpectedEof, reason)
-                }),
+            if !self.goodbye && self.incoming.goes_to_the_close() {
+                self.incoming.note(Irregular::NoGoodbye);
+            }
+            let (whole, kept) = self.keep(|incoming, keep| incoming.close(close, keep))?;
+            let truncated = match kept {
+                Kept::Full => Some(Truncated::Length),
+                Kept::All => (!whole).then_some(reason),
+            };
+            return Ok(End {
+                truncated,
+                reusable: false,
             });
         }
     }
 
-    /// Reads the body to its end and gives head and body to the spool.
-    async fn body(
-        &mut self,
-        head_length: usize,
-        framing: Framing,
-        response: &mut Spool,
-    ) -> Result<End, NetError> {
-        response
-            .write(&self.buffer[..head_length])
-            .map_err(NetError::Spool)?;
-        self.buffer.drain(..head_length);
-        let mut framing = framing;
-        let mut chunked = Chunked::default();
-        let mut left = match framing {
-            Framing::Length(length) => length,
-            Framing::None => 0,
-            _ => u64::MAX,
-        };
+    /// The answer has ended: whatever else the server has said belongs to it
+    /// or to nothing, as nothing else was asked for.
+    async fn after(&mut self) -> Result<End, NetError> {
+        let (begun, received) = (Instant::now(), self.received);
+        let mut reusable = self.incoming.keeps_alive();
         loop {
-            let mut take = usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(self.buffer.len());
-            let mut done = left == take as u64;
-            if framing == Framing::Chunked {
-                match chunked.feed(&self.buffer, |_| ()) {
-                    Step::More => {}
-                    Step::Done { used } => (take, done) = (used, true),
-                    // Not chunks, whatever the head says: keep all that comes.
-                    Step::Invalid => framing = Framing::UntilClose,
-                }
+            reusable &= !self.incoming.has_surplus();
+            let patience = if reusable { Duration::ZERO } else { LINGER };
+            match self.more(patience).await {
+                Received::Bytes | Received::Cut(Truncated::Silence, _) => {}
+                Received::End | Received::Cut(..) => reusable = false,
             }
-            let room = self.limits.bytes.saturating_sub(response.len());
-            if take as u64 > room {
-                let room = usize::try_from(room).unwrap_or(usize::MAX);
-                response
-                    .write(&self.buffer[..room])
-                    .map_err(NetError::Spool)?;
-                return Ok(cut(Truncated::Length));
+            if self.buffer.is_empty() {
+                break;
             }
-            response
-                .write(&self.buffer[..take])
-                .map_err(NetError::Spool)?;
-            left = left.saturating_sub(take as u64);
-            if done {
-                let clean = take == self.buffer.len();
-                return Ok(End {
-                    truncated: None,
-                    clean,
-                });
-            }
-            self.buffer.clear();
-            match self.more().await {
-                Received::Bytes => {}
-                Received::Cut(reason, _) => return Ok(cut(reason)),
-                Received::End => {
-                    let whole = match framing {
-                        Framing::UntilClose => true,
-                        Framing::Chunked => chunked.is_whole() || chunked.was_never_chunked(),
-                        Framing::Length(_) | Framing::None => false,
-                    };
-                    let truncated = (!whole).then_some(Truncated::Disconnect);
-                    return Ok(End {
-                        truncated,
-                        clean: false,
-                    });
-                }
+            let full = matches!(self.feed()?, Kept::Full);
+            if full || begun.elapsed() > AFTER_TIME || self.received - received > AFTER_BYTES {
+                self.incoming.note(Irregular::SurplusCut);
+                reusable = false;
+                break;
             }
         }
+        self.keep(|incoming, keep| incoming.close(Close::Fin, keep))?;
+        Ok(End {
+            truncated: None,
+            reusable,
+        })
     }
-}
 
-fn too_long(host: &str) -> NetError {
-    NetError::HeadTooLong {
-        host: host.to_owned(),
-        limit: MAX_HEAD_BYTES,
+    /// Gives what was received to the answer.
+    fn feed(&mut self) -> Result<Kept, NetError> {
+        let buffer = std::mem::take(&mut self.buffer);
+        let kept = self.keep(|incoming, keep| incoming.feed(&buffer, keep));
+        self.buffer = buffer;
+        kept.map(|((), kept)| kept)
+    }
+
+    fn keep<T>(
+        &mut self,
+        read: impl FnOnce(&mut Incoming, &mut dyn FnMut(&[u8])) -> T,
+    ) -> Result<(T, Kept), NetError> {
+        let (response, limit) = (&mut *self.response, self.limits.bytes);
+        let (mut failed, mut kept) = (None, Kept::All);
+        let value = read(&mut self.incoming, &mut |bytes| {
+            let room = limit.saturating_sub(response.len());
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            if bytes.len() > room {
+                kept = Kept::Full;
+            }
+            if failed.is_none() {
+                failed = response.write(&bytes[..bytes.len().min(room)]).err();
+            }
+        });
+        match failed {
+            Some(error) => Err(NetError::Spool(error)),
+            None => Ok((value, kept)),
+        }
+    }
+
+    /// Why nothing at all came.
+    fn nothing(&self, host: &str, reason: Truncated, error: Option<io::Error>) -> NetError {
+        if reason != Truncated::Disconnect {
+            return silence(host, "an answer", self.limits);
+        }
+        NetError::NoAnswer {
+            host: host.to_owned(),
+            source: error.unwrap_or_else(|| {
+                let reason = "the connection was closed without an answer";
+                io::Error::new(io::ErrorKind::UnexpectedEof, reason)
+            }),
+        }
     }
 }
 
 fn cut(reason: Truncated) -> End {
     End {
         truncated: Some(reason),
-        clean: false,
+        reusable: false,
     }
 }
 
@@ -306,5 +361,95 @@ fn silence(host: &str, what: &'static str, limits: &Limits) -> NetError {
         host: host.to_owned(),
         what,
         limit: limits.idle,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+    use crate::net::{AddressGuard, Connector};
+    use crate::url::CanonicalUrl;
+
+    const LIMITS: Limits = Limits {
+        idle: Duration::from_secs(5),
+        whole: Duration::from_secs(60),
+        rate: 0,
+        rate_after: Duration::from_millis(300),
+        head: 64 * 1024,
+        bytes: u64::MAX,
+        memory: 1 << 20,
+    };
+
+    /// Asks a server that sends these bytes at once, then one every 20 ms.
+    fn drip(first: &'static [u8], limits: Limits) -> Exchange {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(first);
+            for _ in 0..500 {
+                std::thread::sleep(Duration::from_millis(20));
+                if stream.write_all(b"x").is_err() {
+                    return;
+                }
+            }
+        });
+        let url = CanonicalUrl::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
+        let guard = AddressGuard::default();
+        guard.allow_seed(Ipv4Addr::LOCALHOST.into());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let exchange = runtime.block_on(async {
+            let connector = Connector::new(guard, Duration::from_secs(5));
+            let mut connection = connector.connect(&url.host_key()).await.unwrap();
+            let request = b"GET / HTTP/1.1\r\n\r\n".to_vec();
+            let spool = std::env::temp_dir();
+            let answer = connection.exchange("a", "GET", request, &limits, &spool);
+            answer.await.unwrap()
+        });
+        drop(runtime);
+        server.join().unwrap();
+        exchange
+    }
+
+    #[test]
+    fn an_answer_that_drips_is_cut_when_it_falls_behind_its_rate() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+        let exchange = drip(head, Limits { rate: 4000, ..LIMITS });
+        assert_eq!(exchange.truncated, Some(Truncated::Rate));
+        assert!(exchange.elapsed < Duration::from_secs(3), "{exchange:?}");
+        let kept = exchange.response.memory().unwrap();
+        assert!(kept.starts_with(head) && kept.len() > head.len());
+    }
+
+    #[test]
+    fn a_head_that_drips_is_cut_and_kept() {
+        let head = b"HTTP/1.1 200 OK\r\nX: ";
+        let exchange = drip(head, Limits { rate: 4000, ..LIMITS });
+        assert_eq!(exchange.truncated, Some(Truncated::Rate));
+        assert!(exchange.response.memory().unwrap().starts_with(head));
+    }
+
+    #[test]
+    fn the_whole_time_ends_an_answer_that_keeps_its_rate() {
+        let head = b"HTTP/1.1 200 OK\r\n\r\n";
+        let whole = Duration::from_millis(500);
+        let exchange = drip(head, Limits { rate: 1, whole, ..LIMITS });
+        assert_eq!(exchange.truncated, Some(Truncated::Time));
+    }
+
+    #[test]
+    fn a_rate_of_nothing_is_no_bound() {
+        assert!(LIMITS.slow_at(0) > Duration::from_secs(1 << 30));
+        let limits = Limits { rate: 64, ..LIMITS };
+        assert_eq!(limits.slow_at(0), LIMITS.rate_after);
+        assert_eq!(limits.slow_at(6400), Duration::from_secs(100));
     }
 }

@@ -62,7 +62,12 @@ impl Spool {
 
     /// A stream over all bytes; any number may read at once.
     pub fn reader(&self) -> SpoolReader<'_> {
-        SpoolReader { spool: self, at: 0 }
+        self.reader_at(0)
+    }
+
+    /// A stream over the bytes from `at` on.
+    pub fn reader_at(&self, at: u64) -> SpoolReader<'_> {
+        SpoolReader { spool: self, at }
     }
 }
 

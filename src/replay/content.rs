@@ -2,13 +2,13 @@
 //! entity as a stream, transfer coding removed. Content codings are removed
 //! only where the caller asks for it. Never holds more than a piece of a body.
 
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::find::Gap;
 use super::resolve;
-use crate::http::{Chunked, Head, MAX_HEAD_BYTES, Step, head_length};
+use crate::http::{Dechunked, Head, MAX_HEAD_BYTES, head_length};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::{Collection, entry_fits};
@@ -142,7 +142,7 @@ impl Capture {
     /// The content coding that the entity really has: none where the head
     /// claims gzip and the bytes aren't.
     pub fn coding(&self, first: &[u8]) -> Coding {
-        let codings = Head::parse(&self.body_head).content_codings();
+        let codings = Head::parse(&self.body_head).codings();
         match codings.as_slice() {
             [] => Coding::Identity,
             [one] => match one.as_str() {
@@ -294,93 +294,6 @@ fn read_head<R: Read>(record: &mut Record<'_, R>) -> Result<Vec<u8>, SnapshotErr
             return Ok(head);
         }
         head.extend_from_slice(&more);
-    }
-}
-
-/// Removes the chunked transfer coding. What claims to be chunked and isn't
-/// comes through as it is: some tools store bodies de-chunked under their
-/// original head.
-struct Dechunked<R> {
-    inner: R,
-    chunked: Chunked,
-    out: Vec<u8>,
-    at: usize,
-    state: Dechunking,
-}
-
-enum Dechunking {
-    /// Nothing came out yet; what went in is kept, should it be no chunk.
-    Untried(Vec<u8>),
-    Chunks,
-    Plain,
-    Done,
-}
-
-impl<R: BufRead> Dechunked<R> {
-    fn new(inner: R) -> Self {
-        Self {
-            inner,
-            chunked: Chunked::default(),
-            out: Vec::new(),
-            at: 0,
-            state: Dechunking::Untried(Vec::new()),
-        }
-    }
-}
-
-impl<R: BufRead> BufRead for Dechunked<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.at == self.out.len() && !matches!(self.state, Dechunking::Done) {
-            self.out.clear();
-            self.at = 0;
-            let input = self.inner.fill_buf()?;
-            let taken = input.len();
-            if taken == 0 {
-                let last = std::mem::replace(&mut self.state, Dechunking::Done);
-                if let Dechunking::Untried(held) = last
-                    && !self.chunked.is_whole()
-                {
-                    self.out = held;
-                }
-                break;
-            }
-            if let Dechunking::Untried(held) = &mut self.state {
-                held.extend_from_slice(input);
-            }
-            if matches!(self.state, Dechunking::Plain) {
-                self.out.extend_from_slice(input);
-            } else {
-                let out = &mut self.out;
-                let step = self
-                    .chunked
-                    .feed(input, |piece| out.extend_from_slice(piece));
-                match (step, &mut self.state) {
-                    (Step::Invalid, Dechunking::Untried(held)) => {
-                        self.out = std::mem::take(held);
-                        self.state = Dechunking::Plain;
-                    }
-                    (Step::Done { .. } | Step::Invalid, state) => *state = Dechunking::Done,
-                    (Step::More, state) if !self.out.is_empty() => *state = Dechunking::Chunks,
-                    (Step::More, _) => {}
-                }
-            }
-            self.inner.consume(taken);
-        }
-        Ok(&self.out[self.at..])
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.at = (self.at + n).min(self.out.len());
-    }
-}
-
-impl<R: BufRead> Read for Dechunked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let n = available.len().min(buffer.len());
-        buffer[..n].copy_from_slice(&available[..n]);
-        self.consume(n);
-        Ok(n)
     }
 }
 

@@ -544,8 +544,13 @@ impl Places<'_> {
         if row.timestamp != record.timestamp {
             differ("time", &text(&row.timestamp), &text(&record.timestamp));
         }
+        // A status line may say anything; what isn't three digits is compared
+        // by nobody, and code 000 is the number 0.
+        let number = |status: &Option<String>| status.as_ref()?.parse::<u16>().ok();
         let is_status = |text: &String| text.len() == 3 && text.parse::<u16>().is_ok();
-        if row.status != record.status && record.status.as_ref().is_some_and(is_status) {
+        if record.status.as_ref().is_some_and(is_status)
+            && number(&row.status) != number(&record.status)
+        {
             differ("status", &text(&row.status), &text(&record.status));
         }
         if row.entity != record.entity && record.entity.is_some() && !is_revisit {

@@ -3,7 +3,7 @@
 //! and verification compute its digest here, so that they can't differ.
 
 use crate::digest::{Algorithm, Digest, Hasher};
-use crate::http::{Chunked, Head, MAX_HEAD_BYTES, head_length};
+use crate::http::{Chunked, Head, HeadEnd, MAX_HEAD_BYTES};
 
 /// The digests by which tools name the payload of one HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub struct PayloadDigests {
 pub struct PayloadHasher {
     algorithm: Algorithm,
     head: Vec<u8>,
+    end: HeadEnd,
     body: Option<Body>,
 }
 
@@ -39,7 +40,16 @@ impl PayloadHasher {
         Self {
             algorithm,
             head: Vec::new(),
+            end: HeadEnd::default(),
             body: None,
+        }
+    }
+
+    /// A hasher of a block that is all payload, as that of a resource record.
+    pub fn headless(algorithm: Algorithm) -> Self {
+        Self {
+            body: Some(Body::new(algorithm, false)),
+            ..Self::new(algorithm)
         }
     }
 
@@ -48,10 +58,9 @@ impl PayloadHasher {
         if let Some(body) = &mut self.body {
             return body.update(bytes);
         }
-        // A head is rescanned only while it's incomplete, and it's bounded.
         self.head.extend_from_slice(bytes);
         let bounded = &self.head[..self.head.len().min(MAX_HEAD_BYTES)];
-        let length = match head_length(bounded) {
+        let length = match self.end.find(bounded) {
             Some(length) => length,
             None if self.head.len() < MAX_HEAD_BYTES => return,
             None => MAX_HEAD_BYTES,

@@ -5,6 +5,7 @@
 
 mod harness;
 mod holdings;
+mod malformed;
 mod wire;
 
 mod addresses;
@@ -16,6 +17,7 @@ mod deposit_roundtrip;
 mod formats;
 mod incomplete_answers;
 mod independent_reader;
+mod malformed_answers;
 mod marks;
 mod offline_replay;
 mod records;

@@ -144,6 +144,10 @@ impl Keeper<'_> {
             .write(&block)
             .map_err(SnapshotError::io(&spool, "writing"))?;
         let head = Head::parse(&block);
+        // One without status is an answer without head (HTTP/0.9).
+        let head = head
+            .status()
+            .map_or_else(|| Head::parse(&[]), |_| head.clone());
         Ok(Some(robots_rules(url, behind, &head, &response)))
     }
 }
