@@ -180,6 +180,8 @@ impl Reader<'_, '_> {
             return;
         }
         match name {
+            // slash:comments tells how many there are.
+            "comments" if content.bytes().all(|byte| byte.is_ascii_digit()) => {}
             "link" | "comments" | "docs" | "origLink" => self.push(content, Role::Page),
             // A permanent name that is no address stays a name.
             "guid" if self.is_permalink && content.contains("://") => {
@@ -248,6 +250,7 @@ mod tests {
             <itunes:image href='/cover.jpg'/>
             <item><title>One</title><link> /one </link><guid isPermaLink='false'>http://a.example/?p=1</guid>
             <comments>/one#respond</comments><wfw:commentRss>/one/feed/</wfw:commentRss>
+            <slash:comments>14</slash:comments>
             <description>Text &lt;a href=&quot;/d?a=1&amp;amp;b=2&quot;&gt;d&lt;/a&gt;</description>
             <content:encoded><![CDATA[<p><img src=\"/c.png\" srcset=\"/c2.png 2x\"></p>]]></content:encoded>
             <enclosure url='/ep.mp3' length='1' type='audio/mpeg'/>

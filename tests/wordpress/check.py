@@ -148,10 +148,9 @@ def budgets(expected, into):
         for url in captured
         if "/collection/?" in url
     }
-    calendar = traps["barren_pages"] + traps["far_dates"]
     allowed = {
-        # A month's pages, its days' and its two views count each for themselves.
-        "endless calendar": 3 * calendar,
+        # So many in a row until it is known for one, and so many after that; of the far future a few.
+        "endless calendar": traps["barren"] + traps["barren_pages"] + traps["far_dates"],
         "filters in any order": len(chosen) * (1 + traps["permutations"]),
         # The four pages of the part.
         "sessions": 4 * (1 + traps["sessions"]),
