@@ -6,7 +6,7 @@ use std::io::{BufReader, Read};
 
 use super::imprint;
 use super::job::{Hop, Path};
-use super::robots::Robots;
+use super::robots::{Robots, meta};
 use crate::config::Limits;
 use crate::http::coding::{Bounds, Decoded, Irregular};
 use crate::http::{Dechunked, Head};
@@ -25,6 +25,8 @@ pub struct Found {
     pub title: Option<String>,
     /// The words of a page, sketched.
     pub words: u64,
+    /// What a page's meta robots asks.
+    pub robots: Option<String>,
     /// Why not everything in it was found.
     pub notes: Vec<String>,
 }
@@ -106,6 +108,9 @@ pub fn find(
     }
     found.title = scanned.title;
     found.notes = scanned.notes;
+    if found.format == Some(Format::Html) {
+        found.robots = meta::in_html(&entity);
+    }
     if found.format.is_some() {
         let irregular = irregular.iter().map(ToString::to_string);
         found.notes.splice(0..0, irregular);

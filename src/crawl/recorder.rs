@@ -143,8 +143,8 @@ impl Recorder {
         };
         let http = "application/http; msgtype=response";
         let mut response = draft(&kind, &response_id)
-            .field("Content-Type", headless_type.as_deref().unwrap_or(http))
-            .field("WARC-IP-Address", exchange.address.ip().to_canonical());
+            .field("Content-Type", headless_type.as_deref().unwrap_or(http));
+        response = with_address(response, exchange);
         response = with_protocol(response, exchange, head)
             .field("WARC-Payload-Digest", payload)
             .field("WARC-Warcinfo-ID", &warcinfo);
@@ -178,16 +178,16 @@ impl Recorder {
 
         let request_id = fresh_id();
         let request = draft(&RecordType::Request, &request_id)
-            .field("Content-Type", "application/http; msgtype=request")
-            .field("WARC-IP-Address", exchange.address.ip().to_canonical());
-        let request = with_protocol(request, exchange, head)
+            .field("Content-Type", "application/http; msgtype=request");
+        let request = with_protocol(with_address(request, exchange), exchange, head)
             .field("WARC-Concurrent-To", &response_id)
             .field("WARC-Warcinfo-ID", &warcinfo)
             .record(&exchange.request);
         self.add_small(&mut recording, &request_id, &request);
 
         let metadata_id = fresh_id();
-        let fields = metadata(job, exchange, findings, context.outlinks);
+        let mut fields = metadata(job, exchange, findings, context.outlinks);
+        fields.extend(super::circumstances::fields(exchange));
         let metadata = draft(&RecordType::Metadata, &metadata_id)
             .field("Content-Type", "application/warc-fields")
             .field("WARC-Concurrent-To", &response_id)
@@ -197,6 +197,7 @@ impl Recorder {
         for told in context.hosts.tell(&job.host(), exchange) {
             self.add_resource(context, &mut recording, date, &response_id, told);
         }
+        recording.secrets.clone_from(&exchange.secrets);
         Ok(recording)
     }
 
@@ -371,6 +372,14 @@ fn escaped(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// `WARC-IP-Address`, where it is known: through a proxy it isn't.
+fn with_address(draft: Draft, exchange: &Exchange) -> Draft {
+    match exchange.address {
+        Some(address) => draft.field("WARC-IP-Address", address.ip().to_canonical()),
+        None => draft,
+    }
 }
 
 /// `WARC-Protocol` (repeated, one a layer) and `WARC-Cipher-Suite`, as the

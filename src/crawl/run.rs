@@ -14,8 +14,10 @@ use tokio::sync::watch;
 use super::fetch::{Fetcher, Turn};
 use super::frontier::{Decision, HostId};
 use super::keeper::Keeper;
+use super::outfit::Outfit;
 use super::process::Processing;
 use super::progress::{Control, Stop};
+use super::request::Requests;
 use super::scope::Scope;
 use super::store::state;
 use super::workers::{Done, Workers};
@@ -45,11 +47,17 @@ pub fn run(
     layout: &Layout,
     config: &Config,
     start: Start<'_>,
+    outfit: Outfit,
     control: &Control,
 ) -> Result<Summary, CrawlError> {
     let begun = Instant::now();
     let networks = networks(config)?;
-    let connector = Connector::new(AddressGuard::new(networks), config.fetch.connect_timeout.0);
+    let connector = Connector::new(
+        AddressGuard::new(networks),
+        outfit.trust,
+        outfit.proxy,
+        config.fetch.connect_timeout.0,
+    );
     let resuming = matches!(start, Start::Resumed);
     let mut missing = None;
     let earlier = match super::earlier(config) {
@@ -61,6 +69,8 @@ pub fn run(
         earlier => earlier?,
     };
     let mut keeper = Keeper::open(layout, config, earlier)?;
+    keeper.import_cookies(outfit.cookies);
+    let requests = Requests::new(config, outfit.credentials, keeper.jar.clone());
     if let Some(reason) = missing {
         keeper.log.event("warning", json!({ "reason": reason }))?;
     }
@@ -111,7 +121,8 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(CrawlError::Runtime)?;
-    let mut machine = Machine::start(layout, config, connector, &runtime, &processing)?;
+    let wire = (connector, requests);
+    let mut machine = Machine::start(layout, config, wire, &runtime, &processing)?;
     let stopped = machine.crawl(&mut keeper, config, layout, control, begun)?;
     drop(machine);
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -122,6 +133,7 @@ pub fn run(
         .log
         .event("ended", json!({ "reason": stopped.map(Stop::reason) }))?;
     keeper.commit()?;
+    keeper.end_refetches()?;
     seal::seal(layout, &keeper.store, stopped)?;
     let summary = Summary {
         complete: stopped.is_none(),
@@ -130,6 +142,7 @@ pub fn run(
         pages: keeper.progress.pages,
         notes: keeper.progress.notes,
         marked: keeper.store.marked()?,
+        alarms: keeper.progress.alarms.clone(),
         bytes: keeper
             .store
             .warcs()?
@@ -167,7 +180,7 @@ impl Machine {
     fn start(
         layout: &Layout,
         config: &Config,
-        connector: Connector,
+        (connector, requests): (Connector, Requests),
         runtime: &Runtime,
         processing: &Arc<Processing>,
     ) -> Result<Self, CrawlError> {
@@ -177,6 +190,7 @@ impl Machine {
             fetcher: Some(Arc::new(Fetcher::new(
                 config,
                 connector,
+                requests,
                 layout.spool(),
                 desk,
                 stopping,
@@ -216,7 +230,7 @@ impl Machine {
                         && !keeper.let_in_what_is_nearer()?
                     {
                         keeper.commit()?;
-                        return Ok(None);
+                        return Ok(keeper.frontier.is_postponed().then_some(Stop::AskedToWait));
                     }
                 }
             }

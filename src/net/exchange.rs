@@ -1,6 +1,6 @@
 //! One request and its answer, byte for byte as they went over the wire.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
 
+use super::connection::no_answer;
 use super::{Connection, Lookup, NetError, Spool, TlsSession};
-use crate::http::{Close, Incoming, Irregular};
+use crate::http::{Close, Head, Incoming, Irregular};
 use crate::time::WarcDate;
 
 /// How long an end that is probably never sent is waited for: the line after
@@ -101,14 +102,19 @@ pub struct Exchange {
     pub started: WarcDate,
     /// Until the last byte.
     pub elapsed: Duration,
-    /// The server's address.
-    pub address: SocketAddr,
+    /// The server's address; `None` through a proxy.
+    pub address: Option<SocketAddr>,
+    /// The proxy between, without login.
+    pub proxy: Option<String>,
     /// The TLS session, for https.
     pub tls: Option<TlsSession>,
     /// The look-up of the host's name, where it had to be.
     pub lookup: Option<Arc<Lookup>>,
     /// Whether the connection takes another request.
     pub reusable: bool,
+    /// Fields of the request that carry configured secrets, and `set-cookie` for
+    /// an answer to them that sets a cookie.
+    pub secrets: Vec<String>,
 }
 
 impl Connection {
@@ -125,14 +131,11 @@ impl Connection {
     ) -> Result<Exchange, NetError> {
         let (started, clock) = (WarcDate::now(), Instant::now());
         self.exchanges += 1;
-        let no_answer = |source| NetError::NoAnswer {
-            host: host.to_owned(),
-            source,
-        };
-        timeout(limits.idle, self.write_all(&request))
+        let sent = self.on_the_wire(&request);
+        timeout(limits.idle, self.write_all(&sent))
             .await
             .map_err(|_| silence(host, "sending", limits))?
-            .map_err(no_answer)?;
+            .map_err(|error| no_answer(host, error))?;
         let mut response = Spool::new(spool, limits.memory);
         let mut reading = Reading {
             connection: self,
@@ -146,7 +149,15 @@ impl Connection {
         };
         let end = reading.answer(host).await?;
         let found = reading.incoming.finish();
-        let (address, tls) = (self.address, self.tls.clone());
+        if self.proxy.is_some() {
+            let mut head = Vec::new();
+            let mut start = response.reader().take(found.head_length as u64);
+            start.read_to_end(&mut head).map_err(NetError::Spool)?;
+            if let Some(refusal) = self.proxy_refusal(host, Head::parse(&head).status()) {
+                return Err(refusal);
+            }
+        }
+        let (address, tls, proxy) = (self.address, self.tls.clone(), self.proxy.clone());
         let lookup = self.lookup.clone();
         Ok(Exchange {
             request,
@@ -162,7 +173,9 @@ impl Connection {
             address,
             tls,
             lookup,
+            proxy,
             reusable: end.reusable,
+            secrets: Vec::new(),
         })
     }
 }
@@ -339,13 +352,11 @@ impl Reading<'_> {
         if reason != Truncated::Disconnect {
             return silence(host, "an answer", self.limits);
         }
-        NetError::NoAnswer {
-            host: host.to_owned(),
-            source: error.unwrap_or_else(|| {
-                let reason = "the connection was closed without an answer";
-                io::Error::new(io::ErrorKind::UnexpectedEof, reason)
-            }),
-        }
+        let source = error.unwrap_or_else(|| {
+            let reason = "the connection was closed without an answer";
+            io::Error::new(io::ErrorKind::UnexpectedEof, reason)
+        });
+        no_answer(host, source)
     }
 }
 
@@ -367,10 +378,12 @@ fn silence(host: &str, what: &'static str, limits: &Limits) -> NetError {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
-    use std::io::{Read, Write};
+    use std::io::Write;
     use std::net::{Ipv4Addr, TcpListener};
 
     use super::*;
+    use crate::config::Config;
+    use crate::net::trust::Trust;
     use crate::net::{AddressGuard, Connector};
     use crate::url::CanonicalUrl;
 
@@ -401,13 +414,14 @@ mod tests {
         });
         let url = CanonicalUrl::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
         let guard = AddressGuard::default();
-        guard.allow_seed(Ipv4Addr::LOCALHOST.into());
+        guard.allow_seed(&url.host_key());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         let exchange = runtime.block_on(async {
-            let connector = Connector::new(guard, Duration::from_secs(5));
+            let trust = Trust::load(&Config::defaults().tls).unwrap();
+            let connector = Connector::new(guard, trust, None, Duration::from_secs(5));
             let mut connection = connector.connect(&url.host_key()).await.unwrap();
             let request = b"GET / HTTP/1.1\r\n\r\n".to_vec();
             let spool = std::env::temp_dir();
@@ -422,7 +436,13 @@ mod tests {
     #[test]
     fn an_answer_that_drips_is_cut_when_it_falls_behind_its_rate() {
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
-        let exchange = drip(head, Limits { rate: 4000, ..LIMITS });
+        let exchange = drip(
+            head,
+            Limits {
+                rate: 4000,
+                ..LIMITS
+            },
+        );
         assert_eq!(exchange.truncated, Some(Truncated::Rate));
         assert!(exchange.elapsed < Duration::from_secs(3), "{exchange:?}");
         let kept = exchange.response.memory().unwrap();
@@ -432,7 +452,13 @@ mod tests {
     #[test]
     fn a_head_that_drips_is_cut_and_kept() {
         let head = b"HTTP/1.1 200 OK\r\nX: ";
-        let exchange = drip(head, Limits { rate: 4000, ..LIMITS });
+        let exchange = drip(
+            head,
+            Limits {
+                rate: 4000,
+                ..LIMITS
+            },
+        );
         assert_eq!(exchange.truncated, Some(Truncated::Rate));
         assert!(exchange.response.memory().unwrap().starts_with(head));
     }
@@ -441,7 +467,14 @@ mod tests {
     fn the_whole_time_ends_an_answer_that_keeps_its_rate() {
         let head = b"HTTP/1.1 200 OK\r\n\r\n";
         let whole = Duration::from_millis(500);
-        let exchange = drip(head, Limits { rate: 1, whole, ..LIMITS });
+        let exchange = drip(
+            head,
+            Limits {
+                rate: 1,
+                whole,
+                ..LIMITS
+            },
+        );
         assert_eq!(exchange.truncated, Some(Truncated::Time));
     }
 
