@@ -9,7 +9,7 @@ use crate::url::CanonicalUrl;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Form {
     /// Equal for URLs of one form.
-    pub form: u64,
+    pub key: u64,
     /// Equal for URLs that differ only in numbers; those of months and days of
     /// one calendar differ in it and not in their form.
     pub shape: u64,
@@ -34,7 +34,7 @@ impl Form {
         let shape = shape(url);
         let dated = dated(url);
         Self {
-            form: dated.map_or(shape, |(form, _)| form),
+            key: dated.map_or(shape, |(key, _)| key),
             shape,
             date: dated.map(|(_, date)| date),
         }
@@ -48,12 +48,12 @@ impl Form {
             let (own, other) = (self.date?, other.date?);
             Some(own.stem == other.stem && !other.is_file)
         };
-        self.form == other.form || in_one_calendar() == Some(true)
+        self.key == other.key || in_one_calendar() == Some(true)
     }
 
     /// What counts as one sequence.
     pub fn sequence(self) -> u64 {
-        self.date.map_or(self.form, |date| date.stem)
+        self.date.map_or(self.key, |date| date.stem)
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
                 "/cal?view=week&date=20310512",
             ),
         ] {
-            assert_eq!(form(one).form, form(other).form, "{one} {other}");
+            assert_eq!(form(one).key, form(other).key, "{one} {other}");
         }
     }
 
@@ -220,7 +220,7 @@ mod tests {
             ("/?p=one", "/?p=two"),
             ("/cal?date=2026-11", "/cal?day=2026-11"),
         ] {
-            assert_ne!(form(one).form, form(other).form, "{one} {other}");
+            assert_ne!(form(one).key, form(other).key, "{one} {other}");
         }
         assert_ne!(form("/cal/2031/05/").shape, form("/cal/2031/05/12/").shape);
     }

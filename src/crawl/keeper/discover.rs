@@ -296,8 +296,8 @@ fn folded<'l>(links: impl Iterator<Item = &'l Link>) -> u64 {
     let mut forms = HashSet::new();
     links.fold(0, |folded, link| {
         if link.hop == Hop::Link && link.form.date.is_some() {
-            let is_first = forms.insert(link.form.form);
-            folded ^ if is_first { link.form.form } else { 0 }
+            let is_first = forms.insert(link.form.key);
+            folded ^ if is_first { link.form.key } else { 0 }
         } else {
             folded ^ (link.key >> 64) as u64
         }
