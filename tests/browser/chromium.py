@@ -290,7 +290,8 @@ class Chromium:
                 return  # told of in two sessions
             self.requests.append(request)
             self._requests_by_id[key] = request
-            if not request["url"].startswith(("data:", "blob:")):
+            # The banner asks again and again what is missing; a page that is left may take the question along.
+            if not request["url"].startswith(("data:", "blob:")) and "/-/missing/" not in request["url"]:
                 # A navigation's request bears the id of the loader that it makes.
                 frame = event.get("frameId") if key == event.get("loaderId") else None
                 self._pending[key] = {"url": request["url"], "session": session, "frame": frame}

@@ -212,6 +212,9 @@ def shown(expected, browser, port, into):
         browser.forget()
         browser.navigate(view_address(url, timestamp, into.name, port))
         host = content_host(url, timestamp, into.name)
+        # Those below the view too, and all the time that they need.
+        browser.evaluate("for (const image of document.images) image.loading = 'eager'", host)
+        browser.settle()
         found, state = faults(browser, port, host)
         found += [f"console: {line}" for line in browser.console]
         if not browser.evaluate(
