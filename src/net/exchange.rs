@@ -376,7 +376,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         idle: Duration::from_secs(5),
-        whole: Duration::from_secs(60),
+        whole: Duration::from_mins(1),
         rate: 0,
         rate_after: Duration::from_millis(300),
         head: 64 * 1024,
@@ -401,7 +401,7 @@ mod tests {
         });
         let url = CanonicalUrl::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
         let guard = AddressGuard::default();
-        guard.allow_seed(Ipv4Addr::LOCALHOST.into());
+        guard.allow_seed(&url.host_key());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -422,7 +422,13 @@ mod tests {
     #[test]
     fn an_answer_that_drips_is_cut_when_it_falls_behind_its_rate() {
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
-        let exchange = drip(head, Limits { rate: 4000, ..LIMITS });
+        let exchange = drip(
+            head,
+            Limits {
+                rate: 4000,
+                ..LIMITS
+            },
+        );
         assert_eq!(exchange.truncated, Some(Truncated::Rate));
         assert!(exchange.elapsed < Duration::from_secs(3), "{exchange:?}");
         let kept = exchange.response.memory().unwrap();
@@ -432,7 +438,13 @@ mod tests {
     #[test]
     fn a_head_that_drips_is_cut_and_kept() {
         let head = b"HTTP/1.1 200 OK\r\nX: ";
-        let exchange = drip(head, Limits { rate: 4000, ..LIMITS });
+        let exchange = drip(
+            head,
+            Limits {
+                rate: 4000,
+                ..LIMITS
+            },
+        );
         assert_eq!(exchange.truncated, Some(Truncated::Rate));
         assert!(exchange.response.memory().unwrap().starts_with(head));
     }
@@ -441,7 +453,14 @@ mod tests {
     fn the_whole_time_ends_an_answer_that_keeps_its_rate() {
         let head = b"HTTP/1.1 200 OK\r\n\r\n";
         let whole = Duration::from_millis(500);
-        let exchange = drip(head, Limits { rate: 1, whole, ..LIMITS });
+        let exchange = drip(
+            head,
+            Limits {
+                rate: 1,
+                whole,
+                ..LIMITS
+            },
+        );
         assert_eq!(exchange.truncated, Some(Truncated::Time));
     }
 
