@@ -389,7 +389,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         idle: Duration::from_secs(5),
-        whole: Duration::from_secs(60),
+        whole: Duration::from_mins(1),
         rate: 0,
         rate_after: Duration::from_millis(300),
         head: 64 * 1024,
