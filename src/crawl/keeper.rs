@@ -227,26 +227,7 @@ impl<'c> Keeper<'c> {
             self.store.add_seed(seed, SeedSource::Redirect)?;
         }
         self.frontier.finished(host, job.id);
-        if let Some(elapsed) = outcome.elapsed {
-            self.frontier.took(host, elapsed);
-        }
-        if let Some(reason) = &outcome.bad_certificate {
-            self.bad_certificate(host, reason)?;
-        }
-        // A host that asks for more time than there is takes no try away.
-        let mut silent = outcome
-            .host_pause
-            .is_some_and(|pause| pause > self.config.politeness.max_retry_after.0);
-        if let Some(pause) = self
-            .frontier
-            .note(host, outcome.health)
-            .map(|pause| pause.max(outcome.host_pause.unwrap_or_default()))
-            && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
-        {
-            outcome.verdict = Verdict::Retry(pause, reason.clone());
-            outcome.robots = None;
-            silent = true;
-        }
+        let silent = self.heed_host(&mut outcome, host)?;
         let job = &outcome.job;
         let tries = if silent { job.tries } else { job.tries + 1 };
         let counts = &mut self.progress.counts;
@@ -308,6 +289,26 @@ impl<'c> Keeper<'c> {
             self.follow_loop(&outcome.job, redirect)?;
         }
         self.add_links(outcome)
+    }
+
+    /// Takes in what an outcome tells of its host. True if the host has gone
+    /// silent or asks for more time than there is: that takes no try away.
+    fn heed_host(&mut self, outcome: &mut Outcome, host: HostId) -> Result<bool, CrawlError> {
+        if let Some(elapsed) = outcome.elapsed {
+            self.frontier.took(host, elapsed);
+        }
+        if let Some(reason) = &outcome.bad_certificate {
+            self.bad_certificate(host, reason)?;
+        }
+        let asked = outcome.host_pause.unwrap_or_default();
+        if let Some(pause) = self.frontier.note(host, outcome.health)
+            && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
+        {
+            outcome.verdict = Verdict::Retry(pause.max(asked), reason.clone());
+            outcome.robots = None;
+            return Ok(true);
+        }
+        Ok(asked > self.config.politeness.max_retry_after.0)
     }
 
     fn trouble(&mut self, url: &CanonicalUrl, reason: &str) {

@@ -135,7 +135,17 @@ pub fn run(
     keeper.commit()?;
     keeper.end_refetches()?;
     seal::seal(layout, &keeper.store, stopped)?;
-    let summary = Summary {
+    let summary = summary(&keeper, stopped, begun)?;
+    keeper.close()?;
+    Ok(summary)
+}
+
+fn summary(
+    keeper: &Keeper<'_>,
+    stopped: Option<Stop>,
+    begun: Instant,
+) -> Result<Summary, CrawlError> {
+    Ok(Summary {
         complete: stopped.is_none(),
         stopped,
         counts: keeper.store.counts()?,
@@ -154,9 +164,7 @@ pub fn run(
         failed: keeper.store.reasons(state::FAILED)?,
         excluded: keeper.store.reasons(state::EXCLUDED)?,
         sitemaps: keeper.store.sitemaps()?,
-    };
-    keeper.close()?;
-    Ok(summary)
+    })
 }
 
 /// The networks that may be connected to.

@@ -1,13 +1,12 @@
 //! Cookies: kept for a crawl, sent back as a browser would, within bounds; a
 //! site that shows itself only to who brings its cookie is captured.
 
-use crate::credentials::field;
 use crate::harness::{crawl, lastlight, scratch};
 use crate::holdings::Snapshot;
 use crate::wire::{Asked, Reply, Wire, answer, page};
 
 fn cookie(asked: &Asked) -> String {
-    field(asked, "cookie").unwrap_or_default()
+    asked.field("cookie").unwrap_or_default()
 }
 
 #[test]

@@ -6,21 +6,12 @@ use std::net::Ipv4Addr;
 
 use crate::harness::{crawl, lastlight, scratch};
 use crate::holdings::Snapshot;
-use crate::wire::{Asked, Reply, Wire, answer, page};
-
-/// The value of a field of a request.
-pub fn field(asked: &Asked, name: &str) -> Option<String> {
-    let text = String::from_utf8_lossy(&asked.bytes).into_owned();
-    let start = format!("{}: ", name.to_ascii_lowercase());
-    text.lines()
-        .find(|line| line.to_ascii_lowercase().starts_with(&start))
-        .map(|line| line[start.len()..].to_owned())
-}
+use crate::wire::{Reply, Wire, answer, page};
 
 /// Answers 401 to who isn't logged in.
 fn members(other: String) -> Wire {
     Wire::serve(move |asked| {
-        if field(asked, "authorization").as_deref() != Some("Basic bWU6c2VzYW1l") {
+        if asked.field("authorization").as_deref() != Some("Basic bWU6c2VzYW1l") {
             let challenge = ["WWW-Authenticate: Basic realm=\"x\""];
             return Some(Reply::Keep(answer("401 Unauthorized", &challenge, "no")));
         }
@@ -58,11 +49,8 @@ fn a_login_opens_its_origin_and_goes_nowhere_else() {
         assert_eq!(snapshot.row(&site.url(path))["status"], "200");
     }
     for asked in site.asked() {
-        assert_eq!(
-            field(&asked, "x-archive-key").as_deref(),
-            Some("hidden-key")
-        );
-        assert_eq!(field(&asked, "accept-language").as_deref(), Some("de"));
+        assert_eq!(asked.field("x-archive-key").as_deref(), Some("hidden-key"));
+        assert_eq!(asked.field("accept-language").as_deref(), Some("de"));
     }
     assert_eq!(snapshot.row(&elsewhere.url("/public"))["status"], "200");
     let asked = elsewhere.asked();
@@ -73,7 +61,7 @@ fn a_login_opens_its_origin_and_goes_nowhere_else() {
         "accept-language",
         "cookie",
     ] {
-        assert_eq!(field(&asked[0], name), None, "{name}");
+        assert_eq!(asked[0].field(name), None, "{name}");
     }
 
     // Nothing that is written of the crawl tells a secret, but the request.

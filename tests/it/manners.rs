@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::credentials::field;
 use crate::harness::{crawl, lastlight, scratch};
 use crate::holdings::Snapshot;
 use crate::wire::{Asked, Reply, Wire, answer, page};
@@ -340,13 +339,13 @@ fn a_contact_is_told_to_the_site_and_recorded() {
         .run()
         .exits(0);
     let asked = &site.asked()[0];
-    let agent = field(asked, "user-agent").unwrap();
+    let agent = asked.field("user-agent").unwrap();
     assert!(
         agent.contains("lastlight/") && agent.contains("+mailto:crawler@archive.example"),
         "{agent}"
     );
     assert_eq!(
-        field(asked, "from").as_deref(),
+        asked.field("from").as_deref(),
         Some("crawler@archive.example")
     );
     let info = Snapshot::at(&into).records().swap_remove(0);
