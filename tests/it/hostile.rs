@@ -18,9 +18,6 @@ const MOST_KIB: u64 = 256 * 1024;
 
 /// Times are short, so that the test is; the bounds of memory are the defaults.
 const SETTINGS: &str = "
-[crawl]
-include = [\".\"]
-requisites = true
 [fetch]
 connect_timeout = \"2s\"
 retries = 0
@@ -464,7 +461,6 @@ fn hostile_servers_are_told_by_name_and_the_honest_site_among_them_is_whole() {
     }
     // Some failed, and that is said.
     running.end().exits(1);
-    eprintln!("peak {peak} KiB");
     assert!(peak > 1024 && peak < MOST_KIB, "{peak} KiB");
 
     let snapshot = Snapshot::at(&into);
@@ -500,8 +496,9 @@ fn hostile_servers_are_told_by_name_and_the_honest_site_among_them_is_whole() {
     ];
     for (name, url) in &bad {
         let row = &ledger[url];
-        eprintln!("{name}: {} {}", row["state"], row["reason"]);
+        println!("{name}: {} {}", row["state"], row["reason"]);
     }
+    println!("peak {peak} KiB");
     for (name, state, reason) in ends {
         let (_, url) = bad.iter().find(|(bad, _)| *bad == name).unwrap();
         let row = &ledger[url];
