@@ -2,6 +2,7 @@
 //! and the only place where defaults stand. Code receives the part it needs.
 
 mod access;
+mod bounds;
 mod quantity;
 mod scope;
 mod secret;
@@ -436,7 +437,11 @@ impl Config {
                 }
             }
         }
-        Table::try_into(merged).map_err(|error| malformed(&error))
+        let config = Table::try_into(merged).map_err(|error| malformed(&error))?;
+        match bounds::refusal(&config) {
+            Some(reason) => Err(malformed(&reason)),
+            None => Ok(config),
+        }
     }
 
     /// The `User-Agent`, with the contact in its place.

@@ -12,6 +12,11 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct Span(pub Duration);
 
 impl Span {
+    /// Whole milliseconds.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
     /// Whole seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))

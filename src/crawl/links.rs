@@ -78,6 +78,14 @@ pub fn find(
 ) -> Found {
     let mut found = Found::default();
     found.take(fields::links(url.url(), head));
+    if (300..400).contains(&head.status().unwrap_or(0))
+        && let Some(target) = fields::location(head)
+        && let Err(error) = url.join(&target)
+    {
+        found
+            .notes
+            .push(format!("its redirect isn't followed: {error}"));
+    }
     if *url == url.host_key().robots_url() {
         let entity = entity(head, response, bounds(limits));
         let robots = Robots::parse(&entity.map(|(text, _)| text).unwrap_or_default());
@@ -107,7 +115,7 @@ pub fn find(
         found.words = imprint::words(&entity);
     }
     found.title = scanned.title;
-    found.notes = scanned.notes;
+    found.notes.extend(scanned.notes);
     if found.format == Some(Format::Html) {
         found.robots = meta::in_html(&entity);
     }

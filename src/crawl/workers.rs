@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -21,8 +21,8 @@ pub type Done = (std::io::Result<Outcome>, Option<OwnedSemaphorePermit>);
 /// A stored answer from this size on is heavy.
 const HEAVY_BYTES: u64 = 512 * 1024;
 /// What an answer may take of a worker's time without any being owed for it.
-/// Ordinary pages take a tenth.
-const FREE: Duration = Duration::from_millis(10);
+/// Ordinary pages take less than a millisecond.
+const FREE: Duration = Duration::from_millis(25);
 /// A server owes at most this much.
 const MOST_OWED: Duration = Duration::from_secs(5);
 /// Servers whose debts are remembered.
@@ -207,13 +207,13 @@ impl Worker {
                 Some(Ok(exchange)) => exchange.address,
                 _ => None,
             };
-            let begun = Instant::now();
+            let before = spent();
             let outcome = match result {
                 Some(result) => self.processing.outcome(&mut recorder, job, result),
                 None => Ok(Outcome::given_back(job)),
             };
             if let Some(server) = server {
-                self.debts.note(server, begun.elapsed());
+                self.debts.note(server, spent().saturating_sub(before));
             }
             if self.done.send((outcome, permit)).is_err() {
                 return;
@@ -222,12 +222,18 @@ impl Worker {
     }
 }
 
+/// The processor time that this thread has had, whoever else was at work.
+fn spent() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// Lets this thread have the time that the others leave.
 fn yield_to_others() {
     // Linux keeps the number a thread; elsewhere it is the process's, and this
     // thread has its turn as the others have.
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::nice(10);
+    let _ = rustix::process::nice(5);
 }
 
 #[cfg(test)]

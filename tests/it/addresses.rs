@@ -253,3 +253,36 @@ fn a_seed_that_another_scheme_has_is_refused_by_name() {
             .warns(&format!("the scheme {scheme:?}"));
     }
 }
+
+#[test]
+fn a_redirect_to_another_scheme_is_named_and_not_followed() {
+    let site = Wire::serve(|asked| {
+        let to = |location: &str| answer("302 Found", &[&format!("Location: {location}")], "");
+        Some(Reply::Keep(match asked.target.as_str() {
+            "/" => answer(
+                "200 OK",
+                &["Content-Type: text/html"],
+                "<a href=/file>1</a><a href=/ftp>2</a><a href=mailto:a@b.example>3</a><a href=javascript:x()>4</a>\
+                 <a href=ftp://ftp.example/>5</a><img src=data:image/png,x><img src=file:///etc/passwd>",
+            ),
+            "/file" => to("file:///etc/passwd"),
+            "/ftp" => to("ftp://ftp.example/pub/"),
+            _ => return None,
+        }))
+    });
+    let directory = scratch();
+    let into = directory.path().join("schemes");
+    crawl(site.url("/"), &into).run().exits(0);
+    let snapshot = Snapshot::at(&into);
+    let log = snapshot.text("logs/crawl.jsonl");
+    for (path, scheme) in [("/file", "file"), ("/ftp", "ftp")] {
+        let told = log
+            .lines()
+            .find(|line| line.contains("irregular") && line.contains(&format!("{path}\"")));
+        let told = told.unwrap_or_default();
+        assert!(told.contains(&format!("scheme \\\"{scheme}\\\"")), "{log}");
+        assert_eq!(snapshot.row(&site.url(path))["state"], "captured");
+    }
+    // What isn't fetched over HTTP is no URL of the ledger.
+    assert!(snapshot.ledger().keys().all(|url| url.starts_with("http")));
+}

@@ -26,9 +26,17 @@ pub fn scratch() -> tempfile::TempDir {
         .unwrap()
 }
 
+/// `VmHWM`, the most memory that a process ever held, in KiB.
+pub fn resident_peak(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
 /// The executable with arguments, to be run.
 pub struct Run {
     command: Command,
+    patience: Duration,
 }
 
 /// `lastlight` with these arguments. No setting of the tester's own machine
@@ -43,7 +51,10 @@ pub fn lastlight<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Run { command }
+    Run {
+        command,
+        patience: PATIENCE,
+    }
 }
 
 /// `lastlight crawl SEED --into INTO`, without pauses between requests.
@@ -81,6 +92,12 @@ impl Run {
         self.arg("--config").arg(path)
     }
 
+    /// Lets it take longer than others.
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Begins the run.
     pub fn start(mut self) -> Running {
         let mut child = self.command.spawn().unwrap();
@@ -97,6 +114,7 @@ impl Run {
             child,
             output: Some((stdout, stderr)),
             begun: Instant::now(),
+            patience: self.patience,
             what: format!("{:?}", self.command),
         }
     }
@@ -112,6 +130,7 @@ pub struct Running {
     child: Child,
     output: Option<(JoinHandle<String>, JoinHandle<String>)>,
     begun: Instant,
+    patience: Duration,
     what: String,
 }
 
@@ -135,7 +154,11 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Whether it has ended, by itself or because it took too long.
     pub fn has_ended(&mut self) -> bool {
+        if self.begun.elapsed() > self.patience {
+            let _ = self.child.kill();
+        }
         self.child.try_wait().unwrap().is_some()
     }
 
@@ -145,9 +168,9 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if self.begun.elapsed() > PATIENCE {
+            if self.begun.elapsed() > self.patience {
                 let _ = self.child.kill();
-                panic!("{}: not done after {PATIENCE:?}", self.what);
+                panic!("{}: not done after {:?}", self.what, self.patience);
             }
             std::thread::sleep(Duration::from_millis(5));
         };

@@ -17,6 +17,7 @@ mod crawl_whole_site;
 mod credentials;
 mod deposit_roundtrip;
 mod formats;
+mod hostile;
 mod incomplete_answers;
 mod independent_reader;
 mod malformed_answers;

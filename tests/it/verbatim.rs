@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::harness::{Seeded, crawl, lastlight, scratch};
+use crate::harness::{Seeded, crawl, lastlight, resident_peak, scratch};
 use crate::holdings::Snapshot;
 use crate::wire::{Asked, Reply, Wire, answer, page};
 
@@ -338,10 +338,9 @@ fn a_body_of_30_mb_takes_no_more_memory_than_its_share() {
     let directory = scratch();
     let into = directory.path().join("film");
     let mut running = crawl(wire.url("/"), &into).start();
-    let status = format!("/proc/{}/status", running.pid());
     let mut peak = 0;
     while !running.has_ended() {
-        peak = peak.max(resident_peak(&status).unwrap_or(0));
+        peak = peak.max(resident_peak(running.pid()).unwrap_or(0));
         std::thread::sleep(Duration::from_millis(2));
     }
     running.end().exits(0);
@@ -350,13 +349,6 @@ fn a_body_of_30_mb_takes_no_more_memory_than_its_share() {
         Snapshot::at(&into).row(&wire.url("/film"))["bytes"],
         SIZE.to_string()
     );
-}
-
-/// `VmHWM`, the most memory that a process ever held, in KiB.
-fn resident_peak(status: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(status).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 fn sha256(bytes: &[u8]) -> String {
