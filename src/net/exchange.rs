@@ -363,3 +363,112 @@ fn silence(host: &str, what: &'static str, limits: &Limits) -> NetError {
         limit: limits.idle,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+    use crate::net::{AddressGuard, Connector};
+    use crate::url::CanonicalUrl;
+
+    const LIMITS: Limits = Limits {
+        idle: Duration::from_secs(5),
+        whole: Duration::from_mins(1),
+        rate: 0,
+        rate_after: Duration::from_millis(300),
+        head: 64 * 1024,
+        bytes: u64::MAX,
+        memory: 1 << 20,
+    };
+
+    /// Asks a server that sends these bytes at once, then one every 20 ms.
+    fn drip(first: &'static [u8], limits: Limits) -> Exchange {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(first);
+            for _ in 0..500 {
+                std::thread::sleep(Duration::from_millis(20));
+                if stream.write_all(b"x").is_err() {
+                    return;
+                }
+            }
+        });
+        let url = CanonicalUrl::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
+        let guard = AddressGuard::default();
+        guard.allow_seed(&url.host_key());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let exchange = runtime.block_on(async {
+            let connector = Connector::new(guard, Duration::from_secs(5));
+            let mut connection = connector.connect(&url.host_key()).await.unwrap();
+            let request = b"GET / HTTP/1.1\r\n\r\n".to_vec();
+            let spool = std::env::temp_dir();
+            let answer = connection.exchange("a", "GET", request, &limits, &spool);
+            answer.await.unwrap()
+        });
+        drop(runtime);
+        server.join().unwrap();
+        exchange
+    }
+
+    #[test]
+    fn an_answer_that_drips_is_cut_when_it_falls_behind_its_rate() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+        let exchange = drip(
+            head,
+            Limits {
+                rate: 4000,
+                ..LIMITS
+            },
+        );
+        assert_eq!(exchange.truncated, Some(Truncated::Rate));
+        assert!(exchange.elapsed < Duration::from_secs(3), "{exchange:?}");
+        let kept = exchange.response.memory().unwrap();
+        assert!(kept.starts_with(head) && kept.len() > head.len());
+    }
+
+    #[test]
+    fn a_head_that_drips_is_cut_and_kept() {
+        let head = b"HTTP/1.1 200 OK\r\nX: ";
+        let exchange = drip(
+            head,
+            Limits {
+                rate: 4000,
+                ..LIMITS
+            },
+        );
+        assert_eq!(exchange.truncated, Some(Truncated::Rate));
+        assert!(exchange.response.memory().unwrap().starts_with(head));
+    }
+
+    #[test]
+    fn the_whole_time_ends_an_answer_that_keeps_its_rate() {
+        let head = b"HTTP/1.1 200 OK\r\n\r\n";
+        let whole = Duration::from_millis(500);
+        let exchange = drip(
+            head,
+            Limits {
+                rate: 1,
+                whole,
+                ..LIMITS
+            },
+        );
+        assert_eq!(exchange.truncated, Some(Truncated::Time));
+    }
+
+    #[test]
+    fn a_rate_of_nothing_is_no_bound() {
+        assert!(LIMITS.slow_at(0) > Duration::from_secs(1 << 30));
+        let limits = Limits { rate: 64, ..LIMITS };
+        assert_eq!(limits.slow_at(0), LIMITS.rate_after);
+        assert_eq!(limits.slow_at(6400), Duration::from_secs(100));
+    }
+}
