@@ -1,11 +1,16 @@
 //! The configuration: one typed tree over `config.toml`, which is compiled in
 //! and the only place where defaults stand. Code receives the part it needs.
 
+mod access;
 mod quantity;
 mod scope;
+mod secret;
 
+pub use access::Access;
+pub(crate) use access::is_secret as is_secret_field;
 pub use quantity::{Limit, Size, Span};
 pub use scope::{Budget, Crawl, ScopeKind, Traps};
+pub use secret::{Secret, SecretError};
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +24,9 @@ pub const DEFAULTS: &str = include_str!("../config.toml");
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// What single origins are given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<Access>,
     /// What is captured.
     pub crawl: Crawl,
     /// How a URL is asked for.
@@ -41,13 +49,23 @@ pub struct Config {
     pub marks: Marks,
     /// When and where things become durable.
     pub storage: Storage,
+    /// How far robots.txt and its kin go.
+    pub robots: Robots,
+    /// Cookies.
+    pub cookies: Cookies,
+    /// Through whom connections go.
+    pub proxy: Proxy,
+    /// Certificates.
+    pub tls: Tls,
 }
 
 /// `[fetch]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fetch {
-    /// `User-Agent`.
+    /// A page or an e-mail address of who crawls.
+    pub contact: String,
+    /// `User-Agent`, with `{contact}` where the contact goes.
     pub user_agent: String,
     /// `Accept-Encoding`; empty sends none.
     pub accept_encoding: String,
@@ -107,12 +125,18 @@ pub struct Politeness {
     pub delay: Span,
     /// The longest Crawl-delay that is followed.
     pub max_crawl_delay: Span,
+    /// The pause in proportion to the time that answers take.
+    pub adaptive: f64,
+    /// The longest such pause.
+    pub max_adaptive_delay: Span,
     /// Connections to one host.
     pub connections: u32,
     /// Hosts at a time.
     pub hosts: u32,
     /// How long a silent host is waited for.
     pub outage: Span,
+    /// The longest Retry-After that is waited for.
+    pub max_retry_after: Span,
 }
 
 /// `politeness.robots`
@@ -252,6 +276,84 @@ pub struct Storage {
     pub min_free: Size,
 }
 
+/// `[robots]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Robots {
+    /// Whether robots.txt binds page requisites.
+    pub requisites: RobotsPolicy,
+    /// What nofollow does.
+    pub nofollow: Nofollow,
+    /// Age at which robots.txt is asked for again.
+    pub refetch: Span,
+    /// Age up to which it stays in force when it can't be had again.
+    pub stale: Span,
+}
+
+/// `robots.nofollow`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nofollow {
+    /// Links are followed all the same.
+    Follow,
+    /// Links are left; the ledger says so.
+    Leave,
+}
+
+/// `[cookies]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cookies {
+    /// Whether there are any.
+    pub policy: CookiePolicy,
+    /// A cookies.txt; empty for none.
+    pub file: String,
+    /// Bytes of all cookies.
+    pub memory: Size,
+}
+
+/// `cookies.policy`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CookiePolicy {
+    /// Kept for one crawl.
+    Session,
+    /// Neither kept nor sent.
+    Off,
+}
+
+/// `[proxy]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proxy {
+    /// `http://` or `socks5://`, host and port; empty for none.
+    pub url: String,
+    /// `user:password`.
+    pub login: Secret,
+    /// Hosts, domains and networks that are reached without it.
+    pub direct: Vec<String>,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// What happens to a bad certificate.
+    pub verify: CertificatePolicy,
+    /// A PEM file of more roots; empty for none.
+    pub roots: String,
+}
+
+/// `tls.verify`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CertificatePolicy {
+    /// Nothing is fetched.
+    Require,
+    /// It is gone on; the verdict is recorded.
+    Record,
+}
+
 /// Why a configuration is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -306,6 +408,15 @@ impl Config {
         let file: Table = toml::from_str(text).map_err(|error| malformed(&error))?;
         let mut merged: Table = toml::from_str(DEFAULTS).expect("config.toml is valid");
         for (table, values) in file {
+            if table == access::TABLE {
+                merged.insert(table.clone(), values.clone());
+                let so_far: Result<Self, _> = Table::try_into(merged.clone());
+                so_far.map_err(|error| {
+                    let reason = error.to_string();
+                    malformed(&format!("[[access]]: {}", reason.trim()))
+                })?;
+                continue;
+            }
             let Some(Value::Table(known)) = merged.get_mut(&table) else {
                 return Err(unknown(path, &table));
             };
@@ -328,8 +439,33 @@ impl Config {
         Table::try_into(merged).map_err(|error| malformed(&error))
     }
 
+    /// The `User-Agent`, with the contact in its place.
+    pub fn user_agent(&self) -> String {
+        let contact = self.fetch.contact.trim();
+        let contact = match (contact.is_empty(), self.is_contact_an_address()) {
+            (true, _) => String::new(),
+            (_, true) => format!("; +mailto:{contact}"),
+            _ => format!("; +{contact}"),
+        };
+        self.fetch.user_agent.replace("{contact}", &contact)
+    }
+
+    /// Whether the contact is an e-mail address, which `From` takes.
+    pub fn is_contact_an_address(&self) -> bool {
+        self.fetch.contact.contains('@') && !self.fetch.contact.contains('/')
+    }
+
+    /// Takes what [`Self::to_toml`] leaves out from a configuration in which it
+    /// was given again.
+    pub fn take_access(&mut self, given: Self) {
+        self.access = given.access;
+        self.cookies.file = given.cookies.file;
+        self.proxy = given.proxy;
+        self.tls = given.tls;
+    }
+
     /// The whole configuration as TOML, as it goes into the snapshot and
-    /// warcinfo. It holds no secrets: there is no key for any yet.
+    /// warcinfo. A secret is in it only by reference, or as [`secret::REDACTED`].
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration is plain data")
     }
@@ -344,7 +480,7 @@ fn merged_with(table: &str, values: &Table) -> Table {
 
 fn unknown(path: &Path, key: &str) -> ConfigError {
     let defaults: Table = toml::from_str(DEFAULTS).expect("config.toml is valid");
-    let mut known = Vec::new();
+    let mut known = vec![access::TABLE.to_owned()];
     for (table, values) in &defaults {
         known.push(table.clone());
         if let Value::Table(values) = values {
@@ -401,6 +537,57 @@ mod tests {
             Config::defaults().politeness.connections
         );
         assert_eq!(load(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn secrets_do_not_leave_the_configuration_but_as_references() {
+        let config = load(
+            "[proxy]\nlogin = \"me:proxypass\"\n[[access]]\nhost = \"a.example\"\nbasic = \"me:sesame\"\n\
+             headers = { X-Key = \"hush\", X-Other = \"env:OTHER\", Accept-Language = \"de\" }\n\
+             [[access]]\nhost = \"http://b.example\"\nbearer = \"file:/run/token\"\n",
+        )
+        .unwrap();
+        let text = config.to_toml();
+        for secret in ["sesame", "hush", "proxypass"] {
+            assert!(!text.contains(secret), "{text}");
+            assert!(!format!("{config:?}").contains(secret));
+        }
+        for kept in ["env:OTHER", "file:/run/token", "\"de\"", "http://b.example"] {
+            assert!(text.contains(kept), "{text}");
+        }
+        let again = load(&text).unwrap();
+        assert_eq!(again.access[1], config.access[1]);
+        assert!(
+            again.access[0]
+                .basic
+                .reveal()
+                .unwrap_err()
+                .to_string()
+                .contains("left out")
+        );
+    }
+
+    #[test]
+    fn a_contact_goes_into_the_user_agent() {
+        let agent = |contact: &str| {
+            load(&format!("[fetch]\ncontact = \"{contact}\""))
+                .unwrap()
+                .user_agent()
+        };
+        assert_eq!(agent(""), "Mozilla/5.0 (compatible; lastlight/0.1)");
+        assert!(agent("https://a.example/bot").ends_with("; +https://a.example/bot)"));
+        assert!(agent("me@a.example").ends_with("; +mailto:me@a.example)"));
+    }
+
+    #[test]
+    fn an_unknown_key_of_access_is_refused() {
+        let error = load("[[access]]\nhost = \"a.example\"\nbsic = \"x\"").unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("access") && error.contains("bsic"),
+            "{error}"
+        );
+        assert!(load("access = 3").is_err());
     }
 
     #[test]

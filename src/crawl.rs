@@ -1,6 +1,9 @@
 //! Capture: what to fetch, when, and how politely; what came becomes records,
 //! and every URL a row of the ledger. Nothing else writes to a snapshot.
 
+mod circumstances;
+mod cookies;
+mod credentials;
 pub mod dedup;
 mod fetch;
 mod form;
@@ -14,11 +17,14 @@ mod links;
 mod log;
 mod marks;
 mod of_host;
+mod outfit;
+mod pace;
 mod payload_start;
 mod process;
 mod progress;
 mod recorder;
 mod recover;
+mod request;
 pub mod robots;
 mod run;
 mod scope;
@@ -29,6 +35,7 @@ mod warcinfo;
 mod warcs;
 mod workers;
 
+pub use outfit::OutfitError;
 pub use progress::{Control, Progress, Stop};
 pub use scope::{PatternError, surt_prefix};
 pub use store::Sitemaps;
@@ -36,8 +43,9 @@ pub use store::Sitemaps;
 use std::fs;
 use std::io;
 
+use self::outfit::Outfit;
 use crate::config::{Config, ConfigError};
-use crate::net::guard::CidrError;
+use crate::net::guard::{self, CidrError};
 use crate::snapshot::layout::{CONFIG, Layout, MANIFEST, MANIFEST_DIGEST};
 use crate::snapshot::lock::{LockError, SnapshotLock};
 use crate::snapshot::manifest::{Counts, Manifest};
@@ -53,6 +61,9 @@ pub enum CrawlError {
     /// A network of the configuration.
     #[error("address.allow: {0}")]
     Network(#[from] CidrError),
+    /// Something that the configuration names.
+    #[error(transparent)]
+    Outfit(#[from] OutfitError),
     /// The configuration of the snapshot that is resumed.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -133,6 +144,8 @@ pub struct Summary {
     pub notes: u64,
     /// Answers by their mark: soft-404 and so on.
     pub marked: Vec<(String, u64)>,
+    /// What the archivist must know of this run, in sentences.
+    pub alarms: Vec<String>,
     /// Bytes of all WARCs.
     pub bytes: u64,
     /// Time of this run in seconds.
@@ -166,28 +179,58 @@ pub fn start(
     run::networks(config)?;
     warcs::dictionary(config)?;
     let _ = earlier(config)?;
+    let outfit = Outfit::ready(config, seeds, true)?;
+    if is_nameless(config) && seeds.iter().any(is_public) {
+        tracing::warn!(
+            "no contact is given: with fetch.contact or --contact a site's owner can reach you"
+        );
+    }
     for folder in layout.folders() {
         fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
     }
     let _lock = SnapshotLock::acquire(layout)?;
-    whole::write(&layout.path(CONFIG), |out| {
-        io::Write::write_all(out, config.to_toml().as_bytes())
-    })?;
+    write_config(layout, config)?;
     warcs::keep_dictionary(config, layout)?;
     whole::sync_directory(root)?;
-    run::run(layout, config, run::Start::Fresh(seeds), control)
+    run::run(layout, config, run::Start::Fresh(seeds), outfit, control)
+}
+
+/// Whether the crawler doesn't say whose it is.
+fn is_nameless(config: &Config) -> bool {
+    config.fetch.contact.is_empty() && config.fetch.user_agent.contains("{contact}")
+}
+
+fn is_public(seed: &CanonicalUrl) -> bool {
+    let host = seed.host_key();
+    !host.is_localhost() && host.literal_address().is_none_or(guard::is_public)
+}
+
+fn write_config(layout: &Layout, config: &Config) -> Result<(), SnapshotError> {
+    whole::write(&layout.path(CONFIG), |out| {
+        io::Write::write_all(out, config.to_toml().as_bytes())
+    })
 }
 
 /// Goes on with a crawl that stopped, however it stopped. The configuration is
-/// the one that it began with.
-pub fn resume(layout: &Layout, control: &Control) -> Result<Summary, CrawlError> {
+/// the one that it began with; what the snapshot doesn't keep of it, secrets,
+/// is taken from `given`.
+pub fn resume(
+    layout: &Layout,
+    given: Option<Config>,
+    control: &Control,
+) -> Result<Summary, CrawlError> {
     if !layout.store().is_file() {
         return Err(CrawlError::NotASnapshot {
             path: layout.root().to_owned(),
         });
     }
     let _lock = SnapshotLock::acquire(layout)?;
-    let config = Config::load(&layout.path(CONFIG))?;
+    let mut config = Config::load(&layout.path(CONFIG))?;
+    let imports = given.is_some();
+    if let Some(given) = given {
+        config.take_access(given);
+    }
+    let outfit = Outfit::ready(&config, &[], imports)?;
     // From here until the end the snapshot is not what its manifest says.
     for file in [MANIFEST, MANIFEST_DIGEST] {
         let path = layout.path(file);
@@ -202,7 +245,10 @@ pub fn resume(layout: &Layout, control: &Control) -> Result<Summary, CrawlError>
         // Tools that copy a snapshot may leave out empty folders.
         fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
     }
-    run::run(layout, &config, run::Start::Resumed, control)
+    if imports {
+        write_config(layout, &config)?;
+    }
+    run::run(layout, &config, run::Start::Resumed, outfit, control)
 }
 
 /// Whether a snapshot is sealed with nothing left to do, nor anything that

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 use crate::snapshot::SnapshotError;
+use crate::snapshot::layout::Layout;
 use crate::snapshot::lock::LockError;
 
 pub use bag::{bag, bag_if};
@@ -61,6 +62,20 @@ pub enum DepositError {
     Unsealed {
         /// The snapshot.
         snapshot: PathBuf,
+    },
+    /// Its records give away what was configured.
+    #[error(
+        "{snapshot}: {exchanges} exchanges carry configured credentials or cookies ({fields}), such as that of {example}"
+    )]
+    Credentials {
+        /// The snapshot.
+        snapshot: PathBuf,
+        /// How many exchanges.
+        exchanges: u64,
+        /// The fields' names.
+        fields: String,
+        /// The URL of one.
+        example: String,
     },
     /// A writer holds the snapshot.
     #[error(transparent)]
@@ -140,6 +155,22 @@ pub enum DepositError {
         /// The system's reason.
         source: io::Error,
     },
+}
+
+/// Refuses a snapshot whose records carry credentials or cookies that were
+/// configured, or that the site set in answer to them: whoever reads the
+/// package could log in with them. Cookies that the site sets for everybody are
+/// part of what it said, and go with it.
+pub fn refuse_credentials(snapshot: &Layout) -> Result<(), DepositError> {
+    let Some(sent) = source::credentials_sent(snapshot)? else {
+        return Ok(());
+    };
+    Err(DepositError::Credentials {
+        snapshot: snapshot.root().to_owned(),
+        exchanges: sent.exchanges,
+        fields: sent.fields.join(", "),
+        example: sent.example,
+    })
 }
 
 impl DepositError {

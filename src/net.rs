@@ -4,12 +4,16 @@
 pub mod connection;
 pub mod exchange;
 pub mod guard;
+pub mod proxy;
 pub mod spool;
+pub mod trust;
 
-pub use connection::{Connection, Connector, Lookup, TlsSession};
+pub use connection::{Connection, Connector, Lookup};
 pub use exchange::{Exchange, Limits, Truncated};
 pub use guard::{AddressGuard, Cidr};
+pub use proxy::{Proxy, ProxyError};
 pub use spool::Spool;
+pub use trust::{CertificateVerdict, TlsSession, Trust, TrustError};
 
 use std::io;
 use std::net::IpAddr;
@@ -55,6 +59,19 @@ pub enum NetError {
     Tls {
         /// The host.
         host: String,
+        /// The reason.
+        reason: String,
+        /// Whether it would fail again: the fault is in what the server is, not
+        /// in the network.
+        is_lasting: bool,
+    },
+    /// The proxy gave no way to the host.
+    #[error("proxy: {host}: through {proxy}: {reason}")]
+    Proxy {
+        /// The host.
+        host: String,
+        /// The proxy, without login.
+        proxy: String,
         /// The reason.
         reason: String,
     },

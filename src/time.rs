@@ -1,5 +1,9 @@
 //! Times: the 14-digit timestamps of indexes and replay URLs, and `WARC-Date`.
 
+mod lenient;
+
+pub use lenient::lenient_seconds;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

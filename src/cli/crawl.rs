@@ -11,9 +11,10 @@ use super::progress::Display;
 use super::seeds::Seeds;
 use super::{Exit, Failure};
 use crate::config::{
-    Compression, Config, ConfigError, Limit, RobotsPolicy, ScopeKind, Span, WarcVersion,
+    CertificatePolicy, Compression, Config, ConfigError, Limit, RobotsPolicy, ScopeKind, Span,
+    WarcVersion,
 };
-use crate::crawl::{self, Control, CrawlError, Stop, Summary};
+use crate::crawl::{self, Control, CrawlError, OutfitError, Stop, Summary};
 use crate::snapshot::layout::Layout;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
@@ -64,6 +65,18 @@ pub struct CrawlArgs {
     /// Pause between two requests to a host, such as 500ms or 2s
     #[arg(long, value_name = "DURATION")]
     delay: Option<Span>,
+    /// A page or e-mail address by which a site's owner can reach you
+    #[arg(long, value_name = "CONTACT")]
+    contact: Option<String>,
+    /// A cookies.txt to begin with
+    #[arg(long, value_name = "FILE")]
+    cookies: Option<String>,
+    /// A proxy, such as http://proxy.example:3128 or socks5://127.0.0.1:1080
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Go on past certificates that don't check out; the verdict is recorded
+    #[arg(long)]
+    insecure_certificates: bool,
     /// Connections to a host
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     connections: Option<u32>,
@@ -99,6 +112,10 @@ pub struct ResumeArgs {
     /// The snapshot's directory
     #[arg(value_name = "SNAPSHOT")]
     snapshot: PathBuf,
+    /// Take [[access]], [proxy], [tls] and cookies.file from this configuration:
+    /// secrets that the snapshot doesn't keep
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -155,6 +172,18 @@ impl CrawlArgs {
         config.politeness.robots = self.robots.unwrap_or(config.politeness.robots);
         config.politeness.delay = self.delay.unwrap_or(config.politeness.delay);
         config.politeness.connections = self.connections.unwrap_or(config.politeness.connections);
+        if let Some(contact) = &self.contact {
+            config.fetch.contact.clone_from(contact);
+        }
+        if let Some(cookies) = &self.cookies {
+            config.cookies.file.clone_from(cookies);
+        }
+        if let Some(proxy) = &self.proxy {
+            config.proxy.url.clone_from(proxy);
+        }
+        if self.insecure_certificates {
+            config.tls.verify = CertificatePolicy::Record;
+        }
         config.address.allow.extend_from_slice(&self.allow_address);
         config.warc.version = self.warc_version.unwrap_or(config.warc.version);
         config.warc.compression = self.warc_compression.unwrap_or(config.warc.compression);
@@ -206,9 +235,11 @@ impl From<CrawlError> for Failure {
         match error {
             CrawlError::Lock(error) => error.into(),
             CrawlError::Config(error) => error.into(),
-            CrawlError::Pattern(_) | CrawlError::Network(_) | CrawlError::Dictionary { .. } => {
-                Self::usage(&error)
-            }
+            CrawlError::Outfit(OutfitError::NoRoots { .. }) => Self::environment(&error),
+            CrawlError::Pattern(_)
+            | CrawlError::Network(_)
+            | CrawlError::Dictionary { .. }
+            | CrawlError::Outfit(_) => Self::usage(&error),
             CrawlError::Earlier(_) => Self::usage(&error)
                 .hint("Name a sealed snapshot of Lastlight's: its directory, WACZ or bag."),
             CrawlError::Exists { ref path } => Self::usage(&error).hint(format!(
@@ -264,8 +295,9 @@ pub fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
         print(format_args!("{told}\n"))?;
         return Ok(Exit::Done);
     }
+    let given = args.config.as_deref().map(Config::load).transpose()?;
     observed(&layout, &args.output, |control| {
-        crawl::resume(&layout, control)
+        crawl::resume(&layout, given, control)
     })
 }
 
@@ -373,6 +405,7 @@ fn as_json(layout: &Layout, summary: &Summary, exit: Exit) -> String {
         "seconds": (summary.seconds * 1000.0).round() / 1000.0,
         "findings": reasons("failed", &summary.failed),
         "excluded": reasons("excluded", &summary.excluded),
+        "alarms": summary.alarms,
         "missed_seeds": summary.missed_seeds,
         "marked": summary.marked.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "sitemaps": summary.sitemaps,
@@ -416,6 +449,9 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
     list("failed", counts.failed, &summary.failed);
     for (seed, reason) in &summary.missed_seeds {
         let _ = writeln!(text, "seed not captured: {seed} ({reason})");
+    }
+    for alarm in &summary.alarms {
+        let _ = writeln!(text, "alarm: {alarm}");
     }
     let sitemaps = summary.sitemaps;
     if sitemaps.listed > 0 {

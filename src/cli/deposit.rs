@@ -32,6 +32,9 @@ pub struct DepositArgs {
     /// Where the package goes [default: beside the snapshot]
     #[arg(long, value_name = "DIR")]
     pub into: Option<PathBuf>,
+    /// Pack records that carry configured credentials or cookies, too
+    #[arg(long)]
+    pub with_credentials: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -97,6 +100,9 @@ pub fn pack(args: &DepositArgs) -> Result<Deposited, Failure> {
         .into
         .clone()
         .unwrap_or_else(|| shortened(deposit::beside(&snapshot)));
+    if !args.with_credentials {
+        deposit::refuse_credentials(&snapshot)?;
+    }
     let bar = bar(&args.snapshot);
     let progress = |done, total| {
         bar.set_length(total);
@@ -204,6 +210,11 @@ impl From<DepositError> for Failure {
                 };
                 with(Exit::Usage, hint)
             }
+            DepositError::Credentials { .. } => with(
+                Exit::Usage,
+                "Whoever reads the package could use them. --with-credentials packs them all the same."
+                    .into(),
+            ),
             DepositError::Exists { .. } => with(
                 Exit::Usage,
                 "Move it away, or choose another place with --into.".into(),

@@ -4,11 +4,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, watch};
 
 use super::job::Job;
+use super::pace::Pace;
+use super::process;
+use super::request::Requests;
 use super::workers::Desk;
 use crate::config::Config;
 use crate::net::{Connection, Connector, Exchange, Limits, NetError};
@@ -20,14 +23,34 @@ pub struct Turn {
     pub job: Job,
     /// Not before.
     pub not_before: Instant,
+    /// Nor before the host's pause is over.
+    pub pace: Arc<Pace>,
+}
+
+impl Turn {
+    /// Waits until it may be taken, however often the host asks for more time
+    /// meanwhile. False if that is more than `most`: the turn is given back.
+    async fn comes(&self, most: Duration) -> bool {
+        loop {
+            let (now, asked) = (Instant::now(), self.pace.earliest());
+            if asked > now + most {
+                return false;
+            }
+            let earliest = self.not_before.max(asked);
+            if earliest <= now {
+                return true;
+            }
+            tokio::time::sleep_until(earliest.into()).await;
+        }
+    }
 }
 
 /// A try on its way to a worker. The permit bounds how much is on its way.
 pub struct Fetched {
     /// What was asked for.
     pub job: Job,
-    /// The exchange, or why there was none.
-    pub result: Result<Exchange, NetError>,
+    /// The exchange, or why there was none; `None` where the turn is given back.
+    pub result: Option<Result<Exchange, NetError>>,
     /// Released when the outcome is in the WARC.
     pub permit: Option<OwnedSemaphorePermit>,
 }
@@ -37,8 +60,8 @@ pub struct Fetcher {
     connector: Connector,
     limits: Limits,
     spool: PathBuf,
-    user_agent: String,
-    accept_encoding: String,
+    requests: Requests,
+    max_wait: Duration,
     /// Exchanges that are being received.
     receiving: AtomicUsize,
     desk: Desk,
@@ -55,13 +78,12 @@ impl Fetcher {
     pub fn new(
         config: &Config,
         connector: Connector,
+        requests: Requests,
         spool: PathBuf,
         desk: Desk,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let (fetch, limits) = (&config.fetch, &config.limits);
-        // A line end within a field would begin another field.
-        let field = |value: &str| value.replace(|c: char| c.is_control(), " ");
         Self {
             connector,
             limits: Limits {
@@ -73,8 +95,8 @@ impl Fetcher {
                     .min(8 << 20),
             },
             spool,
-            user_agent: field(&fetch.user_agent),
-            accept_encoding: field(&fetch.accept_encoding),
+            requests,
+            max_wait: config.politeness.max_retry_after.0,
             receiving: AtomicUsize::new(0),
             desk,
             stopping,
@@ -95,7 +117,13 @@ impl Fetcher {
             tokio::select! {
                 biased;
                 () = stopped(self.stopping.clone()) => return,
-                () = tokio::time::sleep_until(turn.not_before.into()) => {}
+                comes = turn.comes(self.max_wait) => if !comes {
+                    let fetched = Fetched { job: turn.job, result: None, permit: None };
+                    if !self.desk.hand_in(fetched).await {
+                        return;
+                    }
+                    continue;
+                }
             }
             let receiving = self.receiving.fetch_add(1, Ordering::Relaxed) + 1;
             let limits = Limits {
@@ -104,9 +132,14 @@ impl Fetcher {
             };
             let result = self.ask(&host, &turn.job, &limits, &mut connection).await;
             self.receiving.fetch_sub(1, Ordering::Relaxed);
+            // Turns that are given out already mustn't go on before the frontier
+            // has heard of it.
+            if let Some(pause) = result.as_ref().ok().and_then(process::pause_asked_for) {
+                turn.pace.hold(Instant::now() + pause);
+            }
             let fetched = Fetched {
                 job: turn.job,
-                result,
+                result: Some(result),
                 permit: None,
             };
             if !self.desk.hand_in(fetched).await {
@@ -115,9 +148,7 @@ impl Fetcher {
         }
     }
 
-    /// One exchange. A kept connection on which the server has said something
-    /// or closed meanwhile is replaced, and an answer on it that can't belong to
-    /// this request is asked for again.
+    /// One exchange, with what it says of cookies taken in.
     async fn ask(
         &self,
         host: &HostKey,
@@ -125,7 +156,23 @@ impl Fetcher {
         limits: &Limits,
         kept: &mut Option<Connection>,
     ) -> Result<Exchange, NetError> {
-        let request = self.request(job);
+        let request = self.requests.of(job);
+        let mut exchange = self.exchange(host, request.bytes, limits, kept).await?;
+        self.requests
+            .answered(&job.url, request.secrets, &mut exchange);
+        Ok(exchange)
+    }
+
+    /// One exchange. A kept connection on which the server has said something
+    /// or closed meanwhile is replaced, and an answer on it that can't belong to
+    /// this request is asked for again.
+    async fn exchange(
+        &self,
+        host: &HostKey,
+        request: Vec<u8>,
+        limits: &Limits,
+        kept: &mut Option<Connection>,
+    ) -> Result<Exchange, NetError> {
         let name = host.to_string();
         if let Some(mut connection) = kept.take().filter(Connection::is_quiet) {
             let again = connection.exchange(&name, "GET", request.clone(), limits, &self.spool);
@@ -149,33 +196,6 @@ impl Fetcher {
             *kept = Some(connection);
         }
         Ok(exchange)
-    }
-
-    fn request(&self, job: &Job) -> Vec<u8> {
-        let (target, host) = (job.url.request_target(), job.url.host_field());
-        let mut request = format!(
-            "GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {}\r\nAccept: */*\r\n",
-            self.user_agent
-        );
-        if !self.accept_encoding.is_empty() {
-            request += &format!("Accept-Encoding: {}\r\n", self.accept_encoding);
-        }
-        // As browsers do by default: no referrer from https to http, and only
-        // the origin to other hosts.
-        if let Some(via) = job
-            .via
-            .as_deref()
-            .and_then(|via| via.parse::<crate::url::CanonicalUrl>().ok())
-        {
-            let (from, to) = (via.host_key(), job.url.host_key());
-            if from == to {
-                request += &format!("Referer: {via}\r\n");
-            } else if !from.is_https() || to.is_https() {
-                request += &format!("Referer: {from}/\r\n");
-            }
-        }
-        request += "\r\n";
-        request.into_bytes()
     }
 }
 

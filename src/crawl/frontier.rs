@@ -3,13 +3,15 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fetch::Turn;
-use super::job::Job;
+use super::job::{Health, Hop, Job};
+use super::pace::Pace;
 use super::robots::{Rules, Verdict as RobotsVerdict};
 use super::store::{self, Store};
-use crate::config::{Politeness, RobotsPolicy};
+use crate::config::{Politeness, Robots, RobotsPolicy};
 use crate::url::{CanonicalUrl, HostKey};
 
 /// URLs of one host that are held in memory at most, and those of all hosts.
@@ -50,6 +52,10 @@ pub enum Gate {
     Refused(String),
 }
 
+/// Memory for the rules of a host that isn't talked to; larger ones are read
+/// back from the WARC.
+const RULES: usize = 4 * 1024;
+
 struct Host {
     key: HostKey,
     queue: BTreeMap<(u32, i64), Job>,
@@ -58,8 +64,20 @@ struct Host {
     later: BinaryHeap<Reverse<(Instant, i64)>>,
     later_jobs: HashMap<i64, Job>,
     next_start: Instant,
+    /// The configured pause, or Crawl-delay.
     delay: Duration,
+    /// The pause that the host's answering time asks for.
+    adaptive: Duration,
+    /// What turns that are given out already keep to.
+    pace: Arc<Pace>,
+    /// How long answers took lately.
+    took: Option<Duration>,
+    /// It asks to be left alone until then, which is too long to wait.
+    postponed: Option<Instant>,
     gate: Gate,
+    /// When the rules were had, and when they are asked for again.
+    rules_since: Option<Instant>,
+    rules_due: Option<Instant>,
     active: bool,
     in_line: bool,
     /// When it last answered, or was given its place.
@@ -102,10 +120,13 @@ fn held(hosts: usize) -> usize {
 pub struct Frontier {
     hosts: HashMap<HostId, Host>,
     policy: Politeness,
+    robots: Robots,
     active: Vec<HostId>,
     line: VecDeque<HostId>,
     /// Hosts without place that have a robots.txt to be asked for again.
     later_without_place: BTreeSet<HostId>,
+    /// Hosts that ask for more time than is waited for.
+    postponed: BTreeSet<HostId>,
     /// URLs that lanes have.
     outstanding: usize,
     /// Whether the store has hosts with URLs that aren't held here.
@@ -114,13 +135,15 @@ pub struct Frontier {
 
 impl Frontier {
     /// An empty frontier.
-    pub fn new(policy: Politeness) -> Self {
+    pub fn new(policy: Politeness, robots: Robots) -> Self {
         Self {
             hosts: HashMap::new(),
             policy,
+            robots,
             active: Vec::new(),
             line: VecDeque::new(),
             later_without_place: BTreeSet::new(),
+            postponed: BTreeSet::new(),
             outstanding: 0,
             more_on_disk: false,
         }
@@ -170,7 +193,13 @@ impl Frontier {
             later_jobs: HashMap::new(),
             next_start: Instant::now(),
             delay,
+            adaptive: Duration::ZERO,
+            pace: Arc::new(Pace::new()),
+            took: None,
+            postponed: None,
             gate,
+            rules_since: None,
+            rules_due: None,
             active: false,
             in_line: false,
             last_answer: Instant::now(),
@@ -220,14 +249,19 @@ impl Frontier {
         false
     }
 
-    /// Puts a URL back for another try.
-    pub fn retry(&mut self, id: HostId, job: Job, pause: Duration, whole_host: bool) {
+    /// Puts a URL back for another try; `host_pause` is what the host asks for
+    /// itself.
+    pub fn retry(&mut self, id: HostId, job: Job, pause: Duration, host_pause: Option<Duration>) {
         let Some(host) = self.hosts.get_mut(&id) else {
             return;
         };
-        let due = Instant::now() + pause;
-        if whole_host {
-            host.next_start = host.next_start.max(due);
+        let now = Instant::now();
+        let due = now + pause;
+        if let Some(pause) = host_pause {
+            host.pause(now + pause);
+            if pause > self.policy.max_retry_after.0 {
+                host.postponed = host.postponed.max(Some(now + pause));
+            }
         }
         if !host.active && job.as_robots.is_some() {
             self.later_without_place.insert(id);
@@ -240,17 +274,20 @@ impl Frontier {
     /// Leaves a host alone for a while.
     pub fn pause(&mut self, id: HostId, pause: Duration) {
         if let Some(host) = self.hosts.get_mut(&id) {
-            host.next_start = host.next_start.max(Instant::now() + pause);
+            host.pause(Instant::now() + pause);
         }
     }
 
     /// Notes whether a host answered. `Some` means that it has gone silent: its
     /// URLs wait so long, and the tries don't count.
-    pub fn note(&mut self, id: HostId, silent: bool) -> Option<Duration> {
+    ///
+    /// A host that says itself that it is busy gets a pause that doubles with
+    /// each such answer in a row.
+    pub fn note(&mut self, id: HostId, health: Health) -> Option<Duration> {
         let limit = self.policy.outage.0;
         let host = self.hosts.get_mut(&id)?;
         let outage = &mut host.outage;
-        if !silent {
+        if health == Health::Well {
             host.last_answer = Instant::now();
             *outage = Outage {
                 has_answered: true,
@@ -259,16 +296,21 @@ impl Frontier {
             return None;
         }
         outage.failures = outage.failures.saturating_add(1);
-        if !outage.has_answered || outage.failures < OUTAGE_AFTER {
+        let (failures, is_outage) = (
+            outage.failures,
+            outage.has_answered && outage.failures >= OUTAGE_AFTER,
+        );
+        let since = is_outage.then(|| *outage.since.get_or_insert_with(Instant::now));
+        if health == Health::Busy {
+            let pause = Duration::from_secs(1 << failures.saturating_sub(1).min(6));
+            host.pause(Instant::now() + pause.min(MAX_PROBE_PAUSE));
+        }
+        if since?.elapsed() > limit {
             return None;
         }
-        let since = *outage.since.get_or_insert_with(Instant::now);
-        if since.elapsed() > limit {
-            return None;
-        }
-        let pause = Duration::from_secs(2).saturating_mul(outage.failures - OUTAGE_AFTER + 1);
+        let pause = Duration::from_secs(2).saturating_mul(failures - OUTAGE_AFTER + 1);
         let pause = pause.min(MAX_PROBE_PAUSE);
-        host.next_start = host.next_start.max(Instant::now() + pause);
+        host.pause(Instant::now() + pause);
         Some(pause)
     }
 
@@ -293,15 +335,85 @@ impl Frontier {
         wanting
     }
 
-    /// Sets what robots.txt says; a `Crawl-delay` longer than the pause wins.
-    pub fn open(&mut self, id: HostId, gate: Gate) {
+    /// Notes how long an answer took. The pause follows the average of the last
+    /// few; without a configured pause there is none.
+    pub fn took(&mut self, id: HostId, elapsed: Duration) {
+        let policy = &self.policy;
         let Some(host) = self.hosts.get_mut(&id) else {
             return;
         };
-        if let Gate::Open(Some(rules)) = &gate
-            && let Some(asked) = rules.crawl_delay()
-        {
-            host.delay = host.delay.max(asked.min(self.policy.max_crawl_delay.0));
+        if policy.delay.0.is_zero() {
+            return;
+        }
+        let average = host.took.map_or(elapsed, |took| (took * 3 + elapsed) / 4);
+        host.took = Some(average);
+        let seconds = (average.as_secs_f64() * policy.adaptive.max(0.0))
+            .min(policy.max_adaptive_delay.0.as_secs_f64());
+        host.adaptive = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    }
+
+    /// Hosts whose rules are so old that robots.txt is asked for again; each is
+    /// told once. The rules stay in force meanwhile.
+    pub fn aged_robots(&mut self) -> Vec<(HostId, HostKey)> {
+        let now = Instant::now();
+        let mut aged = Vec::new();
+        for &id in &self.active {
+            if let Some(host) = self.hosts.get_mut(&id)
+                && host.rules_due.is_some_and(|due| due <= now)
+            {
+                host.rules_due = None;
+                aged.push((id, host.key.clone()));
+            }
+        }
+        aged
+    }
+
+    /// The rules of a host, where it has some.
+    pub fn rules(&self, id: HostId) -> Option<&Rules> {
+        match &self.hosts.get(&id)?.gate {
+            Gate::Open(rules) => rules.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Keeps a host's rules although robots.txt can't be had again, and asks
+    /// for it now and then. False where there are none, or none that aren't too
+    /// old.
+    pub fn keep_rules(&mut self, id: HostId) -> bool {
+        /// A day has so many parts.
+        const PARTS: u32 = 24;
+        let (refetch, stale) = (self.robots.refetch.0, self.robots.stale.0);
+        let Some(host) = self.hosts.get_mut(&id) else {
+            return false;
+        };
+        let in_force = matches!(host.gate, Gate::Open(Some(_)))
+            && host
+                .rules_since
+                .is_some_and(|since| since.elapsed() <= stale);
+        if in_force {
+            let pause = (refetch / PARTS).max(Duration::from_secs(1));
+            host.rules_due = Some(Instant::now() + pause);
+        }
+        in_force
+    }
+
+    /// Sets what robots.txt says, and how long ago it said so; a `Crawl-delay`
+    /// longer than the pause wins, unless there is to be no pause at all.
+    pub fn open(&mut self, id: HostId, gate: Gate, age: Duration) {
+        let Some(host) = self.hosts.get_mut(&id) else {
+            return;
+        };
+        (host.rules_since, host.rules_due) = (None, None);
+        if let Gate::Open(Some(rules)) = &gate {
+            let now = Instant::now();
+            host.rules_since = Some(now.checked_sub(age).unwrap_or(now));
+            let left = self.robots.refetch.0.saturating_sub(age);
+            host.rules_due = Some(now + left);
+            let asked = rules.crawl_delay().unwrap_or_default();
+            let usual = self.policy.delay.0;
+            if !usual.is_zero() {
+                host.delay = usual.max(asked.min(self.policy.max_crawl_delay.0));
+            }
         }
         // Rules come from an answer, of this run or an earlier one.
         host.outage.has_answered |= matches!(gate, Gate::Open(Some(_)));
@@ -339,6 +451,9 @@ impl Frontier {
             let Some(host) = self.hosts.get_mut(&id) else {
                 continue;
             };
+            if host.is_postponed(now) {
+                continue;
+            }
             if host
                 .outage
                 .since
@@ -373,6 +488,12 @@ impl Frontier {
                 let decision = match &host.gate {
                     Gate::Closed(reason) => Decision::Closed(job, reason.clone()),
                     Gate::Refused(reason) => Decision::Disallowed(job, reason.clone()),
+                    Gate::Open(Some(_))
+                        if self.robots.requisites == RobotsPolicy::Ignore
+                            && job.path.ends_with(Hop::Embed) =>
+                    {
+                        Decision::Turn(id, host.turn(job, now))
+                    }
                     Gate::Open(Some(rules)) => match rules.verdict(&job.url.request_target()) {
                         RobotsVerdict::Allowed => Decision::Turn(id, host.turn(job, now)),
                         RobotsVerdict::Disallowed { line, rule } => {
@@ -420,6 +541,18 @@ impl Frontier {
         if self.more_on_disk && self.line.len() < HOSTS / 4 {
             self.load_hosts(store)?;
         }
+        let over = |id: &HostId| {
+            self.hosts
+                .get(id)
+                .is_none_or(|host| !host.is_postponed(now))
+        };
+        let over: Vec<HostId> = self.postponed.iter().copied().filter(over).collect();
+        for id in over {
+            self.postponed.remove(&id);
+            if let Some(host) = self.hosts.get_mut(&id) {
+                host.stand_in_line(id, &mut self.line);
+            }
+        }
         let others_wait = !self.line.is_empty();
         let mut stalled = 0;
         self.active.retain(|&id| {
@@ -428,11 +561,19 @@ impl Frontier {
             };
             let is_stalled = now.saturating_duration_since(host.last_answer) > STALLED;
             let is_idle = host.is_idle();
-            if is_idle || (is_stalled && others_wait && host.outstanding.is_empty()) {
+            let rests = host.is_postponed(now) && host.outstanding.is_empty();
+            if is_idle || rests || (is_stalled && others_wait && host.outstanding.is_empty()) {
                 host.active = false;
                 host.on_disk |= !host.queue.is_empty();
                 host.queue.clear();
-                if !is_idle {
+                if let Gate::Open(Some(rules)) = &host.gate
+                    && rules.memory() > RULES
+                {
+                    host.gate = Gate::Unknown;
+                }
+                if rests && !is_idle {
+                    self.postponed.insert(id);
+                } else if !is_idle {
                     host.stand_in_line(id, &mut self.line);
                     self.later_without_place.insert(id);
                 }
@@ -450,7 +591,9 @@ impl Frontier {
                 continue;
             };
             host.in_line = false;
-            if !host.active && !host.is_idle() {
+            if host.is_postponed(now) && !host.active {
+                self.postponed.insert(id);
+            } else if !host.active && !host.is_idle() {
                 host.active = true;
                 host.last_answer = now;
                 self.active.push(id);
@@ -459,13 +602,26 @@ impl Frontier {
         Ok(())
     }
 
-    /// Whether nothing is waiting, in flight or due later.
+    /// Whether nothing is waiting, in flight or due later, but for hosts that
+    /// ask for more time than is waited for.
     pub fn is_done(&self) -> bool {
+        let worth_waiting = Instant::now() + self.policy.max_retry_after.0;
+        let is_too_long = |id: &HostId| {
+            let host = self.hosts.get(id);
+            host.is_none_or(|host| host.is_idle() || host.is_postponed(worth_waiting))
+        };
         let is_idle = |id: &HostId| self.hosts.get(id).is_none_or(Host::is_idle);
         self.outstanding == 0
             && !self.more_on_disk
             && self.active.iter().all(is_idle)
             && self.line.iter().all(is_idle)
+            && self.postponed.iter().all(is_too_long)
+    }
+
+    /// Whether a host with work asks to be left alone.
+    pub fn is_postponed(&self) -> bool {
+        let mut hosts = self.postponed.iter().filter_map(|id| self.hosts.get(id));
+        hosts.any(|host| !host.is_idle())
     }
 
     /// The key of a host.
@@ -500,11 +656,24 @@ impl Host {
         }
     }
 
+    fn pause(&mut self, until: Instant) {
+        self.next_start = self.next_start.max(until);
+        self.pace.hold(until);
+    }
+
+    fn is_postponed(&self, now: Instant) -> bool {
+        self.postponed.is_some_and(|until| until > now)
+    }
+
     fn turn(&mut self, job: Job, now: Instant) -> Turn {
         let not_before = self.next_start.max(now);
-        self.next_start = not_before + self.delay;
+        self.next_start = not_before + self.delay.max(self.adaptive);
         self.outstanding.insert(job.id);
-        Turn { job, not_before }
+        Turn {
+            job,
+            not_before,
+            pace: self.pace.clone(),
+        }
     }
 
     /// Asks for robots.txt just to see whether the host answers.

@@ -246,6 +246,8 @@ pub struct Recording {
     pub payload: Option<Payload>,
     /// Whether the first is a revisit of a record in the earlier snapshot.
     pub is_of_earlier: bool,
+    /// Fields in them that carry configured secrets.
+    pub secrets: Vec<String>,
 }
 
 /// What an answer said.
@@ -311,11 +313,39 @@ pub struct Outcome {
     pub new_seed: Option<CanonicalUrl>,
     /// What robots.txt says.
     pub robots: Option<RobotsOutcome>,
-    /// How long the whole host is to be left alone.
+    /// How long the host asks to be left alone.
     pub host_pause: Option<Duration>,
-    /// No answer, or one that says that the host has too much to do: it may
-    /// be the network or the host, not the URL.
-    pub outage: bool,
+    /// Nothing was asked: the host wants to be left alone for too long.
+    pub given_back: bool,
+    /// How long a whole answer of moderate size took.
+    pub elapsed: Option<Duration>,
+    /// Why the host's certificate doesn't check out.
+    pub bad_certificate: Option<String>,
+    /// What the answer asks of indexes: meta robots and X-Robots-Tag.
+    pub index_wishes: Option<String>,
+    /// What it tells of the host.
+    pub health: Health,
+}
+
+/// What a try tells of the host rather than of the URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It answers.
+    Well,
+    /// It says that it has too much to do: 429 or 503.
+    Busy,
+    /// No answer: it may be the network or the host.
+    Silent,
+}
+
+impl Health {
+    /// By the status of an answer.
+    pub fn of(status: Option<u16>) -> Self {
+        match status {
+            Some(429 | 503) => Self::Busy,
+            _ => Self::Well,
+        }
+    }
 }
 
 /// A redirect, as loops are told by it.

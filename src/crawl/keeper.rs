@@ -4,8 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+mod alarm;
 mod budget;
 mod discover;
 mod gate;
@@ -18,6 +19,7 @@ mod tallies;
 use serde_json::json;
 
 use super::CrawlError;
+use super::cookies::{Cookie, Jar};
 use super::dedup::{Dedup, Earlier, Original};
 use super::frontier::{Decision, Frontier, HostId};
 use super::job::{Outcome, Recording, Verdict};
@@ -29,7 +31,7 @@ use super::recorder::Recorder;
 use super::store::{SeedSource, Store, state};
 use super::warcinfo;
 use super::warcs::{self, Series, WarcFile};
-use crate::config::Config;
+use crate::config::{Config, CookiePolicy};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
 use crate::url::{CanonicalUrl, HostKey};
@@ -56,10 +58,16 @@ pub struct Keeper<'c> {
     hosts: HashMap<HostKey, HostId>,
     pub(super) log: CrawlLog,
     pub(super) progress: Progress,
+    /// The crawl's cookies, unless it has none.
+    pub(super) jar: Option<Arc<Jar>>,
     /// Decisions that came up beside dispatching.
     pub(super) pending: Vec<Decision>,
     /// Hosts whose gates wait for a URL's answer, with the redirects behind it.
     robots_waiting: HashMap<i64, Vec<(HostId, u32)>>,
+    /// Rows of robots.txt that are captured and asked for again.
+    refetching: HashSet<i64>,
+    /// Hosts whose bad certificate was told.
+    bad_certificates: HashSet<HostId>,
     /// URLs that earlier runs had captured.
     captured_before: u64,
     last_commit: Instant,
@@ -89,6 +97,14 @@ impl<'c> Keeper<'c> {
             looks.learn(host, look);
         }
         let log = CrawlLog::open(layout)?;
+        let jar = match config.cookies.policy {
+            CookiePolicy::Session => {
+                let jar = Jar::new(config);
+                jar.fill(store.cookies()?);
+                Some(Arc::new(jar))
+            }
+            CookiePolicy::Off => None,
+        };
         let progress = Progress {
             counts: store.counts()?,
             ..Progress::default()
@@ -99,7 +115,7 @@ impl<'c> Keeper<'c> {
             layout,
             config,
             store,
-            frontier: Frontier::new(config.politeness.clone()),
+            frontier: Frontier::new(config.politeness.clone(), config.robots.clone()),
             warc: None,
             recorder: Recorder::new(&series),
             seen: Seen::default(),
@@ -111,8 +127,11 @@ impl<'c> Keeper<'c> {
             log,
             captured_before: progress.counts.captured + progress.counts.unchanged,
             progress,
+            jar,
             pending: Vec::new(),
             robots_waiting: HashMap::new(),
+            refetching: HashSet::new(),
+            bad_certificates: HashSet::new(),
             last_commit: Instant::now(),
             series,
             dedup: Arc::new(dedup),
@@ -120,6 +139,13 @@ impl<'c> Keeper<'c> {
             probes,
             challenges: HashMap::new(),
         })
+    }
+
+    /// Adds cookies that the archivist gave.
+    pub fn import_cookies(&mut self, cookies: Vec<Cookie>) {
+        if let Some(jar) = &self.jar {
+            jar.fill(cookies);
+        }
     }
 
     /// What the workers are given.
@@ -174,15 +200,23 @@ impl<'c> Keeper<'c> {
     ) -> Result<(), CrawlError> {
         let job = &outcome.job;
         let host = self.host(&job.host())?;
+        if outcome.given_back {
+            self.frontier.finished(host, job.id);
+            if !job.is_probe {
+                self.frontier.retry(host, outcome.job, Duration::ZERO, None);
+            }
+            return Ok(());
+        }
         if job.is_probe {
             self.frontier.finished(host, job.id);
-            self.frontier.note(host, outcome.outage);
+            self.frontier.note(host, outcome.health);
             return Ok(());
         }
         self.mark(&mut outcome, host, place)?;
         self.count_challenges(&outcome, host);
         let job = &outcome.job;
-        if let Some(answer) = &outcome.answer {
+        let stays = self.refetching.contains(&job.id) && outcome.verdict != Verdict::Captured;
+        if let Some(answer) = outcome.answer.as_ref().filter(|_| !stays) {
             self.store.answered(job.id, answer, place)?;
             let captured = matches!(outcome.verdict, Verdict::Captured | Verdict::Unchanged);
             self.progress.pages += u64::from(answer.is_page && captured);
@@ -193,14 +227,7 @@ impl<'c> Keeper<'c> {
             self.store.add_seed(seed, SeedSource::Redirect)?;
         }
         self.frontier.finished(host, job.id);
-        let mut silent = false;
-        if let Some(pause) = self.frontier.note(host, outcome.outage)
-            && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
-        {
-            outcome.verdict = Verdict::Retry(pause, reason.clone());
-            outcome.robots = None;
-            silent = true;
-        }
+        let silent = self.heed_host(&mut outcome, host)?;
         let job = &outcome.job;
         let tries = if silent { job.tries } else { job.tries + 1 };
         let counts = &mut self.progress.counts;
@@ -216,6 +243,13 @@ impl<'c> Keeper<'c> {
                 counts.unchanged += 1;
                 self.store
                     .settle(job.id, state::UNCHANGED, None, job.tries + 1)?;
+            }
+            Verdict::Failed(reason) if self.refetching.contains(&outcome.job.id) => {
+                counts.unreached -= 1;
+                counts.captured += 1;
+                self.trouble(&outcome.job.url, reason);
+                self.store
+                    .settle(job.id, state::CAPTURED, None, job.tries + 1)?;
             }
             Verdict::Failed(reason) => {
                 counts.unreached -= 1;
@@ -236,12 +270,12 @@ impl<'c> Keeper<'c> {
                     .settle(job.id, state::QUEUED, Some(reason), tries)?;
                 let mut again = job.clone();
                 again.tries = tries;
-                self.frontier
-                    .retry(host, again, *pause, outcome.host_pause.is_some());
+                self.frontier.retry(host, again, *pause, outcome.host_pause);
             }
         }
         if !matches!(outcome.verdict, Verdict::Retry(..)) {
             self.forget_probe(&outcome.job)?;
+            self.refetching.remove(&outcome.job.id);
         }
         self.open_gates(&outcome)?;
         if !matches!(outcome.verdict, Verdict::Retry(..)) {
@@ -255,6 +289,26 @@ impl<'c> Keeper<'c> {
             self.follow_loop(&outcome.job, redirect)?;
         }
         self.add_links(outcome)
+    }
+
+    /// Takes in what an outcome tells of its host. True if the host has gone
+    /// silent or asks for more time than there is: that takes no try away.
+    fn heed_host(&mut self, outcome: &mut Outcome, host: HostId) -> Result<bool, CrawlError> {
+        if let Some(elapsed) = outcome.elapsed {
+            self.frontier.took(host, elapsed);
+        }
+        if let Some(reason) = &outcome.bad_certificate {
+            self.bad_certificate(host, reason)?;
+        }
+        let asked = outcome.host_pause.unwrap_or_default();
+        if let Some(pause) = self.frontier.note(host, outcome.health)
+            && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
+        {
+            outcome.verdict = Verdict::Retry(pause.max(asked), reason.clone());
+            outcome.robots = None;
+            return Ok(true);
+        }
+        Ok(asked > self.config.politeness.max_retry_after.0)
     }
 
     fn trouble(&mut self, url: &CanonicalUrl, reason: &str) {
@@ -333,6 +387,11 @@ impl<'c> Keeper<'c> {
         if let (true, Some(earlier)) = (outcome.recording.is_of_earlier, &self.dedup.earlier) {
             self.store.count_earlier(&earlier.manifest.to_string())?;
         }
+        let secrets = &outcome.recording.secrets;
+        if !secrets.is_empty() {
+            let url = outcome.job.url.as_str();
+            self.store.add_secrets(warc, offset, secrets, url)?;
+        }
         let response = outcome.recording.records.first();
         Ok(response.map(|response| (warc, offset + response.offset, response.length)))
     }
@@ -403,6 +462,9 @@ impl<'c> Keeper<'c> {
             self.store.set_warc_bytes(warc.id, bytes)?;
         }
         self.tallies.write(&self.store)?;
+        if let Some(jar) = &self.jar {
+            self.store.keep_cookies(&jar.changes())?;
+        }
         self.store.commit()?;
         self.dedup.committed();
         self.log.flush()?;
@@ -430,6 +492,7 @@ impl<'c> Keeper<'c> {
             "status": answer.and_then(|a| a.status),
             "bytes": answer.map(|a| a.bytes),
             "reason": reason,
+            "robots": outcome.index_wishes,
         });
         Ok(self.log.event(event, fields)?)
     }

@@ -8,7 +8,7 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::imprint;
 use super::job::{Hop, Path};
-use super::robots::Robots;
+use super::robots::{Robots, meta};
 use crate::config::Limits;
 use crate::http::{Head, dechunk_what_came};
 use crate::net::Spool;
@@ -26,6 +26,8 @@ pub struct Found {
     pub title: Option<String>,
     /// The words of a page, sketched.
     pub words: u64,
+    /// What a page's meta robots asks.
+    pub robots: Option<String>,
     /// Why not everything in it was found.
     pub notes: Vec<String>,
 }
@@ -107,6 +109,9 @@ pub fn find(
     }
     found.title = scanned.title;
     found.notes = scanned.notes;
+    if found.format == Some(Format::Html) {
+        found.robots = meta::in_html(&entity);
+    }
     if found.format.is_some() && entity.len() as u64 >= limits.decoded.0 {
         found.notes.push(format!(
             "only the first {} bytes were scanned for links",

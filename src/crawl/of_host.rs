@@ -55,14 +55,13 @@ impl Hosts {
         };
         let url = format!("urn:tls:{}:{}", host.host(), host.port());
         if !tls.certificates.is_empty() && told.insert(url.clone()) {
-            let fields = vec![
-                (
-                    "WARC-IP-Address",
-                    exchange.address.ip().to_canonical().to_string(),
-                ),
-                ("WARC-Protocol", tls.protocol.to_owned()),
-                ("WARC-Cipher-Suite", tls.cipher_suite.clone()),
-            ];
+            let address = exchange.address.map(|address| {
+                let address = address.ip().to_canonical().to_string();
+                ("WARC-IP-Address", address)
+            });
+            let mut fields: Vec<_> = address.into_iter().collect();
+            fields.push(("WARC-Protocol", tls.protocol.to_owned()));
+            fields.push(("WARC-Cipher-Suite", tls.cipher_suite.clone()));
             records.push(OfHost {
                 url,
                 date: None,
@@ -124,8 +123,11 @@ mod tests {
             truncated: None,
             started: WarcDate::now(),
             elapsed: Duration::ZERO,
-            address: "192.0.2.7:443".parse().unwrap(),
+            address: Some("192.0.2.7:443".parse().unwrap()),
+            proxy: None,
+            secrets: Vec::new(),
             tls: certificate.map(|der| TlsSession {
+                verdict: crate::net::CertificateVerdict::Valid,
                 protocol: "tls/1.3",
                 cipher_suite: "TLS_AES_128_GCM_SHA256".into(),
                 certificates: [der.into()].into(),

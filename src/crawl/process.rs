@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use super::dedup::{Dedup, Original};
 use super::identify::identify;
-use super::job::{Answer, Hop, Job, Outcome, Recording, Redirect, RobotsOutcome, Verdict};
+use super::job::{Answer, Health, Hop, Job, Outcome, Recording, Redirect, RobotsOutcome, Verdict};
 use super::judge;
 use super::links::{self, Found};
 use super::marks::{Imprints, Look, Looks, Mark, challenge, soft_404};
 use super::payload_start::payload_start;
 use super::recorder::{self, Digests, Findings, RecordContext, Recorder, digests, head_bytes};
-use super::robots::Robots;
+use super::robots::{Robots, meta};
 use super::scope::Scope;
 use super::warcs::Series;
-use crate::config::{self, Config, Limits};
+use crate::config::{self, Config, Limits, Nofollow};
 use crate::http::Head;
-use crate::net::{Exchange, NetError, Spool, Truncated};
+use crate::net::{CertificateVerdict, Exchange, NetError, Spool, Truncated};
 use crate::scan::Format;
-use crate::time::WarcDate;
+use crate::time::{WarcDate, lenient_seconds};
 use crate::url::CanonicalUrl;
 
 /// The product token that robots.txt files may name (RFC 9309 §2.2.1).
 pub const PRODUCT_TOKEN: &str = "lastlight";
 
-/// The longest pause that `Retry-After` may ask for; a longer one ends in the
-/// next pass.
-const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
+/// Answers up to this size tell by their time how busy the host is; of larger
+/// ones the line has its part.
+const MODERATE: u64 = 256 * 1024;
 /// Redirects of robots.txt that are followed (RFC 9309 §2.3.1.2).
 const MAX_ROBOTS_REDIRECTS: u32 = 5;
 /// Bytes of a robots.txt that are read (RFC 9309 §2.5: at least 500 KiB).
@@ -43,6 +43,10 @@ pub struct Processing {
     pub retries: u32,
     /// What one answer may cost.
     pub limits: Limits,
+    /// The longest Retry-After that a robots.txt is waited for.
+    pub max_wait: Duration,
+    /// What nofollow does.
+    pub nofollow: Nofollow,
     /// Payloads that are stored already.
     pub dedup: Arc<Dedup>,
     /// What hosts' missing pages look like.
@@ -82,6 +86,8 @@ impl Processing {
             dedup: shared.dedup,
             looks: shared.looks,
             marks: config.marks.clone(),
+            max_wait: config.politeness.max_retry_after.0,
+            nofollow: config.robots.nofollow,
         }
     }
 
@@ -108,8 +114,19 @@ impl Processing {
             NetError::Refused { .. } | NetError::BadPort { .. } => {
                 Verdict::Excluded(reason.clone())
             }
+            NetError::Tls {
+                is_lasting: true, ..
+            } => Verdict::Failed(reason.clone()),
             _ if job.tries < self.retries => Verdict::Retry(backoff(job.tries), reason.clone()),
             _ => Verdict::Failed(reason.clone()),
+        };
+        let health = match error {
+            NetError::Refused { .. }
+            | NetError::BadPort { .. }
+            | NetError::Tls {
+                is_lasting: true, ..
+            } => Health::Well,
+            _ => Health::Silent,
         };
         let robots = match (job.as_robots, &verdict) {
             (None, _) | (_, Verdict::Retry(..)) => None,
@@ -117,9 +134,9 @@ impl Processing {
             (Some(_), _) => Some(RobotsOutcome::Unavailable(reason)),
         };
         Outcome {
-            robots,
-            outage: !matches!(error, NetError::Refused { .. } | NetError::BadPort { .. }),
             verdict,
+            robots,
+            health,
             ..Outcome::of(job)
         }
     }
@@ -134,18 +151,25 @@ impl Processing {
         let head = Head::parse(&head_bytes);
         let status = head.status();
         let busy = status.is_some_and(|status| status == 429 || status >= 500);
-        let last_try = job.tries >= self.retries;
         let host_pause = if busy { retry_after(&head) } else { None };
         let start = payload_start(&head, &exchange.response, self.looked_at(status));
         let length = exchange.response.len() - exchange.head_length as u64;
         let challenge = self.challenge(&job, &head, &start, length);
+        // A site whose robots.txt is to be had only in hours is closed for now.
+        let too_long = host_pause.is_some_and(|pause| pause > self.max_wait);
+        let last_try = job.tries >= self.retries || (too_long && job.as_robots.is_some());
+        let elapsed = (exchange.truncated.is_none() && exchange.response.len() <= MODERATE)
+            .then_some(exchange.elapsed);
+        let bad_certificate = bad_certificate(exchange);
         if busy && !last_try && challenge.is_none() {
             let reason = format!("status-{}", status.unwrap_or(0));
             let pause = host_pause.unwrap_or(Duration::ZERO).max(backoff(job.tries));
             return Ok(Outcome {
                 verdict: Verdict::Retry(pause, reason),
-                outage: matches!(status, Some(429 | 503)),
+                health: Health::of(status),
                 host_pause,
+                elapsed,
+                bad_certificate,
                 ..Outcome::of(job)
             });
         }
@@ -195,7 +219,7 @@ impl Processing {
         } else if busy {
             Verdict::Failed(format!("status-{}", status.unwrap_or(0)))
         } else if status.is_none() {
-            Verdict::Failed("not-http: the answer has no status line".into())
+            Verdict::Failed(not_http(exchange))
         } else {
             Verdict::of_whole(original.as_ref(), &job.url)
         };
@@ -207,7 +231,12 @@ impl Processing {
             is_challenge: challenge.is_some(),
         };
         let started = exchange.started;
-        Ok(self.understood(job, &head, &exchange.response, started, found, judged))
+        let outcome = self.understood(job, &head, &exchange.response, started, found, judged);
+        Ok(Outcome {
+            elapsed,
+            bad_certificate,
+            ..outcome
+        })
     }
 
     /// Bytes of a payload by which it is told what it is.
@@ -310,9 +339,15 @@ impl Processing {
         };
         let new_seed = self.new_seed(&job, &found);
         let redirect = redirect(head, &found);
+        let index_wishes = meta::wishes(head, found.robots.as_deref());
         let is_sitemap = found.is_sitemap();
-        let named = judge::judge(found.links, is_sitemap, &job, &self.scope);
+        let mut named = judge::judge(found.links, is_sitemap, &job, &self.scope);
         answer.below = named.below;
+        if self.nofollow == Nofollow::Leave && meta::is_nofollow(index_wishes.as_deref()) {
+            for link in named.links.iter_mut().filter(|link| link.hop == Hop::Link) {
+                link.excluded.get_or_insert("nofollow");
+            }
+        }
         Outcome {
             verdict: judged.verdict,
             answer: Some(answer),
@@ -322,9 +357,14 @@ impl Processing {
             redirect,
             new_seed,
             robots,
-            outage: matches!(status, Some(429 | 503)) && !judged.is_challenge,
+            health: if judged.is_challenge {
+                Health::Well
+            } else {
+                Health::of(status)
+            },
             host_pause: judged.host_pause,
-            job,
+            index_wishes,
+            ..Outcome::of(job)
         }
     }
 
@@ -412,6 +452,14 @@ fn is_robots(url: &CanonicalUrl) -> bool {
 }
 
 impl Outcome {
+    /// A turn that wasn't taken.
+    pub fn given_back(job: Job) -> Self {
+        Self {
+            given_back: true,
+            ..Self::of(job)
+        }
+    }
+
     /// An outcome without answer.
     fn of(job: Job) -> Self {
         Self {
@@ -425,19 +473,26 @@ impl Outcome {
             new_seed: None,
             robots: None,
             host_pause: None,
-            outage: false,
+            health: Health::Well,
+            given_back: false,
+            elapsed: None,
+            bad_certificate: None,
+            index_wishes: None,
         }
     }
 }
 
 /// Whether a host that had gone silent answers again.
 fn probed(job: Job, result: &Result<Exchange, NetError>) -> Outcome {
-    let busy = |exchange: &Exchange| {
+    let health = |exchange: &Exchange| {
         let bytes = head_bytes(exchange).unwrap_or_default();
-        matches!(Head::parse(&bytes).status(), Some(429 | 503) | None)
+        match Head::parse(&bytes).status() {
+            None => Health::Silent,
+            status => Health::of(status),
+        }
     };
     Outcome {
-        outage: result.as_ref().map_or(true, busy),
+        health: result.as_ref().map_or(Health::Silent, health),
         ..Outcome::of(job)
     }
 }
@@ -447,18 +502,47 @@ fn backoff(tries: u32) -> Duration {
     Duration::from_secs(4u64.saturating_pow(tries.min(5)))
 }
 
-/// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3), bounded.
+/// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3).
 fn retry_after(head: &Head<'_>) -> Option<Duration> {
+    /// No host waits for longer than a year.
+    const YEAR: u64 = 366 * 86_400;
     let value = head.value("retry-after")?;
-    let seconds = match value.trim().parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let until = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
-            let wait = until.duration_since(jiff::Timestamp::now()).as_secs();
-            u64::try_from(wait).unwrap_or(0)
-        }
+    let value = value.trim();
+    let seconds = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        value.parse().unwrap_or(YEAR)
+    } else {
+        let wait = lenient_seconds(value)? - jiff::Timestamp::now().as_second();
+        u64::try_from(wait).unwrap_or(0)
     };
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+    Some(Duration::from_secs(seconds.min(YEAR)))
+}
+
+/// How long a host that says that it has too much to do is to be left alone at
+/// least.
+pub(super) fn pause_asked_for(exchange: &Exchange) -> Option<Duration> {
+    let bytes = head_bytes(exchange).ok()?;
+    let head = Head::parse(&bytes);
+    matches!(head.status(), Some(429 | 503))
+        .then(|| retry_after(&head).unwrap_or(Duration::from_secs(1)))
+}
+
+fn bad_certificate(exchange: &Exchange) -> Option<String> {
+    match &exchange.tls.as_ref()?.verdict {
+        CertificateVerdict::Valid => None,
+        CertificateVerdict::Invalid(reason) => Some(reason.clone()),
+    }
+}
+
+/// An answer without status line; one that begins with the SETTINGS frame of
+/// HTTP/2 (RFC 9113 §3.4) comes from a server that speaks nothing else.
+fn not_http(exchange: &Exchange) -> String {
+    let start = exchange.response.memory().unwrap_or_default();
+    match start {
+        [0, 0, _, 4, _, 0, 0, 0, 0, ..] => {
+            "not-http: the server speaks only HTTP/2, which is not spoken here".into()
+        }
+        _ => "not-http: the answer has no status line".into(),
+    }
 }
 
 /// What an answer to robots.txt means (RFC 9309 §2.3.1).

@@ -19,6 +19,8 @@ pub struct Progress {
     pub stored: u64,
     /// Irregularities that the crawl log tells.
     pub notes: u64,
+    /// What the archivist must know, in sentences; a few of them.
+    pub alarms: Vec<String>,
     /// Tries that gave no whole answer.
     pub errors: u64,
     /// Hosts that are talked to, a few of them.
@@ -42,6 +44,9 @@ pub enum Stop {
     TimeLimit,
     /// Less than `storage.min_free` is free.
     DiskNearlyFull,
+    /// The hosts that are left ask for more time than
+    /// `politeness.max_retry_after`.
+    AskedToWait,
 }
 
 impl Stop {
@@ -52,6 +57,7 @@ impl Stop {
             Self::MaxUrls => "max-urls",
             Self::TimeLimit => "time-limit",
             Self::DiskNearlyFull => "disk-nearly-full",
+            Self::AskedToWait => "asked-to-wait",
         }
     }
 }

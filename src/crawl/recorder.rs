@@ -129,9 +129,9 @@ impl Recorder {
             Some(_) => RecordType::Revisit,
             None => RecordType::Response,
         };
-        let mut response = draft(&kind, &response_id)
-            .field("Content-Type", "application/http; msgtype=response")
-            .field("WARC-IP-Address", exchange.address.ip().to_canonical());
+        let mut response =
+            draft(&kind, &response_id).field("Content-Type", "application/http; msgtype=response");
+        response = with_address(response, exchange);
         response = with_protocol(response, exchange, head)
             .field("WARC-Payload-Digest", payload)
             .field("WARC-Warcinfo-ID", &warcinfo);
@@ -162,16 +162,16 @@ impl Recorder {
 
         let request_id = fresh_id();
         let request = draft(&RecordType::Request, &request_id)
-            .field("Content-Type", "application/http; msgtype=request")
-            .field("WARC-IP-Address", exchange.address.ip().to_canonical());
-        let request = with_protocol(request, exchange, head)
+            .field("Content-Type", "application/http; msgtype=request");
+        let request = with_protocol(with_address(request, exchange), exchange, head)
             .field("WARC-Concurrent-To", &response_id)
             .field("WARC-Warcinfo-ID", &warcinfo)
             .record(&exchange.request);
         self.add_small(&mut recording, &request_id, &request);
 
         let metadata_id = fresh_id();
-        let fields = metadata(job, exchange, findings, context.outlinks);
+        let mut fields = metadata(job, exchange, findings, context.outlinks);
+        fields.extend(super::circumstances::fields(exchange));
         let metadata = draft(&RecordType::Metadata, &metadata_id)
             .field("Content-Type", "application/warc-fields")
             .field("WARC-Concurrent-To", &response_id)
@@ -181,6 +181,7 @@ impl Recorder {
         for told in context.hosts.tell(&job.host(), exchange) {
             self.add_resource(context, &mut recording, date, &response_id, told);
         }
+        recording.secrets.clone_from(&exchange.secrets);
         Ok(recording)
     }
 
@@ -332,6 +333,14 @@ impl Recording {
             Some(Piece::Memory(buffer)) => buffer,
             _ => unreachable!("a memory piece was just made sure of"),
         }
+    }
+}
+
+/// `WARC-IP-Address`, where it is known: through a proxy it isn't.
+fn with_address(draft: Draft, exchange: &Exchange) -> Draft {
+    match exchange.address {
+        Some(address) => draft.field("WARC-IP-Address", address.ip().to_canonical()),
+        None => draft,
     }
 }
 

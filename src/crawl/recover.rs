@@ -11,6 +11,7 @@ use std::path::Path as FsPath;
 use serde_json::json;
 
 use super::CrawlError;
+use super::circumstances::SECRETS;
 use super::job::{Job, Path, Payload, Recording, StoredRecord, Verdict};
 use super::keeper::Keeper;
 use super::keeper::read_back::payload_of;
@@ -166,6 +167,8 @@ struct Pending {
     header: Header,
     block: Spool,
     records: Vec<StoredRecord>,
+    /// Fields of the request that may hold secrets.
+    suspects: Vec<String>,
 }
 
 impl Tail<'_, '_> {
@@ -229,11 +232,13 @@ impl Tail<'_, '_> {
                         records: vec![stored(start)],
                         header: header.clone(),
                         block,
+                        suspects: Vec::new(),
                     });
                 }
                 (RecordType::Request, Some(exchange)) => {
                     let record = stored(exchange.start);
                     exchange.records.push(record);
+                    exchange.suspects = suspects(&block).map_err(CrawlError::Spool)?;
                 }
                 (RecordType::Metadata, slot) => {
                     let Some(mut exchange) = slot.take() else {
@@ -262,7 +267,14 @@ impl Tail<'_, '_> {
             .last()
             .map_or(0, |record| record.offset + record.length);
         let end = exchange.start + end;
-        self.keep(exchange, "")?;
+        // Nobody says any more whether what was sent was a secret.
+        let suspects = exchange.suspects.join(", ");
+        let metadata = if suspects.is_empty() {
+            String::new()
+        } else {
+            format!("{SECRETS}: {suspects}\n")
+        };
+        self.keep(exchange, &metadata)?;
         Ok(end)
     }
 
@@ -363,6 +375,9 @@ impl Tail<'_, '_> {
                 records,
                 payload,
                 is_of_earlier,
+                secrets: field(SECRETS)
+                    .map(|names| names.split(", ").map(str::to_owned).collect())
+                    .unwrap_or_default(),
             },
             digests: &digests,
             host_pause: None,
@@ -416,6 +431,24 @@ fn resource_entry(header: &Header) -> Option<CdxjEntry> {
     let digest = header.field("WARC-Payload-Digest")?.to_owned();
     let date = header.date()?.ok()?;
     Some(CdxjEntry::of_resource(url, date, media_type, digest))
+}
+
+/// The fields of a request that may hold secrets.
+fn suspects(request: &Spool) -> std::io::Result<Vec<String>> {
+    const FIELDS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+    let mut bytes = Vec::new();
+    let reader = request.reader();
+    std::io::Read::read_to_end(
+        &mut std::io::Read::take(reader, MAX_HEAD_BYTES as u64),
+        &mut bytes,
+    )?;
+    let head = Head::parse(&bytes);
+    let is_there = |name: &&str| head.fields.iter().any(|field| field.is(name));
+    Ok(FIELDS
+        .iter()
+        .filter(|name| is_there(name))
+        .map(|name| (*name).to_owned())
+        .collect())
 }
 
 /// A failing disk isn't a torn tail: nothing may be cut because of it.

@@ -14,8 +14,10 @@ use tokio::sync::watch;
 use super::fetch::{Fetcher, Turn};
 use super::frontier::{Decision, HostId};
 use super::keeper::Keeper;
+use super::outfit::Outfit;
 use super::process::Processing;
 use super::progress::{Control, Stop};
+use super::request::Requests;
 use super::scope::Scope;
 use super::store::state;
 use super::workers::{Done, Workers};
@@ -45,11 +47,17 @@ pub fn run(
     layout: &Layout,
     config: &Config,
     start: Start<'_>,
+    outfit: Outfit,
     control: &Control,
 ) -> Result<Summary, CrawlError> {
     let begun = Instant::now();
     let networks = networks(config)?;
-    let connector = Connector::new(AddressGuard::new(networks), config.fetch.connect_timeout.0);
+    let connector = Connector::new(
+        AddressGuard::new(networks),
+        outfit.trust,
+        outfit.proxy,
+        config.fetch.connect_timeout.0,
+    );
     let resuming = matches!(start, Start::Resumed);
     let mut missing = None;
     let earlier = match super::earlier(config) {
@@ -61,6 +69,8 @@ pub fn run(
         earlier => earlier?,
     };
     let mut keeper = Keeper::open(layout, config, earlier)?;
+    keeper.import_cookies(outfit.cookies);
+    let requests = Requests::new(config, outfit.credentials, keeper.jar.clone());
     if let Some(reason) = missing {
         keeper.log.event("warning", json!({ "reason": reason }))?;
     }
@@ -111,7 +121,8 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(CrawlError::Runtime)?;
-    let mut machine = Machine::start(layout, config, connector, &runtime, &processing)?;
+    let wire = (connector, requests);
+    let mut machine = Machine::start(layout, config, wire, &runtime, &processing)?;
     let stopped = machine.crawl(&mut keeper, config, layout, control, begun)?;
     drop(machine);
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -122,14 +133,26 @@ pub fn run(
         .log
         .event("ended", json!({ "reason": stopped.map(Stop::reason) }))?;
     keeper.commit()?;
+    keeper.end_refetches()?;
     seal::seal(layout, &keeper.store, stopped)?;
-    let summary = Summary {
+    let summary = summary(&keeper, stopped, begun)?;
+    keeper.close()?;
+    Ok(summary)
+}
+
+fn summary(
+    keeper: &Keeper<'_>,
+    stopped: Option<Stop>,
+    begun: Instant,
+) -> Result<Summary, CrawlError> {
+    Ok(Summary {
         complete: stopped.is_none(),
         stopped,
         counts: keeper.store.counts()?,
         pages: keeper.progress.pages,
         notes: keeper.progress.notes,
         marked: keeper.store.marked()?,
+        alarms: keeper.progress.alarms.clone(),
         bytes: keeper
             .store
             .warcs()?
@@ -141,9 +164,7 @@ pub fn run(
         failed: keeper.store.reasons(state::FAILED)?,
         excluded: keeper.store.reasons(state::EXCLUDED)?,
         sitemaps: keeper.store.sitemaps()?,
-    };
-    keeper.close()?;
-    Ok(summary)
+    })
 }
 
 /// The networks that may be connected to.
@@ -167,7 +188,7 @@ impl Machine {
     fn start(
         layout: &Layout,
         config: &Config,
-        connector: Connector,
+        (connector, requests): (Connector, Requests),
         runtime: &Runtime,
         processing: &Arc<Processing>,
     ) -> Result<Self, CrawlError> {
@@ -177,6 +198,7 @@ impl Machine {
             fetcher: Some(Arc::new(Fetcher::new(
                 config,
                 connector,
+                requests,
                 layout.spool(),
                 desk,
                 stopping,
@@ -216,7 +238,7 @@ impl Machine {
                         && !keeper.let_in_what_is_nearer()?
                     {
                         keeper.commit()?;
-                        return Ok(None);
+                        return Ok(keeper.frontier.is_postponed().then_some(Stop::AskedToWait));
                     }
                 }
             }

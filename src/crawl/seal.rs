@@ -110,6 +110,7 @@ pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(),
             records,
             record_root: record_root.to_string(),
             refers_to: earlier(store)?,
+            credentials: store.credentials_sent()?,
         }),
     };
     manifest.write(layout)?;

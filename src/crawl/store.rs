@@ -1,9 +1,11 @@
 //! The frontier and ledger on disk: SQLite, one transaction a commit. It
 //! stores what the frontier decides and knows no rules of its own.
 
+mod cookies;
 mod found;
 pub mod marks;
 pub mod payloads;
+mod secrets;
 mod sitemaps;
 mod tally;
 
@@ -102,7 +104,9 @@ impl Store {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;
              PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000;",
         )?;
-        db.execute_batch(SCHEMA)?;
+        for schema in [SCHEMA, cookies::SCHEMA, secrets::SCHEMA] {
+            db.execute_batch(schema)?;
+        }
         db.execute_batch("BEGIN IMMEDIATE")?;
         Ok(Self { db })
     }
@@ -259,6 +263,7 @@ impl Store {
              WHERE warc = ? AND offset + length > ?",
             bounds,
         )?;
+        self.lose_secrets(id, length)?;
         let end: Option<i64> = self.db.query_row(
             "SELECT MAX(offset + length) FROM record WHERE warc = ?",
             [id],
@@ -441,6 +446,21 @@ impl Store {
         rows.collect()
     }
 
+    /// How long ago a URL's answer came; nothing where there was none.
+    pub fn age(&self, id: i64) -> Result<std::time::Duration> {
+        let time: Option<String> = self
+            .db
+            .prepare_cached("SELECT time FROM url WHERE id = ?")?
+            .query_row([id], |row| row.get(0))?;
+        let time = time.and_then(|time| time.parse::<jiff::Timestamp>().ok());
+        let age = time.map_or(0, |time| {
+            jiff::Timestamp::now().duration_since(time).as_secs()
+        });
+        Ok(std::time::Duration::from_secs(
+            u64::try_from(age).unwrap_or(0),
+        ))
+    }
+
     /// The reason that a URL was settled with.
     pub fn reason(&self, id: i64) -> Result<Option<String>> {
         self.db
@@ -485,8 +505,8 @@ impl Store {
         self.db.execute(
             "UPDATE url SET state = 0, tries = 0 WHERE state = 3 AND (reason LIKE 'dns:%' OR
              reason LIKE 'connect:%' OR reason LIKE 'timeout:%' OR reason LIKE 'no-answer:%' OR
-             reason LIKE 'tls:%' OR reason LIKE 'cut:%' OR reason LIKE 'status-%' OR
-             reason LIKE 'robots.txt:%' OR reason LIKE 'challenge:%')",
+             reason LIKE 'tls:%' OR reason LIKE 'proxy:%' OR reason LIKE 'cut:%' OR
+             reason LIKE 'status-%' OR reason LIKE 'robots.txt:%' OR reason LIKE 'challenge:%')",
             [],
         )
     }

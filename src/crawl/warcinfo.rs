@@ -25,7 +25,7 @@ pub fn record(config: &Config, version: Version, filename: &str, id: &str) -> Ve
         ),
         ("conformsTo", conforms.to_owned()),
         ("robots", config.politeness.robots.as_str().to_owned()),
-        ("http-header-user-agent", config.fetch.user_agent.clone()),
+        ("http-header-user-agent", config.user_agent()),
     ];
     let stated = [
         ("operator", &config.warc.operator),
@@ -56,8 +56,8 @@ fn settings(config: &Config) -> Vec<(String, String)> {
     let mut table = String::new();
     let text = config.to_toml();
     let lines = text.lines().filter_map(|line| {
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
-            name.clone_into(&mut table);
+        if line.starts_with('[') && line.ends_with(']') {
+            line.trim_matches(['[', ']']).clone_into(&mut table);
             return None;
         }
         let (key, value) = line.split_once(" = ")?;

@@ -72,11 +72,11 @@ impl Desk {
             Weight::Heavy => &self.heavy,
         };
         let kib = match &fetched.result {
-            Ok(exchange) => {
+            Some(Ok(exchange)) => {
                 let memory = exchange.response.memory();
                 memory.map_or(64, |bytes| bytes.len() / 1024 * 3) + 8
             }
-            Err(_) => 1,
+            _ => 1,
         };
         let kib = u32::try_from(kib).unwrap_or(u32::MAX).min(queue.kib);
         fetched.permit = queue.budget.clone().acquire_many_owned(kib).await.ok();
@@ -91,11 +91,14 @@ struct Debts(Mutex<HashMap<SocketAddr, Duration>>);
 
 impl Debts {
     fn weight(&self, fetched: &Fetched) -> Weight {
-        let Ok(exchange) = &fetched.result else {
+        let Some(Ok(exchange)) = &fetched.result else {
             return Weight::Light;
         };
         let debts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if exchange.response.len() >= HEAVY_BYTES || debts.contains_key(&exchange.address) {
+        // Behind a proxy nobody knows who it is.
+        let is_owing =
+            |server: Option<SocketAddr>| server.is_some_and(|server| debts.contains_key(&server));
+        if exchange.response.len() >= HEAVY_BYTES || is_owing(exchange.address) {
             Weight::Heavy
         } else {
             Weight::Light
@@ -200,9 +203,15 @@ impl Worker {
             if self.abandoned.load(Ordering::Relaxed) {
                 return;
             }
-            let server = result.as_ref().ok().map(|exchange| exchange.address);
+            let server = match &result {
+                Some(Ok(exchange)) => exchange.address,
+                _ => None,
+            };
             let begun = Instant::now();
-            let outcome = self.processing.outcome(&mut recorder, job, result);
+            let outcome = match result {
+                Some(result) => self.processing.outcome(&mut recorder, job, result),
+                None => Ok(Outcome::given_back(job)),
+            };
             if let Some(server) = server {
                 self.debts.note(server, begun.elapsed());
             }

@@ -11,7 +11,7 @@ use crate::digest::{Algorithm, Digest, Hasher};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::{Layout, MANIFEST, MANIFEST_DIGEST, STATE};
 use crate::snapshot::lock::LockError;
-use crate::snapshot::manifest::{Manifest, ManifestDigest, Resource, files_below};
+use crate::snapshot::manifest::{CredentialsSent, Manifest, ManifestDigest, Resource, files_below};
 
 /// A manifest of a million files is 300 MB; what is larger is hostile.
 const MAX_MANIFEST: u64 = 512 * 1024 * 1024;
@@ -174,6 +174,17 @@ impl Source {
             }),
         }
     }
+}
+
+/// What a sealed snapshot says of credentials in its records; `None` where
+/// there is nothing to say, or no seal that could.
+pub(super) fn credentials_sent(layout: &Layout) -> Result<Option<CredentialsSent>, SnapshotError> {
+    let path = layout.path(MANIFEST);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let manifest: Manifest = parse(&path, &read(&path)?)?;
+    Ok(manifest.lastlight.and_then(|seal| seal.credentials))
 }
 
 /// A shared lock, so that no writer begins while the snapshot is packed. It is

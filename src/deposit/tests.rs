@@ -132,6 +132,7 @@ fn seal(layout: &Layout, complete: bool, counts: Counts, records: u64, root: &Di
             records,
             record_root: root.to_string(),
             refers_to: Vec::new(),
+            credentials: None,
         }),
     };
     manifest.write(layout).unwrap();

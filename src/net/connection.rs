@@ -1,6 +1,7 @@
 //! One TCP or TLS connection to a host, opened within a time and only to
 //! admitted addresses.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -13,12 +14,11 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use tokio_rustls::{TlsConnector, rustls};
 
 use super::guard::LOOPBACK;
-use super::{AddressGuard, NetError};
+use super::proxy::Forward;
+use super::trust::{self, Opening};
+use super::{AddressGuard, NetError, Proxy, TlsSession, Trust};
 use crate::time::WarcDate;
 use crate::url::HostKey;
 
@@ -35,19 +35,9 @@ type Answering = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send
 pub struct Connector {
     guard: AddressGuard,
     look_up: LookUp,
-    tls: TlsConnector,
+    trust: Trust,
+    proxy: Option<Proxy>,
     connect_timeout: Duration,
-}
-
-/// What the TLS handshake agreed on, as WARC fields name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsSession {
-    /// `tls/1.2` or `tls/1.3`, a value of `WARC-Protocol`.
-    pub protocol: &'static str,
-    /// The cipher suite by its IANA name.
-    pub cipher_suite: String,
-    /// What the server presented, its own certificate first, in DER.
-    pub certificates: Arc<[CertificateDer<'static>]>,
 }
 
 /// What looking up a host's name gave.
@@ -62,41 +52,45 @@ pub struct Lookup {
 /// An open connection.
 pub struct Connection {
     stream: Stream,
-    /// The address connected to.
-    pub address: SocketAddr,
+    /// The address connected to; `None` through a proxy, which alone knows it.
+    pub address: Option<SocketAddr>,
     /// The TLS session, for https.
     pub tls: Option<TlsSession>,
     /// Exchanges done on it.
     pub exchanges: u64,
     /// The look-up of the host's name, where it had to be.
     pub lookup: Option<Arc<Lookup>>,
+    /// The proxy between, without login.
+    pub proxy: Option<String>,
+    forward: Option<Forward>,
 }
 
 enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Opening>>),
 }
 
 impl Connector {
-    /// Trusts the system's certificate roots and those in `extra_roots` (PEM
-    /// certificates of a test or an institution, in DER).
-    pub fn new(guard: AddressGuard, connect_timeout: Duration) -> Self {
-        let mut roots = RootCertStore::empty();
-        // A root that doesn't parse is the system's matter; the others count.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring speaks TLS 1.2 and 1.3")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    /// Opens connections to what `guard` admits, through `proxy` where there is
+    /// one.
+    pub fn new(
+        guard: AddressGuard,
+        trust: Trust,
+        proxy: Option<Proxy>,
+        connect_timeout: Duration,
+    ) -> Self {
         Self {
             guard,
             look_up: Box::new(system_look_up),
-            tls: TlsConnector::from(Arc::new(config)),
+            trust,
+            proxy,
             connect_timeout,
         }
+    }
+
+    /// Whom to trust over https.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// The rule on addresses.
@@ -117,7 +111,14 @@ impl Connector {
         }
     }
 
+    fn proxy_for(&self, host: &HostKey) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|proxy| proxy.serves(host))
+    }
+
     async fn connect_untimed(&self, host: &HostKey) -> Result<Connection, NetError> {
+        if let Some(proxy) = self.proxy_for(host) {
+            return self.connect_through(proxy, host).await;
+        }
         let (addresses, lookup) = self.admitted(host).await?;
         let stream = first_to_answer(addresses)
             .await
@@ -129,7 +130,7 @@ impl Connector {
             host: host.to_string(),
             source,
         })?;
-        let mut connection = self.handshake(host, address, stream).await?;
+        let mut connection = self.handshake(host, Some(address), stream).await?;
         connection.lookup = lookup;
         Ok(connection)
     }
@@ -162,31 +163,34 @@ impl Connector {
         }
     }
 
+    /// Addresses that a URL names are guarded as without proxy; what a name
+    /// stands for is known to the proxy alone, whose network that is.
+    async fn connect_through(&self, proxy: &Proxy, host: &HostKey) -> Result<Connection, NetError> {
+        if host.literal_address().is_some() || host.is_localhost() {
+            self.admitted(host).await?;
+        } else if !self.guard.admits_port(host) {
+            return Err(NetError::BadPort {
+                host: host.to_string(),
+                port: host.port(),
+            });
+        }
+        let (stream, forward) = proxy.open(host).await?;
+        let mut connection = self.handshake(host, None, stream).await?;
+        connection.proxy = Some(proxy.to_string());
+        connection.forward = forward;
+        Ok(connection)
+    }
+
     async fn handshake(
         &self,
         host: &HostKey,
-        address: SocketAddr,
+        address: Option<SocketAddr>,
         stream: TcpStream,
     ) -> Result<Connection, NetError> {
         // Requests are one write each: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let (stream, tls) = if host.is_https() {
-            let tls_error = |reason: String| NetError::Tls {
-                host: host.to_string(),
-                reason,
-            };
-            let bare = host
-                .host()
-                .trim_start_matches('[')
-                .trim_end_matches(']')
-                .to_owned();
-            let name = ServerName::try_from(bare).map_err(|e| tls_error(e.to_string()))?;
-            let stream = self
-                .tls
-                .connect(name, stream)
-                .await
-                .map_err(|error| tls_error(error.to_string()))?;
-            let session = session(stream.get_ref().1);
+            let (stream, session) = self.trust.handshake(host, stream).await?;
             (Stream::Tls(Box::new(stream)), Some(session))
         } else {
             (Stream::Plain(stream), None)
@@ -197,6 +201,8 @@ impl Connector {
             tls,
             exchanges: 0,
             lookup: None,
+            proxy: None,
+            forward: None,
         })
     }
 
@@ -275,35 +281,53 @@ fn lookup(host: &HostKey, at: WarcDate, addresses: &[SocketAddr]) -> Option<Arc<
     }))
 }
 
-fn session(connection: &rustls::ClientConnection) -> TlsSession {
-    let protocol = match connection.protocol_version() {
-        Some(rustls::ProtocolVersion::TLSv1_2) => "tls/1.2",
-        _ => "tls/1.3",
-    };
-    let suite = connection
-        .negotiated_cipher_suite()
-        .map(|suite| suite.suite());
-    let name = suite.and_then(|suite| suite.as_str()).unwrap_or_default();
-    TlsSession {
-        protocol,
-        // rustls names TLS 1.3 suites TLS13_…; IANA's name has TLS_.
-        cipher_suite: name.replacen("TLS13_", "TLS_", 1),
-        certificates: connection.peer_certificates().unwrap_or_default().into(),
-    }
-}
-
 impl Connection {
+    /// A request as it goes over this connection: to a proxy that forwards it,
+    /// it is worded otherwise than the host gets it.
+    pub(super) fn on_the_wire<'r>(&self, request: &'r [u8]) -> Cow<'r, [u8]> {
+        match &self.forward {
+            Some(forward) => forward.on_the_wire(request),
+            None => Cow::Borrowed(request),
+        }
+    }
+
+    /// A proxy's own refusal isn't an answer of the host.
+    pub(super) fn proxy_refusal(&self, host: &str, status: Option<u16>) -> Option<NetError> {
+        let forward = self.forward.as_ref().filter(|_| status == Some(407))?;
+        Some(NetError::Proxy {
+            host: host.to_owned(),
+            proxy: forward.proxy.clone(),
+            reason: "it asks for a login (407): set proxy.login".into(),
+        })
+    }
+
     /// Whether nothing has come since the last answer. What comes between two
     /// exchanges (the rest of a body longer than its length, a 408, an end)
     /// belongs to no request: such a connection must not be used again.
     pub fn is_quiet(&self) -> bool {
         let tcp = match &self.stream {
             Stream::Plain(stream) => stream,
-            Stream::Tls(stream) => stream.get_ref().0,
+            Stream::Tls(stream) => &stream.get_ref().0.stream,
         };
         let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT;
         let peeked = rustix::net::recv(tcp, &mut [0_u8; 1][..], flags);
         peeked.is_err_and(|errno| errno == rustix::io::Errno::AGAIN)
+    }
+}
+
+/// An error before the answer, as what it is: a refusal within TLS may come
+/// that late.
+pub(super) fn no_answer(host: &str, source: io::Error) -> NetError {
+    match trust::later_refusal(&source) {
+        Some(reason) => NetError::Tls {
+            host: host.to_owned(),
+            reason,
+            is_lasting: true,
+        },
+        None => NetError::NoAnswer {
+            host: host.to_owned(),
+            source,
+        },
     }
 }
 
@@ -362,7 +386,8 @@ mod tests {
             .map(|answer| answer.iter().map(|text| text.parse().unwrap()).collect())
             .collect();
         let asked = Arc::new(AtomicUsize::new(0));
-        let mut connector = Connector::new(guard, Duration::from_secs(5));
+        let trust = Trust::load(&crate::config::Config::defaults().tls).unwrap();
+        let mut connector = Connector::new(guard, trust, None, Duration::from_secs(5));
         let count = asked.clone();
         connector.look_up = Box::new(move |_, port| {
             let at = count.fetch_add(1, Ordering::Relaxed).min(answers.len() - 1);
@@ -393,7 +418,7 @@ mod tests {
             answering(allowing("127.0.0.1/32"), &[&["127.0.0.1"], &["127.0.0.2"]]);
         let name = host("rebinding.example", port);
         let connection = connector.connect(&name).await.unwrap();
-        assert_eq!(connection.address, good.local_addr().unwrap());
+        assert_eq!(connection.address, Some(good.local_addr().unwrap()));
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         let refused = connector.connect(&name).await.err().unwrap();
         assert!(matches!(refused, NetError::Refused { .. }), "{refused}");
@@ -438,7 +463,7 @@ mod tests {
         let (connector, _) = answering(allowing("127.0.0.0/8"), &[&["127.0.0.9", "127.0.0.1"]]);
         let name = host("two.example", port);
         let connection = connector.connect(&name).await.unwrap();
-        assert_eq!(connection.address, good.local_addr().unwrap());
+        assert_eq!(connection.address, Some(good.local_addr().unwrap()));
 
         // A full backlog swallows what comes.
         let deaf = tokio::net::TcpSocket::new_v4().unwrap();
@@ -452,7 +477,7 @@ mod tests {
         let (connector, _) = answering(allowing("127.0.0.0/8"), &[&["127.0.0.8", "127.0.0.1"]]);
         let clock = std::time::Instant::now();
         let connection = connector.connect(&name).await.unwrap();
-        assert_eq!(connection.address, good.local_addr().unwrap());
+        assert_eq!(connection.address, Some(good.local_addr().unwrap()));
         assert!(clock.elapsed() < Duration::from_secs(2));
     }
 

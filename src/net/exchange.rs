@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{timeout, timeout_at};
 
+use super::connection::no_answer;
 use super::{Connection, Lookup, NetError, Spool, TlsSession};
 use crate::http::{Chunked, Framing, Head, MAX_HEAD_BYTES, Step, head_length};
 use crate::time::WarcDate;
@@ -65,14 +66,19 @@ pub struct Exchange {
     pub started: WarcDate,
     /// Until the last byte.
     pub elapsed: Duration,
-    /// The server's address.
-    pub address: SocketAddr,
+    /// The server's address; `None` through a proxy.
+    pub address: Option<SocketAddr>,
+    /// The proxy between, without login.
+    pub proxy: Option<String>,
     /// The TLS session, for https.
     pub tls: Option<TlsSession>,
     /// The look-up of the host's name, where it had to be.
     pub lookup: Option<Arc<Lookup>>,
     /// Whether the connection takes another request.
     pub reusable: bool,
+    /// Fields of the request that carry configured secrets, and `set-cookie` for
+    /// an answer to them that sets a cookie.
+    pub secrets: Vec<String>,
 }
 
 impl Connection {
@@ -89,14 +95,11 @@ impl Connection {
     ) -> Result<Exchange, NetError> {
         let (started, clock) = (WarcDate::now(), Instant::now());
         self.exchanges += 1;
-        let no_answer = |source| NetError::NoAnswer {
-            host: host.to_owned(),
-            source,
-        };
-        timeout(limits.idle, self.write_all(&request))
+        let sent = self.on_the_wire(&request);
+        timeout(limits.idle, self.write_all(&sent))
             .await
             .map_err(|_| silence(host, "sending", limits))?
-            .map_err(no_answer)?;
+            .map_err(|error| no_answer(host, error))?;
         let deadline = tokio::time::Instant::now() + limits.whole;
         let mut reading = Reading {
             connection: self,
@@ -111,9 +114,12 @@ impl Connection {
         let cut_head = head_length == reading.buffer.len()
             && head.status().is_some()
             && crate::http::head_length(&reading.buffer).is_none();
+        if let Some(refusal) = reading.connection.proxy_refusal(host, head.status()) {
+            return Err(refusal);
+        }
         let mut response = Spool::new(spool, limits.memory);
         let end = reading.body(head_length, framing, &mut response).await?;
-        let (address, tls) = (self.address, self.tls.clone());
+        let (address, tls, proxy) = (self.address, self.tls.clone(), self.proxy.clone());
         let lookup = self.lookup.clone();
         Ok(Exchange {
             request,
@@ -129,7 +135,9 @@ impl Connection {
             address,
             tls,
             lookup,
+            proxy,
             reusable: keeps_alive && end.clean,
+            secrets: Vec::new(),
         })
     }
 }
@@ -206,13 +214,11 @@ impl Reading<'_> {
             if !self.buffer.is_empty() {
                 return Ok(self.buffer.len());
             }
-            return Err(NetError::NoAnswer {
-                host: host.to_owned(),
-                source: ended.unwrap_or_else(|| {
-                    let reason = "the connection was closed without an answer";
-                    io::Error::new(io::ErrorKind::UnexpectedEof, reason)
-                }),
+            let source = ended.unwrap_or_else(|| {
+                let reason = "the connection was closed without an answer";
+                io::Error::new(io::ErrorKind::UnexpectedEof, reason)
             });
+            return Err(no_answer(host, source));
         }
     }
 

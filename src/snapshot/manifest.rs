@@ -152,6 +152,20 @@ pub struct Seal {
     /// Snapshots without which some captures can't be replayed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refers_to: Vec<RefersTo>,
+    /// Exchanges in the WARCs that carry configured secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsSent>,
+}
+
+/// Records that give away what was configured: logins, fields, cookies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialsSent {
+    /// How many exchanges.
+    pub exchanges: u64,
+    /// The names of the fields that carry them, in lower case.
+    pub fields: Vec<String>,
+    /// The URL of one of them.
+    pub example: String,
 }
 
 /// A snapshot that revisit records refer to.

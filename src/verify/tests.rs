@@ -170,6 +170,7 @@ fn write_manifest(layout: &Layout, counts: Counts, records: u64, record_root: St
             records,
             record_root,
             refers_to: Vec::new(),
+            credentials: None,
         }),
     };
     manifest.write(layout).unwrap();

@@ -109,7 +109,11 @@ fn every_format_leads_on_to_what_it_names() {
     ] {
         let row = ledger.get(&site.url(path));
         let row = row.unwrap_or_else(|| panic!("{path} has no row"));
-        assert_eq!((row["state"].as_str(), row["hops"].as_str()), ("captured", hops), "{path}");
+        assert_eq!(
+            (row["state"].as_str(), row["hops"].as_str()),
+            ("captured", hops),
+            "{path}"
+        );
     }
     lastlight(["verify"]).arg(&into).run().exits(0);
 }

@@ -23,6 +23,19 @@ pub struct Asked {
     pub before: usize,
 }
 
+impl Asked {
+    /// The value of the request's first field of this name.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.bytes);
+        text.lines().find_map(|line| {
+            let (known, value) = line.split_once(':')?;
+            known
+                .eq_ignore_ascii_case(name)
+                .then(|| value.trim().to_owned())
+        })
+    }
+}
+
 /// What the server does.
 pub enum Reply {
     /// Sends bytes and waits for the next request.

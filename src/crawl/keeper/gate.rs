@@ -1,12 +1,16 @@
 //! robots.txt before anything else of a host: asked for once, or read back
 //! from our own WARC when a crawl goes on.
 
+use std::time::Duration;
+
+use serde_json::json;
+
 use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Decision, Gate, HostId};
 use crate::crawl::job::{Hop, Job, Outcome, Path, RobotsOutcome, Verdict};
 use crate::crawl::process::{PRODUCT_TOKEN, robots_rules};
-use crate::crawl::robots::Robots;
+use crate::crawl::robots::{Robots, Rules, Verdict as RobotsVerdict};
 use crate::crawl::store::state;
 use crate::http::{Head, MAX_HEAD_BYTES};
 use crate::net::Spool;
@@ -17,6 +21,9 @@ impl Keeper<'_> {
     /// Sees to the robots.txt of every host that needs it.
     pub fn ask_robots(&mut self) -> Result<(), CrawlError> {
         for (id, key) in self.frontier.wanting_robots() {
+            self.robots_turn(id, key.robots_url(), 0)?;
+        }
+        for (id, key) in self.frontier.aged_robots() {
             self.robots_turn(id, key.robots_url(), 0)?;
         }
         Ok(())
@@ -37,7 +44,7 @@ impl Keeper<'_> {
                 Some(robots) => Some(robots.clone()),
                 None => self.recorded_robots(&outcome.job.url, behind)?,
             };
-            self.open_gate(host, behind, robots)?;
+            self.open_gate(host, behind, robots, Duration::ZERO)?;
         }
         Ok(())
     }
@@ -47,25 +54,81 @@ impl Keeper<'_> {
         host: HostId,
         behind: u32,
         robots: Option<RobotsOutcome>,
+        age: Duration,
     ) -> Result<(), CrawlError> {
         match robots {
-            Some(RobotsOutcome::Rules(rules)) => self.frontier.open(host, Gate::Open(Some(rules))),
-            Some(RobotsOutcome::Redirect(target)) => self.robots_turn(host, target, behind + 1)?,
-            Some(RobotsOutcome::Unavailable(reason)) => {
-                let reason =
-                    format!("robots.txt: not to be had, so nothing may be fetched: {reason}");
-                self.frontier.open(host, Gate::Closed(reason));
+            Some(RobotsOutcome::Rules(rules)) => {
+                self.tell_change(host, &rules)?;
+                self.frontier.open(host, Gate::Open(Some(rules)), age);
             }
+            Some(RobotsOutcome::Redirect(target)) => self.robots_turn(host, target, behind + 1)?,
+            Some(RobotsOutcome::Unavailable(reason)) => self.unavailable(host, &reason)?,
             // A robots.txt that redirects to where nothing may be fetched is one
             // that can't be had (RFC 9309 §2.3.1.2): the host itself is reachable.
             Some(RobotsOutcome::Refused(_)) if behind > 0 => {
                 let rules = Robots::allow_all().rules_for(PRODUCT_TOKEN);
-                self.frontier.open(host, Gate::Open(Some(rules)));
+                self.frontier.open(host, Gate::Open(Some(rules)), age);
             }
             Some(RobotsOutcome::Refused(reason)) => {
-                self.frontier.open(host, Gate::Refused(reason));
+                self.frontier.open(host, Gate::Refused(reason), age);
             }
-            None => self.frontier.open(host, Gate::Open(None)),
+            None => self.frontier.open(host, Gate::Open(None), age),
+        }
+        Ok(())
+    }
+
+    /// What robots.txt said before stays in force for a while (RFC 9309
+    /// §2.3.1.4), but never silently: a site that closes its robots.txt would
+    /// otherwise end its own capture, and nobody would know why.
+    fn unavailable(&mut self, host: HostId, reason: &str) -> Result<(), CrawlError> {
+        let name = self.frontier.key(host).map(|key| key.to_string());
+        let name = name.unwrap_or_default();
+        let stale = self.config.robots.stale;
+        if self.frontier.keep_rules(host) {
+            return self.alarm(
+                "robots-unavailable",
+                format!(
+                    "robots.txt of {name} can't be had again ({reason}); what it said before \
+                     stays in force until it is {stale} old"
+                ),
+            );
+        }
+        self.alarm(
+            "robots-unavailable",
+            format!("robots.txt of {name} can't be had ({reason}): nothing there may be fetched"),
+        )?;
+        let reason = format!("robots.txt: not to be had, so nothing may be fetched: {reason}");
+        self.frontier
+            .open(host, Gate::Closed(reason), Duration::ZERO);
+        Ok(())
+    }
+
+    /// Tells when rules aren't what they were.
+    fn tell_change(&mut self, host: HostId, rules: &Rules) -> Result<(), CrawlError> {
+        let Some(before) = self.frontier.rules(host).filter(|before| *before != rules) else {
+            return Ok(());
+        };
+        let closes = rules.verdict("/") != RobotsVerdict::Allowed
+            && before.verdict("/") == RobotsVerdict::Allowed;
+        let name = self.frontier.key(host).map(|key| key.to_string());
+        let name = name.unwrap_or_default();
+        if closes {
+            return self.alarm(
+                "robots-changed",
+                format!("robots.txt of {name} has changed and forbids its first page now"),
+            );
+        }
+        self.progress.notes += 1;
+        let fields = json!({ "host": name });
+        Ok(self.log.event("robots-changed", fields)?)
+    }
+
+    /// Rows whose second answer a stop has forestalled keep their first.
+    pub fn end_refetches(&mut self) -> Result<(), CrawlError> {
+        for row in std::mem::take(&mut self.refetching) {
+            self.progress.counts.unreached -= 1;
+            self.progress.counts.captured += 1;
+            self.store.settle(row, state::CAPTURED, None, 1)?;
         }
         Ok(())
     }
@@ -79,9 +142,26 @@ impl Keeper<'_> {
         behind: u32,
     ) -> Result<(), CrawlError> {
         self.add(&Path::default().then(Hop::Prerequisite), None, &url, None)?;
-        let Some((id, state)) = self.store.find(url.as_str())? else {
+        let Some((id, mut state)) = self.store.find(url.as_str())? else {
             return Ok(());
         };
+        let mut age = Duration::ZERO;
+        if state == state::CAPTURED {
+            age = self.store.age(id)?;
+            if age >= self.config.robots.refetch.0 {
+                // What is known is in force until there is news.
+                if self.frontier.rules(gate).is_none()
+                    && let Some(RobotsOutcome::Rules(rules)) = self.recorded_robots(&url, behind)?
+                {
+                    self.frontier.open(gate, Gate::Open(Some(rules)), age);
+                }
+                self.store.settle(id, state::QUEUED, None, 0)?;
+                self.progress.counts.captured -= 1;
+                self.progress.counts.unreached += 1;
+                self.refetching.insert(id);
+                state = state::QUEUED;
+            }
+        }
         match state {
             state::QUEUED => {
                 let waiting = self.robots_waiting.entry(id).or_default();
@@ -111,7 +191,7 @@ impl Keeper<'_> {
             }
             state::CAPTURED | state::UNCHANGED => {
                 let robots = self.recorded_robots(&url, behind)?;
-                self.open_gate(gate, behind, robots)
+                self.open_gate(gate, behind, robots, age)
             }
             state => {
                 let reason = self.store.reason(id)?.unwrap_or_default();
@@ -119,7 +199,7 @@ impl Keeper<'_> {
                     state::EXCLUDED => RobotsOutcome::Refused(reason),
                     _ => RobotsOutcome::Unavailable(reason),
                 };
-                self.open_gate(gate, behind, Some(robots))
+                self.open_gate(gate, behind, Some(robots), age)
             }
         }
     }

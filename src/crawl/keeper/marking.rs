@@ -171,7 +171,8 @@ impl Keeper<'_> {
         let limit = self.config.marks.challenge_limit.value();
         if limit.is_some_and(|limit| streak >= limit) {
             let reason = format!("challenge: {streak} requests in a row were answered by one");
-            self.frontier.open(host, Gate::Closed(reason));
+            self.frontier
+                .open(host, Gate::Closed(reason), Duration::ZERO);
         } else if streak > 1 {
             let pause = Duration::from_secs(1) * 2_u32.saturating_pow(streak - 2);
             self.frontier.pause(host, pause.min(LONGEST_PAUSE));

@@ -1,0 +1,40 @@
+//! What the archivist must be told while there is time to do something about
+//! it: on stderr, in the crawl log and in the summary.
+
+use serde_json::json;
+
+use super::Keeper;
+use crate::crawl::CrawlError;
+use crate::crawl::frontier::HostId;
+
+/// Alarms that the summary repeats; the log has all.
+const KEPT: usize = 20;
+
+impl Keeper<'_> {
+    /// Raises an alarm; the same is told once in the summary.
+    pub(super) fn alarm(&mut self, event: &str, text: String) -> Result<(), CrawlError> {
+        self.log
+            .event("alarm", json!({ "what": event, "note": text }))?;
+        let alarms = &mut self.progress.alarms;
+        if !alarms.contains(&text) {
+            tracing::warn!("{text}");
+            if alarms.len() < KEPT {
+                alarms.push(text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells once that a host's certificate doesn't check out.
+    pub(super) fn bad_certificate(&mut self, host: HostId, reason: &str) -> Result<(), CrawlError> {
+        if !self.bad_certificates.insert(host) {
+            return Ok(());
+        }
+        let name = self.frontier.key(host).map(|key| key.to_string());
+        let name = name.unwrap_or_default();
+        tracing::warn!("{name}: gone on past a bad certificate: {reason}");
+        self.progress.notes += 1;
+        let fields = json!({ "host": name, "verdict": reason });
+        Ok(self.log.event("certificate", fields)?)
+    }
+}

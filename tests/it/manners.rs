@@ -1,0 +1,357 @@
+//! Manners: robots.txt over a long crawl, what pages ask of indexes, pauses
+//! that a host asks for, and who says that he crawls.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::harness::{crawl, lastlight, scratch};
+use crate::holdings::Snapshot;
+use crate::wire::{Asked, Reply, Wire, answer, page};
+
+fn text(body: &str) -> Reply {
+    Reply::Keep(answer("200 OK", &["Content-Type: text/plain"], body))
+}
+
+/// A site whose front page links to so many others, with a robots.txt of the
+/// test's own.
+fn site(pages: usize, robots: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Wire {
+    let links: Vec<String> = (0..pages).map(|n| format!("/p{n}")).collect();
+    Wire::serve(move |asked| match asked.target.as_str() {
+        "/robots.txt" => Some(robots(asked)),
+        "/" => {
+            let links: Vec<&str> = links.iter().map(String::as_str).collect();
+            Some(Reply::Keep(page(&links)))
+        }
+        _ => Some(text(&asked.target)),
+    })
+}
+
+/// About a page every quarter of a second.
+const SLOW: &str = "[politeness]\ndelay = \"250ms\"\nconnections = 1\nadaptive = 0\n\
+    [robots]\nrefetch = \"1s\"\n[fetch]\nretries = 0\n";
+
+/// A crawl whose pauses its configuration sets.
+fn paced(seed: String, into: &Path) -> crate::harness::Run {
+    lastlight(["crawl", &seed, "--into"]).arg(into)
+}
+
+#[test]
+fn a_robots_txt_that_turns_to_5xx_is_an_alarm_and_its_rules_stay() {
+    let site = site(14, |asked| match asked.before {
+        0 => text("User-agent: *\nDisallow: /p13\n"),
+        _ => Reply::Keep(answer("500 Internal Server Error", &[], "broken")),
+    });
+    let directory = scratch();
+    let into = directory.path().join("alarm");
+    let ran = paced(site.url("/"), &into)
+        .config(directory.path(), SLOW)
+        .arg("--json")
+        .run()
+        .exits(0)
+        .warns("robots.txt of ");
+    let alarms = ran.json()["alarms"].clone();
+    assert_eq!(alarms.as_array().unwrap().len(), 1, "{ran}");
+    let snapshot = Snapshot::at(&into);
+    assert!(
+        snapshot
+            .text("logs/crawl.jsonl")
+            .contains("robots-unavailable")
+    );
+    assert_eq!(snapshot.row(&site.url("/p12"))["state"], "captured");
+    let kept_out = snapshot.row(&site.url("/p13"));
+    assert!(
+        kept_out["reason"].starts_with("robots: line 2"),
+        "{kept_out:?}"
+    );
+    let robots = snapshot.row(&site.url("/robots.txt"));
+    assert_eq!(
+        (robots["state"].as_str(), robots["status"].as_str()),
+        ("captured", "200")
+    );
+    assert!(snapshot.responses(&site.url("/robots.txt")).len() > 1);
+    lastlight(["verify"]).arg(&into).run().exits(0);
+}
+
+#[test]
+fn a_robots_txt_that_cannot_be_had_for_too_long_closes_the_site() {
+    let site = site(30, |asked| match asked.before {
+        0 => text(""),
+        _ => Reply::Keep(answer("500 Internal Server Error", &[], "broken")),
+    });
+    let directory = scratch();
+    let into = directory.path().join("stale");
+    paced(site.url("/"), &into)
+        .config(
+            directory.path(),
+            &SLOW.replace("[robots]\n", "[robots]\nstale = \"2s\"\n"),
+        )
+        .run()
+        .exits(1)
+        .warns("nothing there may be fetched");
+    let last = Snapshot::at(&into).row(&site.url("/p29"));
+    assert!(last["reason"].starts_with("robots.txt:"), "{last:?}");
+}
+
+#[test]
+fn robots_txt_is_asked_for_again_and_its_new_rules_hold() {
+    let site = site(14, |asked| match asked.before {
+        0 => text("User-agent: *\nDisallow: /x\n"),
+        _ => text("User-agent: *\nDisallow: /p13\n"),
+    });
+    let directory = scratch();
+    let into = directory.path().join("again");
+    paced(site.url("/"), &into)
+        .config(directory.path(), SLOW)
+        .run()
+        .exits(0);
+    let snapshot = Snapshot::at(&into);
+    assert_eq!(snapshot.row(&site.url("/p13"))["state"], "excluded");
+    assert!(snapshot.text("logs/crawl.jsonl").contains("robots-changed"));
+    let robots = snapshot.responses(&site.url("/robots.txt"));
+    assert!(robots.len() > 1 && robots[0].block != robots[1].block);
+    lastlight(["verify"]).arg(&into).run().exits(0);
+}
+
+#[test]
+fn requisites_may_be_taken_against_robots_txt_and_links_are_not() {
+    let site = Wire::serve(|asked| {
+        Some(match asked.target.as_str() {
+            "/robots.txt" => text("User-agent: *\nDisallow: /static/\n"),
+            "/" => Reply::Keep(answer(
+                "200 OK",
+                &["Content-Type: text/html"],
+                "<img src=/static/i.png><a href=/static/page>x</a>",
+            )),
+            _ => text("x"),
+        })
+    });
+    let directory = scratch();
+    for (setting, state) in [("obey", "excluded"), ("ignore", "captured")] {
+        let into = directory.path().join(setting);
+        let settings = format!("[robots]\nrequisites = \"{setting}\"\n");
+        crawl(site.url("/"), &into)
+            .config(directory.path(), &settings)
+            .run()
+            .exits(0);
+        let snapshot = Snapshot::at(&into);
+        assert_eq!(snapshot.row(&site.url("/static/i.png"))["state"], state);
+        assert_eq!(snapshot.row(&site.url("/static/page"))["state"], "excluded");
+    }
+}
+
+#[test]
+fn wishes_to_indexes_are_recorded_and_nofollow_holds_where_it_is_set_to() {
+    let site = Wire::serve(|asked| {
+        Some(match asked.target.as_str() {
+            "/robots.txt" => text(""),
+            "/" => Reply::Keep(answer(
+                "200 OK",
+                &["Content-Type: text/html", "X-Robots-Tag: noarchive"],
+                "<meta name=robots content='noindex,nofollow'><img src=/i><a href=/next>x</a>",
+            )),
+            _ => text("x"),
+        })
+    });
+    let directory = scratch();
+    let seed = site.url("/");
+    for (setting, state) in [("follow", "captured"), ("leave", "excluded")] {
+        let into = directory.path().join(setting);
+        crawl(&seed, &into)
+            .config(
+                directory.path(),
+                &format!("[robots]\nnofollow = \"{setting}\"\n"),
+            )
+            .run()
+            .exits(0);
+        let snapshot = Snapshot::at(&into);
+        let log = snapshot.text("logs/crawl.jsonl");
+        assert!(
+            log.contains("\"robots\":\"noarchive, noindex, nofollow\""),
+            "{log}"
+        );
+        assert_eq!(snapshot.row(&site.url("/i"))["state"], "captured");
+        let next = snapshot.row(&site.url("/next"));
+        assert_eq!(next["state"], state);
+        assert!(state == "captured" || next["reason"] == "nofollow");
+    }
+}
+
+#[test]
+fn a_host_that_asks_for_hours_is_left_alone_and_the_crawl_stops_resumable() {
+    let other = Wire::serve(|asked| match asked.target.as_str() {
+        "/robots.txt" => None,
+        _ => Some(text("other")),
+    });
+    let site = Wire::serve(|asked| match asked.target.as_str() {
+        "/" => Some(Reply::Keep(page(&["/x", "/y", "/z"]))),
+        "/x" if asked.before == 0 => Some(Reply::Keep(answer(
+            "429 Too Many Requests",
+            &["Retry-After: 7200"],
+            "not so fast",
+        ))),
+        "/robots.txt" => None,
+        _ => Some(text("there")),
+    });
+    let directory = scratch();
+    let into = directory.path().join("hours");
+    let ran = crawl(site.url("/"), &into)
+        .arg(other.url("/"))
+        .args(["--json", "--connections", "1"])
+        .run()
+        .exits(3);
+    assert_eq!(ran.json()["stopped"], "asked-to-wait");
+    let snapshot = Snapshot::at(&into);
+    assert_eq!(snapshot.row(&other.url("/"))["state"], "captured");
+    let x = snapshot.row(&site.url("/x"));
+    assert_eq!(
+        (x["state"].as_str(), x["reason"].as_str()),
+        ("unreached", "asked-to-wait")
+    );
+    assert_eq!(site.times("/x"), 1);
+    assert_eq!(
+        site.times("/y") + site.times("/z"),
+        0,
+        "nothing else was asked for"
+    );
+    lastlight(["resume"]).arg(&into).run().exits(0);
+    assert_eq!(
+        Snapshot::at(&into).row(&site.url("/x"))["state"],
+        "captured"
+    );
+}
+
+#[test]
+fn a_busy_host_is_asked_for_nothing_until_the_date_it_names() {
+    let asked_at = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let times = asked_at.clone();
+    let site = Wire::serve(move |asked| {
+        times
+            .lock()
+            .unwrap()
+            .push((asked.target.clone(), Instant::now()));
+        match asked.target.as_str() {
+            "/" => Some(Reply::Keep(page(&["/a", "/b", "/c", "/d"]))),
+            "/a" if asked.before == 0 => {
+                let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(4);
+                let until = until
+                    .strftime("Retry-After: %a, %d %b %Y %H:%M:%S GMT")
+                    .to_string();
+                Some(Reply::Keep(answer(
+                    "503 Service Unavailable",
+                    &[&until],
+                    "busy",
+                )))
+            }
+            "/robots.txt" => None,
+            _ => Some(text("x")),
+        }
+    });
+    let directory = scratch();
+    let into = directory.path().join("date");
+    crawl(site.url("/"), &into)
+        .args(["--connections", "1"])
+        .run()
+        .exits(0);
+    let times = asked_at.lock().unwrap();
+    let at = |name: &str| times.iter().find(|(target, _)| target == name).unwrap().1;
+    for later in ["/c", "/d"] {
+        let waited = at(later) - at("/a");
+        assert!(waited > Duration::from_secs(2), "{later} after {waited:?}");
+    }
+}
+
+#[test]
+fn a_slow_host_is_asked_less_often() {
+    let begun = |adaptive: &str| {
+        let (now, most) = (
+            std::sync::Arc::new(AtomicUsize::new(0)),
+            std::sync::Arc::new(AtomicUsize::new(0)),
+        );
+        let (inside, peak) = (now, most.clone());
+        let links: Vec<String> = (0..12).map(|n| format!("/p{n}")).collect();
+        let site = Wire::serve(move |asked| {
+            let running = inside.fetch_add(1, Ordering::SeqCst) + 1;
+            if asked.target.starts_with("/p") {
+                // The first few set the pace.
+                if asked.target.len() == 4 {
+                    peak.fetch_max(running, Ordering::SeqCst);
+                }
+                std::thread::sleep(Duration::from_millis(400));
+            }
+            inside.fetch_sub(1, Ordering::SeqCst);
+            match asked.target.as_str() {
+                "/" => Some(Reply::Keep(page(
+                    &links.iter().map(String::as_str).collect::<Vec<_>>(),
+                ))),
+                "/robots.txt" => None,
+                _ => Some(text("x")),
+            }
+        });
+        let directory = scratch();
+        let settings =
+            format!("[politeness]\ndelay = \"1ms\"\nconnections = 6\nadaptive = {adaptive}\n");
+        let clock = Instant::now();
+        paced(site.url("/"), &directory.path().join("slow"))
+            .config(directory.path(), &settings)
+            .run()
+            .exits(0);
+        clock.elapsed()
+    };
+    let (quick, slow) = (begun("0"), begun("2.0"));
+    assert!(
+        slow > quick + Duration::from_secs(1),
+        "{slow:?} with the adaptive pause, {quick:?} without"
+    );
+}
+
+#[test]
+fn crawl_delay_holds_unless_there_is_to_be_no_pause_at_all() {
+    let site = site(2, |_| text("User-agent: *\nCrawl-delay: 20\n"));
+    let directory = scratch();
+    let clock = Instant::now();
+    crawl(site.url("/"), &directory.path().join("own"))
+        .run()
+        .exits(0);
+    assert!(clock.elapsed() < Duration::from_secs(10));
+    let clock = Instant::now();
+    paced(site.url("/"), &directory.path().join("other"))
+        .config(
+            directory.path(),
+            "[politeness]\nmax_crawl_delay = \"1500ms\"\n",
+        )
+        .run()
+        .exits(0);
+    assert!(
+        clock.elapsed() > Duration::from_millis(2900),
+        "two pauses of 1.5 s"
+    );
+}
+
+#[test]
+fn a_contact_is_told_to_the_site_and_recorded() {
+    let site = site(0, |_| text(""));
+    let directory = scratch();
+    let into = directory.path().join("contact");
+    crawl(site.url("/"), &into)
+        .args(["--contact", "crawler@archive.example"])
+        .run()
+        .exits(0);
+    let asked = &site.asked()[0];
+    let agent = asked.field("user-agent").unwrap();
+    assert!(
+        agent.contains("lastlight/") && agent.contains("+mailto:crawler@archive.example"),
+        "{agent}"
+    );
+    assert_eq!(
+        asked.field("from").as_deref(),
+        Some("crawler@archive.example")
+    );
+    let info = Snapshot::at(&into).records().swap_remove(0);
+    let info = String::from_utf8_lossy(&info.block).into_owned();
+    assert!(
+        info.contains(&agent) && info.contains("robots: obey"),
+        "{info}"
+    );
+}
