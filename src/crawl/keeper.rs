@@ -278,16 +278,7 @@ impl<'c> Keeper<'c> {
             self.refetching.remove(&outcome.job.id);
         }
         self.open_gates(&outcome)?;
-        if !matches!(outcome.verdict, Verdict::Retry(..)) {
-            let answer = outcome.answer.as_ref();
-            let bytes = answer.map_or(0, |answer| answer.bytes);
-            let status = answer.and_then(|answer| answer.status);
-            let is_page = status.is_some_and(|status| status < 400);
-            self.count_answer(host, &outcome.job.url, bytes, is_page)?;
-        }
-        if let (Some(redirect), Verdict::Captured) = (&outcome.redirect, &outcome.verdict) {
-            self.follow_loop(&outcome.job, redirect)?;
-        }
+        self.account(host, &outcome)?;
         self.add_links(outcome)
     }
 

@@ -84,17 +84,7 @@ pub fn run(
             path: layout.root().to_owned(),
         });
     }
-    for (seed, given) in &all_seeds {
-        // Where a site redirects, the archivist hasn't named.
-        if *given {
-            connector.guard().allow_seed(&seed.host_key());
-        }
-    }
-    for sitemap in config.crawl.named_sitemaps() {
-        if let Ok(url) = CanonicalUrl::parse_seed(sitemap) {
-            connector.guard().allow_seed(&url.host_key());
-        }
-    }
+    allow_what_is_named(config, &connector, &all_seeds);
     let scope_seeds: Vec<_> = all_seeds.iter().map(|(url, _)| url.clone()).collect();
     let scope = Arc::new(Scope::new(config, &scope_seeds)?);
     let processing = Arc::new(Processing::new(
@@ -165,6 +155,21 @@ fn summary(
         excluded: keeper.store.reasons(state::EXCLUDED)?,
         sitemaps: keeper.store.sitemaps()?,
     })
+}
+
+/// Lets the hosts be connected to that the archivist names, by a seed or a
+/// sitemap, wherever they are. Where a site redirects, the archivist hasn't
+/// named.
+fn allow_what_is_named(config: &Config, connector: &Connector, seeds: &[(CanonicalUrl, bool)]) {
+    let given = seeds.iter().filter(|(_, given)| *given);
+    let sitemaps = config.crawl.named_sitemaps();
+    let sitemaps = sitemaps.filter_map(|url| CanonicalUrl::parse_seed(url).ok());
+    for host in given
+        .map(|(seed, _)| seed.host_key())
+        .chain(sitemaps.map(|url| url.host_key()))
+    {
+        connector.guard().allow_seed(&host);
+    }
 }
 
 /// The networks that may be connected to.

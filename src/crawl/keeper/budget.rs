@@ -7,11 +7,10 @@ use crate::config::Traps;
 use crate::crawl::CrawlError;
 use crate::crawl::form::Form;
 use crate::crawl::frontier::HostId;
-use crate::crawl::job::{Hop, Job, Link};
+use crate::crawl::job::{Hop, Job, Link, Outcome, Verdict};
 use crate::crawl::store::Tally;
 use crate::crawl::variant::{self, Variant};
 use crate::time::Timestamp14;
-use crate::url::CanonicalUrl;
 
 /// What letting a URL in would cost.
 pub struct Cost {
@@ -164,24 +163,27 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// Counts what a URL's answer cost, and what it was worth as a variant.
-    pub(super) fn count_answer(
-        &mut self,
-        host: HostId,
-        url: &CanonicalUrl,
-        bytes: u64,
-        is_page: bool,
-    ) -> Result<(), CrawlError> {
-        let store = &self.store;
+    /// Counts what a URL's last answer cost, and what it was worth as a
+    /// variant; and asks again for what a redirect with a cookie leads back to.
+    pub(super) fn account(&mut self, host: HostId, outcome: &Outcome) -> Result<(), CrawlError> {
+        if matches!(outcome.verdict, Verdict::Retry(..)) {
+            return Ok(());
+        }
+        let (store, answer) = (&self.store, outcome.answer.as_ref());
         if self.config.budget.host_bytes.value().is_some() {
+            let bytes = answer.map_or(0, |answer| answer.bytes);
             self.tallies
                 .add(store, Tally::HostBytes, host.cast_unsigned(), bytes)?;
         }
-        if !is_page {
-            for variant in variant::variants(url, &self.config.traps) {
+        let status = answer.and_then(|answer| answer.status);
+        if status.is_none_or(|status| status >= 400) {
+            for variant in variant::variants(&outcome.job.url, &self.config.traps) {
                 self.tallies
                     .add(store, Tally::VariantsLost, key(&variant.key), 1)?;
             }
+        }
+        if let (Some(redirect), Verdict::Captured) = (&outcome.redirect, &outcome.verdict) {
+            self.follow_loop(&outcome.job, redirect)?;
         }
         Ok(())
     }
