@@ -46,6 +46,14 @@ pub(super) fn refusal(config: &Config) -> Option<String> {
         within("limits.sitemap_depth", limits.sitemap_depth, 1, 49),
         within("limits.cookies", limits.cookies, 0, 10_000),
         size("limits.cookie", limits.cookie, 16, 64 * KIB),
+        size("cookies.memory", config.cookies.memory, KIB, 1024 * MIB),
+        within("politeness.adaptive", politeness.adaptive, 0.0, 100.0),
+        within(
+            "robots.refetch",
+            config.robots.refetch,
+            Span::from_secs(1),
+            Span::from_secs(DAYS),
+        ),
         within("politeness.connections", politeness.connections, 1, 256),
         within("politeness.hosts", politeness.hosts, 1, 1000),
     ]
@@ -57,7 +65,12 @@ pub(super) fn refusal(config: &Config) -> Option<String> {
 /// Thirty days in seconds.
 const DAYS: u64 = 30 * 86_400;
 
-fn within<T: PartialOrd + Display>(key: &str, value: T, least: T, most: T) -> Option<String> {
+fn within<T: Copy + PartialOrd + Display>(
+    key: &str,
+    value: T,
+    least: T,
+    most: T,
+) -> Option<String> {
     if value < least {
         Some(format!("{key}: {value} is less than {least}"))
     } else if value > most {
@@ -101,6 +114,9 @@ mod tests {
             ("limits.cookie", "0", "\"1 MiB\"", "\"1 KiB\""),
             ("fetch.connect_timeout", "\"0s\"", "\"99d\"", "\"1s\""),
             ("fetch.retries", "", "101", "0"),
+            ("cookies.memory", "1", "\"2 GiB\"", "\"1 MiB\""),
+            ("politeness.adaptive", "-1.0", "101.0", "0.5"),
+            ("robots.refetch", "\"1ms\"", "\"99d\"", "\"1h\""),
             ("politeness.connections", "0", "257", "8"),
             ("politeness.hosts", "0", "1001", "1"),
         ] {

@@ -8,7 +8,6 @@ mod earlier;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -183,21 +182,17 @@ impl Recent {
     }
 }
 
-/// Which payloads are certainly new: a Bloom filter of 16 MiB. With ten million
-/// payloads one question in two hundred is passed on in vain.
-struct Filter(Vec<AtomicU64>);
+/// Which payloads are certainly new: a Bloom filter of 16 MiB, of which the
+/// system gives memory only as it fills. With ten million payloads one question
+/// in two hundred is passed on in vain.
+struct Filter(Mutex<Vec<u64>>);
 
 /// Bits of the filter, as a power of two.
 const FILTER_BITS: u32 = 27;
 
 impl Default for Filter {
     fn default() -> Self {
-        let words = 1 << (FILTER_BITS - 6);
-        Self(
-            std::iter::repeat_with(AtomicU64::default)
-                .take(words)
-                .collect(),
-        )
+        Self(Mutex::new(vec![0; 1 << (FILTER_BITS - 6)]))
     }
 }
 
@@ -212,13 +207,15 @@ impl Filter {
     }
 
     fn add(&self, key: u64) {
+        let mut words = locked(&self.0);
         for (word, bit) in Self::bits(key) {
-            self.0[word].fetch_or(bit, Ordering::Release);
+            words[word] |= bit;
         }
     }
 
     fn may_have(&self, key: u64) -> bool {
-        Self::bits(key).all(|(word, bit)| self.0[word].load(Ordering::Acquire) & bit != 0)
+        let words = locked(&self.0);
+        Self::bits(key).all(|(word, bit)| words[word] & bit != 0)
     }
 }
 

@@ -113,7 +113,9 @@ pub fn run(
         .map_err(CrawlError::Runtime)?;
     let wire = (connector, requests);
     let mut machine = Machine::start(layout, config, wire, &runtime, &processing)?;
-    let stopped = machine.crawl(&mut keeper, config, layout, control, begun)?;
+    // Recovery mustn't use up the time that there is to fetch in.
+    let fetching = Instant::now();
+    let stopped = machine.crawl(&mut keeper, config, layout, control, fetching)?;
     drop(machine);
     runtime.shutdown_timeout(Duration::from_secs(1));
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -150,8 +151,11 @@ impl Trust {
                 let session = self.session(&name, stream.get_ref().1);
                 Ok((stream, session))
             }
-            Err((error, opening)) => {
-                let (reason, is_lasting) = in_words(&error, &opening.first);
+            Err((error, mut opening)) => {
+                let (reason, is_lasting) = match last_words(&error, &mut opening.stream).await {
+                    Some(alert) => (refusal(alert, true), true),
+                    None => in_words(&error, &opening.first),
+                };
                 Err(failed(reason, is_lasting))
             }
         }
@@ -317,6 +321,24 @@ pub(super) fn later_refusal(error: &io::Error) -> Option<String> {
     match within(error)? {
         rustls::Error::AlertReceived(alert) => Some(refusal(*alert, true)),
         error => Some(error.to_string()),
+    }
+}
+
+/// The alert that came before a write failed, and that nobody read: a server
+/// that refuses and closes at once makes the rest of our handshake a broken
+/// pipe.
+async fn last_words(error: &io::Error, stream: &mut TcpStream) -> Option<rustls::AlertDescription> {
+    /// What has come is there already.
+    const PATIENCE: Duration = Duration::from_millis(100);
+    if within(error).is_some() || error.kind() == io::ErrorKind::UnexpectedEof {
+        return None;
+    }
+    let mut record = [0; 7];
+    let read = stream.read_exact(&mut record);
+    tokio::time::timeout(PATIENCE, read).await.ok()?.ok()?;
+    match record {
+        [21, 3, _, 0, 2, _, alert] => Some(alert.into()),
+        _ => None,
     }
 }
 

@@ -82,14 +82,14 @@ fn a_login_opens_its_origin_and_goes_nowhere_else() {
             .contains("env:LASTLIGHT_TEST_LOGIN")
     );
     let records = snapshot.records();
-    let info = records
+    let warcinfo = records
         .iter()
         .find(|record| record.kind() == "warcinfo")
         .unwrap();
-    let info = String::from_utf8_lossy(&info.block).into_owned();
+    let warcinfo = String::from_utf8_lossy(&warcinfo.block).into_owned();
     assert!(
-        info.contains("env:LASTLIGHT_TEST_LOGIN") && !info.contains("hidden-key"),
-        "{info}"
+        warcinfo.contains("env:LASTLIGHT_TEST_LOGIN") && !warcinfo.contains("hidden-key"),
+        "{warcinfo}"
     );
     let request = records
         .iter()

@@ -369,7 +369,11 @@ const FOES: &[(&str, bool, Behaviour)] = &[
         let cookies: Vec<&str> = cookies.iter().map(String::as_str).collect();
         say(stream, &cookies, "")
     }),
-    ("link-fields", true, |stream, _, _| {
+    ("link-fields", true, |stream, target, _| {
+        // Its other pages would cost the test's time and show nothing more.
+        if target != "/x/0" {
+            return say(stream, &[HTML], "");
+        }
         let mut value = "Link: ".to_owned();
         for at in 0..20_000 {
             value += &format!("<{at}>; rel=next,");
@@ -392,6 +396,26 @@ fn endless_robots(stream: &mut TcpStream, stop: &AtomicBool) -> io::Result<()> {
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nUser-agent: *\n")?;
     forever(stream, stop, &b"Disallow: /none\n".repeat(1000), AT_ONCE)
 }
+
+/// How some of them end: state, and how the reason begins.
+const ENDS: &[(&str, &str, &str)] = &[
+    ("silence", "failed", "timeout: "),
+    ("slow-body", "failed", "cut: time"),
+    ("slow-chunks", "failed", "cut: time"),
+    ("slow-chunk-size", "failed", "cut: "),
+    ("endless-body", "failed", "cut: length"),
+    ("endless-chunks", "failed", "cut: length"),
+    ("reset", "failed", ""),
+    ("redirect-loop", "captured", ""),
+    ("gzip-bomb", "captured", ""),
+    ("brotli-bomb", "captured", ""),
+    ("zstd-bomb", "captured", ""),
+    ("nested-codings", "captured", ""),
+    ("million-links", "captured", ""),
+    ("long-base", "captured", ""),
+    ("tls-silence", "failed", ""),
+    ("tls-garbage", "failed", ""),
+];
 
 #[test]
 fn hostile_servers_are_told_by_name_and_the_honest_site_among_them_is_whole() {
@@ -476,30 +500,7 @@ fn hostile_servers_are_told_by_name_and_the_honest_site_among_them_is_whole() {
             "{row:?}"
         );
     }
-    let ends = [
-        ("silence", "failed", "timeout: "),
-        ("slow-body", "failed", "cut: time"),
-        ("slow-chunks", "failed", "cut: time"),
-        ("slow-chunk-size", "failed", "cut: "),
-        ("endless-body", "failed", "cut: length"),
-        ("endless-chunks", "failed", "cut: length"),
-        ("reset", "failed", ""),
-        ("redirect-loop", "captured", ""),
-        ("gzip-bomb", "captured", ""),
-        ("brotli-bomb", "captured", ""),
-        ("zstd-bomb", "captured", ""),
-        ("nested-codings", "captured", ""),
-        ("million-links", "captured", ""),
-        ("long-base", "captured", ""),
-        ("tls-silence", "failed", ""),
-        ("tls-garbage", "failed", ""),
-    ];
-    for (name, url) in &bad {
-        let row = &ledger[url];
-        println!("{name}: {} {}", row["state"], row["reason"]);
-    }
-    println!("peak {peak} KiB");
-    for (name, state, reason) in ends {
+    for &(name, state, reason) in ENDS {
         let (_, url) = bad.iter().find(|(bad, _)| *bad == name).unwrap();
         let row = &ledger[url];
         assert_eq!(row["state"], state, "{name}: {row:?}");

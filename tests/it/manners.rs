@@ -33,8 +33,8 @@ const SLOW: &str = "[politeness]\ndelay = \"250ms\"\nconnections = 1\nadaptive =
     [robots]\nrefetch = \"1s\"\n[fetch]\nretries = 0\n";
 
 /// A crawl whose pauses its configuration sets.
-fn paced(seed: String, into: &Path) -> crate::harness::Run {
-    lastlight(["crawl", &seed, "--into"]).arg(into)
+fn paced(seed: &str, into: &Path) -> crate::harness::Run {
+    lastlight(["crawl", seed, "--into"]).arg(into)
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_robots_txt_that_turns_to_5xx_is_an_alarm_and_its_rules_stay() {
     });
     let directory = scratch();
     let into = directory.path().join("alarm");
-    let ran = paced(site.url("/"), &into)
+    let ran = paced(&site.url("/"), &into)
         .config(directory.path(), SLOW)
         .arg("--json")
         .run()
@@ -82,7 +82,7 @@ fn a_robots_txt_that_cannot_be_had_for_too_long_closes_the_site() {
     });
     let directory = scratch();
     let into = directory.path().join("stale");
-    paced(site.url("/"), &into)
+    paced(&site.url("/"), &into)
         .config(
             directory.path(),
             &SLOW.replace("[robots]\n", "[robots]\nstale = \"2s\"\n"),
@@ -102,7 +102,7 @@ fn robots_txt_is_asked_for_again_and_its_new_rules_hold() {
     });
     let directory = scratch();
     let into = directory.path().join("again");
-    paced(site.url("/"), &into)
+    paced(&site.url("/"), &into)
         .config(directory.path(), SLOW)
         .run()
         .exits(0);
@@ -293,7 +293,7 @@ fn a_slow_host_is_asked_less_often() {
         let settings =
             format!("[politeness]\ndelay = \"1ms\"\nconnections = 6\nadaptive = {adaptive}\n");
         let clock = Instant::now();
-        paced(site.url("/"), &directory.path().join("slow"))
+        paced(&site.url("/"), &directory.path().join("slow"))
             .config(directory.path(), &settings)
             .run()
             .exits(0);
@@ -316,7 +316,7 @@ fn crawl_delay_holds_unless_there_is_to_be_no_pause_at_all() {
         .exits(0);
     assert!(clock.elapsed() < Duration::from_secs(10));
     let clock = Instant::now();
-    paced(site.url("/"), &directory.path().join("other"))
+    paced(&site.url("/"), &directory.path().join("other"))
         .config(
             directory.path(),
             "[politeness]\nmax_crawl_delay = \"1500ms\"\n",
@@ -348,10 +348,10 @@ fn a_contact_is_told_to_the_site_and_recorded() {
         asked.field("from").as_deref(),
         Some("crawler@archive.example")
     );
-    let info = Snapshot::at(&into).records().swap_remove(0);
-    let info = String::from_utf8_lossy(&info.block).into_owned();
+    let first = Snapshot::at(&into).records().swap_remove(0);
+    let warcinfo = String::from_utf8_lossy(&first.block).into_owned();
     assert!(
-        info.contains(&agent) && info.contains("robots: obey"),
-        "{info}"
+        warcinfo.contains(&agent) && warcinfo.contains("robots: obey"),
+        "{warcinfo}"
     );
 }

@@ -133,7 +133,7 @@ fn each_kind_of_scope_takes_what_it_says() {
 fn extra_hops_take_linked_pages_and_no_more() {
     let other = Wire::serve(|_| Some(html("<a href=/second>x</a>")));
     let to = other.url("/first");
-    let site = Wire::serve(move |_| Some(page(&[&to])).map(Reply::Keep));
+    let site = Wire::serve(move |_| Some(Reply::Keep(page(&[&to]))));
     let directory = scratch();
     let into = directory.path().join("s");
     everywhere(&site.url("/"), &into)
@@ -185,7 +185,7 @@ fn a_thousand_seeds_come_from_a_file_and_others_from_standard_input() {
     for n in 0..1000 {
         let _ = write!(text, "{}\r\n", site.url(&format!("/p/{n}")));
     }
-    let _ = write!(text, "-http://127.0.0.1:{}/q\n", site.port());
+    let _ = writeln!(text, "-http://127.0.0.1:{}/q", site.port());
     std::fs::write(&list, text).unwrap();
     let into = directory.path().join("s");
     let ran = lastlight(["crawl", "--delay", "0", "--json", "--seeds"])

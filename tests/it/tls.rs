@@ -33,11 +33,11 @@ pub struct Authority {
 
 pub fn authority() -> Authority {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    authority_of(CertificateParams::new(names).unwrap())
+    authority_of(&CertificateParams::new(names).unwrap())
 }
 
 /// With a server's certificate of one's own wording.
-fn authority_of(server: CertificateParams) -> Authority {
+fn authority_of(server: &CertificateParams) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -171,7 +171,7 @@ fn a_certificate_for_another_name_or_past_its_end_says_so() {
     let mut params = CertificateParams::new(vec!["other.example".to_owned()]).unwrap();
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2021, 1, 1);
-    let authority = authority_of(params);
+    let authority = authority_of(&params);
     let (_wire, seed) = serve(authority.server.clone());
     let reason = fails(&authority, &seed);
     assert!(
