@@ -15,7 +15,7 @@ use url::Url;
 const MAX_URL: usize = 64 << 10;
 /// Bytes of resolved URLs that one document may have: a long base makes long
 /// URLs of short texts.
-const MAX_RESOLVED: usize = 32 << 20;
+const MAX_RESOLVED: usize = 8 << 20;
 /// Documents within a document, such as a feed's entries, that are read.
 const MAX_PARTS: usize = 10_000;
 

@@ -15,7 +15,7 @@ use url::Url;
 const MAX_URL: usize = 64 << 10;
 /// How many bytes of resolved URLs one document may have: a long base makes
 /// long URLs of short texts.
-const MAX_RESOLVED: usize = 32 << 20;
+const MAX_RESOLVED: usize = 8 << 20;
 /// How many irregularities are reported.
 const MAX_IRREGULAR: usize = 100;
 
