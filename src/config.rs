@@ -461,12 +461,25 @@ impl Config {
     }
 
     /// Takes what [`Self::to_toml`] leaves out from a configuration in which it
-    /// was given again.
+    /// was given again. What that one doesn't set stays as it is: a crawl that
+    /// began through a proxy never goes on without.
     pub fn take_access(&mut self, given: Self) {
-        self.access = given.access;
-        self.cookies.file = given.cookies.file;
-        self.proxy = given.proxy;
-        self.tls = given.tls;
+        let defaults = Self::defaults();
+        if !given.access.is_empty() {
+            self.access = given.access;
+        }
+        if !given.cookies.file.is_empty() {
+            self.cookies.file = given.cookies.file;
+        }
+        if given.proxy != defaults.proxy {
+            let before = std::mem::replace(&mut self.proxy, given.proxy);
+            if self.proxy.url.is_empty() {
+                self.proxy.url = before.url;
+            }
+        }
+        if given.tls != defaults.tls {
+            self.tls = given.tls;
+        }
     }
 
     /// The whole configuration as TOML, as it goes into the snapshot and

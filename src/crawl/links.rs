@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::io::{BufReader, Read};
+use std::sync::{Mutex, PoisonError};
 
 use super::imprint;
 use super::job::{Hop, Path};
@@ -106,9 +107,22 @@ pub fn find(
         via: via.as_ref(),
         as_sitemap: path.ends_with(Hop::Manifest),
     };
-    let Some((entity, irregular)) = scanned(&asked, head, response, limits) else {
+    let some = Bounds {
+        bytes: LARGE.min(limits.decoded.0),
+        ..bounds(limits)
+    };
+    let Some((mut entity, mut irregular)) = scanned(&asked, head, response, some) else {
         return found;
     };
+    let mut alone = None;
+    if entity.len() as u64 >= some.bytes {
+        drop(entity);
+        alone = Some(ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner));
+        match scanned(&asked, head, response, bounds(limits)) {
+            Some(whole) => (entity, irregular) = whole,
+            None => return found,
+        }
+    }
     let scanned = scan::links(&asked, &entity, limits);
     found.format = scanned.format;
     if found.format == Some(Format::Html) {
@@ -124,8 +138,15 @@ pub fn find(
         found.notes.splice(0..0, irregular);
     }
     found.take(scanned.links);
+    drop(entity);
+    drop(alone);
     found
 }
+
+/// Entities from this size on are scanned one at a time, so that several large
+/// ones don't add up in memory.
+const LARGE: u64 = 4 << 20;
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The entity, if it may be in a format that names URLs. What waits on disk is
 /// large, and only its start is read to see whether it is.
@@ -133,9 +154,8 @@ fn scanned<'r>(
     asked: &Asked<'_>,
     head: &Head<'_>,
     response: &'r Spool,
-    limits: &Limits,
+    bounds: Bounds,
 ) -> Option<(Cow<'r, [u8]>, Vec<Irregular>)> {
-    let bounds = bounds(limits);
     if !Format::may_be(asked) {
         return None;
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::cookies::{self, Cookie, CookieFileError};
 use super::credentials::{Credentials, CredentialsError};
-use crate::config::Config;
+use crate::config::{CertificatePolicy, Config, CookiePolicy};
 use crate::net::{Proxy, ProxyError, Trust, TrustError};
 use crate::url::CanonicalUrl;
 
@@ -36,6 +36,16 @@ pub enum OutfitError {
     /// `[proxy]`
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// A login, and nobody to say who gets it.
+    #[error(
+        "[[access]] and cookies.file go only to servers whose certificates check out: \
+         leave out --insecure-certificates (tls.verify), or name the site's own \
+         authority in tls.roots"
+    )]
+    SecretsForAnyone,
+    /// A file of cookies, and no cookies wanted.
+    #[error("cookies.file is set, and cookies.policy is \"off\": nothing of it would be sent")]
+    CookiesOff,
     /// Seeds over https, and no roots to check them by.
     #[error("{seed}: {reason}")]
     NoRoots {
@@ -55,6 +65,13 @@ impl Outfit {
         imports: bool,
     ) -> Result<Self, OutfitError> {
         let file = &config.cookies.file;
+        let has_secrets = !config.access.is_empty() || !file.is_empty();
+        if has_secrets && config.tls.verify == CertificatePolicy::Record {
+            return Err(OutfitError::SecretsForAnyone);
+        }
+        if !file.is_empty() && config.cookies.policy == CookiePolicy::Off {
+            return Err(OutfitError::CookiesOff);
+        }
         let cookies = if imports && !file.is_empty() {
             cookies::read(Path::new(file))?
         } else {

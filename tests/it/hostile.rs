@@ -418,6 +418,17 @@ const ENDS: &[(&str, &str, &str)] = &[
     ("tls-garbage", "failed", ""),
 ];
 
+/// A thousand words that no other page has: pages that say the same over and
+/// over would be a trap.
+fn words(page: usize) -> String {
+    let word = |n: usize| {
+        let digits = n.to_string();
+        let letters = digits.bytes().map(|digit| char::from(digit - b'0' + b'a'));
+        letters.chain([' ']).collect::<String>()
+    };
+    (0..1000).map(|at| word(page * 1000 + at)).collect()
+}
+
 #[test]
 fn hostile_servers_are_told_by_name_and_the_honest_site_among_them_is_whole() {
     const PAGES: usize = 300;
@@ -466,7 +477,7 @@ fn hostile_servers_are_told_by_name_and_the_honest_site_among_them_is_whole() {
                 format!(
                     "<title>{at}</title><a href=/{}>next</a><p>{}",
                     at + 1,
-                    "honest ".repeat(1000)
+                    words(at)
                 )
             }
         };

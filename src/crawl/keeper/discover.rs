@@ -107,7 +107,8 @@ impl Keeper<'_> {
             None => Standing::Admitted,
         };
         let is_news = self.seen.is_news(link.key, standing, &path);
-        if is_news {
+        // No budget keeps out what a sitemap lists.
+        if is_news || (link.is_listed && link.excluded.is_none()) {
             self.add_news(via, link, own, &path)?;
         }
         if link.is_listed {

@@ -141,7 +141,10 @@ impl Keeper<'_> {
         url: CanonicalUrl,
         behind: u32,
     ) -> Result<(), CrawlError> {
-        self.add(&Path::default().then(Hop::Prerequisite), None, &url, None)?;
+        // What waits already keeps its own way: it may be a seed.
+        if !matches!(self.store.find(url.as_str())?, Some((_, state::QUEUED))) {
+            self.add(&Path::default().then(Hop::Prerequisite), None, &url, None)?;
+        }
         let Some((id, mut state)) = self.store.find(url.as_str())? else {
             return Ok(());
         };

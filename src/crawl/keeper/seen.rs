@@ -13,7 +13,7 @@ pub enum Standing {
     Admitted = 0,
     /// Kept out by a rule that another way to it may not break.
     Excluded = 1,
-    /// Kept out by a budget, which no way to it changes.
+    /// Kept out by a budget, which another link to it doesn't change.
     Spent = 2,
 }
 
@@ -70,7 +70,9 @@ impl Seen {
                 && match known.standing() {
                     0 => entry.is_nearer_than(known),
                     1 => true,
-                    _ => false,
+                    // What a page needs is nearer than what it links to, and no
+                    // budget keeps it out.
+                    _ => entry.is_nearer_than(known),
                 };
             if !is_news {
                 return false;
@@ -107,6 +109,8 @@ mod tests {
         assert!(!news(key, Standing::Admitted, &far));
         assert!(news(key ^ 1 << 32, Standing::Admitted, &far), "another URL");
         seen.spend(key, &near);
-        assert!(!seen.is_news(key, Standing::Admitted, &Path::default()));
+        assert!(!seen.is_news(key, Standing::Admitted, &far));
+        let embed = far.then(Hop::Embed);
+        assert!(seen.is_news(key, Standing::Admitted, &embed));
     }
 }
