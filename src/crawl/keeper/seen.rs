@@ -68,10 +68,8 @@ impl Seen {
         if let Some(known) = self.0.get(&entry) {
             let is_news = standing == Standing::Admitted
                 && match known.standing() {
-                    0 => entry.is_nearer_than(known),
                     1 => true,
-                    // What a page needs is nearer than what it links to, and no
-                    // budget keeps it out.
+                    // A budget keeps out no requisite, which is nearer than a link.
                     _ => entry.is_nearer_than(known),
                 };
             if !is_news {
