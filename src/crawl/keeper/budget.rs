@@ -27,6 +27,10 @@ pub struct Cost {
     barren: Option<u64>,
 }
 
+/// What part of `traps.barren` in a row is nothing to wonder at: the pages of a
+/// large site may be alike in words and links and still all different.
+const NEAR: u32 = 6;
+
 impl Cost {
     /// Of a link that a page of a form names, after so many that said the same.
     pub fn of(link: &Link, own: Form, barren: u32, host: HostId, traps: &Traps) -> Self {
@@ -51,7 +55,9 @@ impl Cost {
             cost.names = names.contains('&').then(|| (key(&names), path));
         }
         if link.hop == Hop::Link && own.leads_on_to(link.form) {
-            cost.barren = (barren > 0).then(|| own.sequence());
+            // Pages that are near each other may well be alike; a sequence goes on.
+            let goes_on = barren > traps.barren / NEAR;
+            cost.barren = goes_on.then(|| own.sequence());
             cost.dates = own.date.and(link.form.date).map(|date| {
                 let months_ahead = (traps.future.0.as_secs() / (86_400 * 30)) as u32;
                 (own.sequence(), date.month > this_month() + months_ahead)
