@@ -267,9 +267,10 @@ fn every_trap_is_bounded_and_named_and_nothing_else_is_cut() {
         }
     }
     for (part, most, trap) in [
-        // The first month and what it names, then the budget of the sequence.
-        ("calendar", 40 + 32, "trap-barren"),
-        ("agenda", 40 + 3, "trap-barren"),
+        // The first month and its neighbours with what they name, then the budget
+        // of the sequence.
+        ("calendar", 40 + 3 * 32, "trap-barren"),
+        ("agenda", 40 + 3 + 2, "trap-barren"),
         ("counter", 8 + 3, "trap-barren"),
         ("tickets", 1, "trap-session-id"),
         ("prices", 1, "trap-session-id"),
