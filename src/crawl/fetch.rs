@@ -71,7 +71,7 @@ pub struct Fetcher {
 /// Bytes of answers that are held in memory while they are received, of all
 /// lanes together; what is more waits on disk. A half of it goes to each new
 /// one's equal share.
-const RECEIVING: usize = 32 * 1024 * 1024;
+const RECEIVING: usize = 16 * 1024 * 1024;
 
 /// An answer may be slow for so long (`limits.min_rate`).
 const RATE_AFTER: Duration = Duration::from_mins(1);

@@ -145,7 +145,7 @@ pub fn find(
 
 /// Entities from this size on are scanned one at a time, so that several large
 /// ones don't add up in memory.
-const LARGE: u64 = 4 << 20;
+const LARGE: u64 = 1 << 20;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The entity, if it may be in a format that names URLs. What waits on disk is

@@ -26,6 +26,7 @@ retries = 0
 idle = \"10s\"
 time = \"20s\"
 body = \"64 MiB\"
+decoded = \"16 MiB\"
 [politeness]
 delay = \"0s\"
 outage = \"1s\"
