@@ -6,6 +6,7 @@ mod cookies;
 mod credentials;
 pub mod dedup;
 mod fetch;
+mod fold;
 mod form;
 mod frontier;
 mod identify;

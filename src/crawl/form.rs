@@ -1,8 +1,9 @@
 //! The form of a URL: equal for those that differ only in numbers or dates, as
 //! the pages of a calendar or a counter do.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
+use super::fold::Fold;
 use crate::url::CanonicalUrl;
 
 /// What a URL looks like without its numbers.
@@ -59,12 +60,12 @@ impl Form {
 
 /// A hash of a URL's bytes, each number as one.
 fn shape(url: &CanonicalUrl) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Fold::default();
     write_shape(&mut hasher, url.as_str());
     hasher.finish()
 }
 
-fn write_shape(hasher: &mut DefaultHasher, text: &str) {
+fn write_shape(hasher: &mut Fold, text: &str) {
     let mut in_number = false;
     for byte in text.bytes() {
         let digit = byte.is_ascii_digit();
@@ -86,7 +87,7 @@ fn dated(url: &CanonicalUrl) -> Option<(u64, Dated)> {
         return None;
     }
     let parsed = url.url();
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Fold::default();
     url.host_key().hash(&mut hasher);
     let mut found: Option<(u32, u64)> = None;
     let mut is_file = false;

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::fold::fold;
 use super::form::Form;
 use super::job::{Hop, Job, Link, Path};
 use super::scope::Scope;
@@ -48,7 +48,7 @@ pub fn judge(
             Entry::Vacant(slot) => {
                 slot.insert(best.len());
                 if let Some(rest) = page.below(&link.url) {
-                    judged.below ^= hashed(rest);
+                    judged.below ^= fold(rest);
                 }
                 best.push(link);
             }
@@ -125,12 +125,6 @@ impl<'j> Page<'j> {
             excluded,
         }
     }
-}
-
-fn hashed(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// 128 bits of a URL's SHA-256: two URLs never share them.

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::imprint;
 use super::job::{Hop, Path};
+use super::process::is_robots;
 use super::robots::{Robots, meta};
 use crate::config::Limits;
 use crate::http::coding::{Bounds, Decoded, Irregular};
@@ -87,7 +88,7 @@ pub fn find(
             .notes
             .push(format!("its redirect isn't followed: {error}"));
     }
-    if *url == url.host_key().robots_url() {
+    if is_robots(url) {
         let entity = entity(head, response, bounds(limits));
         let robots = Robots::parse(&entity.map(|(text, _)| text).unwrap_or_default());
         let sitemaps = robots.sitemaps().iter();

@@ -458,8 +458,8 @@ impl Verdict {
     }
 }
 
-fn is_robots(url: &CanonicalUrl) -> bool {
-    *url == url.host_key().robots_url()
+pub(super) fn is_robots(url: &CanonicalUrl) -> bool {
+    url.as_str().ends_with("/robots.txt") && *url == url.host_key().robots_url()
 }
 
 impl Outcome {

@@ -337,7 +337,9 @@ fn outlink(url: &CanonicalUrl, hop: Hop) -> String {
         Hop::Speculative => "=JS_MISC",
         Hop::Manifest => "=MANIFEST_MISC",
     };
-    format!("{url} {} {place}", hop.letter())
+    let mut letter = [0; 4];
+    let letter = hop.letter().encode_utf8(&mut letter);
+    [url.as_str(), " ", letter, " ", place].concat()
 }
 
 impl Recording {

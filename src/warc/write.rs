@@ -24,8 +24,12 @@ impl Draft {
 
     /// Begins a record whose id other records already name.
     pub fn with_id(version: Version, record_type: &RecordType, date: WarcDate, id: &str) -> Self {
+        /// Most headers fit.
+        const USUAL: usize = 1024;
         let date = version.date(date);
-        let text = format!(
+        let mut text = String::with_capacity(USUAL);
+        let _ = write!(
+            text,
             "{}\r\nWARC-Type: {record_type}\r\nWARC-Record-ID: {id}\r\nWARC-Date: {date}\r\n",
             version.line()
         );
@@ -86,9 +90,16 @@ pub fn fresh_id() -> String {
 
 /// A block of `application/warc-fields`, as warcinfo and metadata records have.
 pub fn warc_fields<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> Vec<u8> {
-    let mut block = String::new();
+    let mut block = Vec::new();
     for (name, value) in fields {
-        let _ = write!(block, "{name}: {}\r\n", value.replace(['\r', '\n'], " "));
+        block.extend_from_slice(name.as_bytes());
+        block.extend_from_slice(b": ");
+        let clean = value.bytes().map(|byte| match byte {
+            b'\r' | b'\n' => b' ',
+            byte => byte,
+        });
+        block.extend(clean);
+        block.extend_from_slice(b"\r\n");
     }
-    block.into_bytes()
+    block
 }
