@@ -4,6 +4,7 @@ mod crawl;
 mod demo;
 pub mod deposit;
 pub mod exit;
+mod heap;
 pub mod index;
 mod progress;
 pub mod replay;
@@ -54,6 +55,7 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    heap::tune();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
