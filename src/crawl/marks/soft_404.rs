@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use crate::crawl::page_text::{Part, each_text};
 use crate::http::Head;
 use crate::url::CanonicalUrl;
 
@@ -200,6 +201,12 @@ impl PageImprint {
     }
 }
 
+/// What a page says, as a number: all its words but those of its own address.
+pub fn text(url: &CanonicalUrl, page: &[u8]) -> u64 {
+    let page = PageImprint::of(url, page);
+    mixed(page.title ^ mixed(page.text))
+}
+
 /// The words of a URL's path and query, as a page may repeat them.
 fn own_words(url: &CanonicalUrl) -> HashSet<Vec<u8>> {
     let target = url.request_target();
@@ -229,45 +236,11 @@ fn own_words(url: &CanonicalUrl) -> HashSet<Vec<u8>> {
 /// Gives the words that a reader of a page sees, in lower case and with all
 /// numbers as `0`, and whether they stand in its title.
 pub fn each_word(page: &[u8], mut sink: impl FnMut(&[u8], bool)) {
-    let mut rest = page;
-    let mut is_title = false;
-    while !rest.is_empty() {
-        let end = rest.iter().position(|&byte| byte == b'<');
-        let (text, tag) = rest.split_at(end.unwrap_or(rest.len()));
-        words_of(text, &mut |word: &[u8]| sink(word, is_title));
-        if tag.starts_with(b"<!--") {
-            let end = tag.windows(3).position(|end| end == b"-->");
-            rest = end.map_or(&[], |end| &tag[end + 3..]);
-            continue;
+    each_text(page, |text, part| {
+        if part != Part::Script {
+            words_of(text, &mut |word: &[u8]| sink(word, part == Part::Title));
         }
-        let is = |name: &[u8]| {
-            tag.get(1..=name.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(name))
-                && tag
-                    .get(name.len() + 1)
-                    .is_none_or(|b| !b.is_ascii_alphanumeric())
-        };
-        is_title = is(b"title");
-        let end = tag.iter().position(|&byte| byte == b'>');
-        let after = end.map_or(&[][..], |end| &tag[end + 1..]);
-        // What no reader sees.
-        let hidden: Option<&[u8]> = if is(b"script") {
-            Some(b"</script")
-        } else if is(b"style") {
-            Some(b"</style")
-        } else {
-            None
-        };
-        rest = match hidden {
-            Some(close) => {
-                let at = after
-                    .windows(close.len())
-                    .position(|tag| tag.eq_ignore_ascii_case(close));
-                at.map_or(&[], |at| &after[at..])
-            }
-            None => after,
-        };
-    }
+    });
 }
 
 fn words_of(text: &[u8], sink: &mut dyn FnMut(&[u8])) {

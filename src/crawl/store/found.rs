@@ -107,8 +107,8 @@ impl Store {
         self.db
             .prepare_cached(
                 "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren, via_others,
-                 beyond, nested, via_words, via_below)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+                 beyond, nested, via_words, via_below, via_figures)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
             )?
             .query_row(
                 params![
@@ -126,7 +126,8 @@ impl Store {
                     found.path.beyond,
                     found.nested,
                     found.via_imprint.words.cast_signed(),
-                    found.via_imprint.below.cast_signed()
+                    found.via_imprint.below.cast_signed(),
+                    found.via_imprint.figures.cast_signed()
                 ],
                 |row| row.get(0),
             )
@@ -158,7 +159,7 @@ impl Store {
             .prepare_cached(
                 "UPDATE url SET state = 0, reason = NULL, priority = ?2, via = ?3, via_bytes = ?4, hops = ?5,
                  depth = ?6, barren = ?7, via_others = ?8, beyond = ?9, nested = ?10, via_words = ?11,
-                 via_below = ?12 WHERE id = ?1",
+                 via_below = ?12, via_figures = ?13 WHERE id = ?1",
             )?
             .execute(params![
                 id,
