@@ -243,6 +243,7 @@ impl Machine {
                     if keeper.frontier.is_done()
                         && keeper.pending.is_empty()
                         && !keeper.let_in_what_is_nearer()?
+                        && !keeper.let_in_what_isnt_of_sessions()?
                     {
                         keeper.commit()?;
                         return Ok(keeper.frontier.is_postponed().then_some(Stop::AskedToWait));

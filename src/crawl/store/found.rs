@@ -173,7 +173,8 @@ impl Store {
                 found.path.beyond,
                 found.nested,
                 found.via_imprint.words.cast_signed(),
-                found.via_imprint.below.cast_signed()
+                found.via_imprint.below.cast_signed(),
+                    found.via_imprint.figures.cast_signed()
             ])
             .map(drop)
     }
@@ -209,6 +210,31 @@ impl Store {
             )?
             .query_row(params![url.as_str(), most], |row| row.get(0))
             .optional()
+    }
+
+    /// What is kept out for a reason: rows after one, with their hosts' rows.
+    pub fn excluded_for(
+        &self,
+        reason: &str,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<(i64, i64, CanonicalUrl)>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT id, host, url FROM url WHERE id > ? AND state = 2 AND reason = ? ORDER BY id LIMIT ?",
+        )?;
+        let rows = query.query_map(params![after, reason, most], |row| {
+            let url = super::stored_url(&row.get::<_, String>(2)?);
+            Ok((row.get(0)?, row.get(1)?, url))
+        })?;
+        rows.collect()
+    }
+
+    /// Puts what was kept out into the queue, by the way that is known.
+    pub fn let_in(&self, id: i64) -> Result<()> {
+        self.db
+            .prepare_cached("UPDATE url SET state = 0, reason = NULL WHERE id = ? AND state = 2")?
+            .execute([id])
+            .map(drop)
     }
 
     /// Whether a URL has a row that isn't excluded.
