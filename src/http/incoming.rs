@@ -362,7 +362,8 @@ impl Incoming {
                 }
                 whole
             }
-            Stage::ToClose => how == Close::Fin,
+            // Chunks say where they end, and these didn't (RFC 9112 §8).
+            Stage::ToClose => how == Close::Fin && !self.broke_off(),
             Stage::After(_) => {
                 // Line ends alone are no body's; anything else may be.
                 let pending = std::mem::take(&mut self.pending);
@@ -378,6 +379,10 @@ impl Incoming {
                 true
             }
         }
+    }
+
+    fn broke_off(&self) -> bool {
+        self.irregular.contains(&Irregular::ChunksBroken)
     }
 
     /// Notes something that only the wire knows.
