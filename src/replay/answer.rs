@@ -287,7 +287,10 @@ impl Sending<'_> {
         if let Some(target) = target {
             let collection = &self.asked.visit.collection;
             let at = self.asked.visit.timestamp;
-            set(fields, LOCATION, &format!("/{collection}/{at}id_/{target}"));
+            let address = format!("/{collection}/{at}id_/{target}");
+            if address.len() <= headers::MAX_PASSED_BYTES {
+                set(fields, LOCATION, &address);
+            }
         }
         self.stream(outlet, response, self.capture.entity_length(), |_| ());
     }
