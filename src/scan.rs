@@ -14,6 +14,7 @@ mod browserconfig;
 mod charset;
 mod css;
 mod dash;
+mod data_url;
 mod entity;
 mod feed;
 pub mod fields;

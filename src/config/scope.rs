@@ -1,6 +1,6 @@
 //! What is captured: `[crawl]`, `[traps]` and `[budget]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -120,9 +120,14 @@ pub struct Traps {
     /// How often a URL is asked for again that a redirect with a cookie leads
     /// back to.
     pub cookie_loops: u32,
-    /// Parameters that make another view of a page, or act, with how many
-    /// such views of a page are taken.
+    /// Parameters that act on a page or track its reader, with how many such
+    /// URLs of a page are taken.
     pub parameters: BTreeMap<String, u32>,
+    /// Parameters that make another view of a page where their value is one of
+    /// `view_values`, with how many such views of a page are taken.
+    pub views: BTreeMap<String, u32>,
+    /// Words of which the values of `views` are made.
+    pub view_values: BTreeSet<String>,
 }
 
 /// `[budget]`

@@ -155,7 +155,7 @@ fn query_month(query: &str) -> Option<u32> {
 }
 
 /// `2031-05`, `2031-05-12`, `20310512`: its month.
-fn date(text: &str) -> Option<u32> {
+pub fn date(text: &str) -> Option<u32> {
     let bytes = text.as_bytes();
     let (year_part, rest) = text.split_at_checked(4)?;
     let (month, day) = match (bytes.len(), bytes.get(4)) {

@@ -1,5 +1,5 @@
 //! What two pages of an endless sequence have in common: their length, their
-//! words, and what they name. Nothing in it depends on the order in which
+//! words and figures, and what they name. Nothing in it depends on the order in which
 //! pages were fetched.
 
 /// The imprint of a page.
@@ -15,6 +15,8 @@ pub struct Imprint {
     pub below: u64,
     /// Its words, sketched.
     pub words: u64,
+    /// Its figures, sketched; see [`super::figures`].
+    pub figures: u64,
 }
 
 impl Imprint {
@@ -30,45 +32,69 @@ impl Imprint {
     }
 
     /// About as long, and in about the same words; the name of a month may
-    /// differ, and its neighbours'.
-    fn says_the_same_as(self, next: Self) -> bool {
+    /// differ, and its neighbours'; so may a count of visitors and the time that
+    /// the page took to make.
+    pub fn says_the_same_as(self, next: Self) -> bool {
         const DIFFERENT: u32 = 3;
         next.bytes.abs_diff(self.bytes) <= self.bytes / 10
             && (self.words ^ next.words).count_ones() <= DIFFERENT
+            && (self.figures ^ next.figures).count_ones() <= OTHER_FIGURES
     }
 }
 
-/// Bytes of a page whose words are read.
-const READ: usize = 256 * 1024;
+/// Bits of two sketches of figures that may differ where nothing does but a
+/// count of visitors, a time and the like: three numbers, of which each is in one
+/// and not in the other.
+pub const OTHER_FIGURES: u32 = 6;
 
-/// A sketch of the words of a text (one-permutation min-wise hashing, one bit a
-/// bucket): the more words two texts share, the fewer bits differ. Numbers
-/// aren't words, nor is their order part of it.
+/// Bytes of a page that are read.
+pub const READ: usize = 256 * 1024;
+
+/// A sketch of the words of a text: the more words two texts share, the fewer
+/// bits differ. Numbers aren't words, nor is their order part of it.
 pub fn words(text: &[u8]) -> u64 {
-    let mut least = [u64::MAX; 64];
+    let mut sketch = Sketch::default();
     let text = &text[..text.len().min(READ)];
     for word in text.split(|byte| !(byte.is_ascii_alphabetic() || *byte >= 0x80)) {
-        if word.len() < 2 {
-            continue;
+        if word.len() >= 2 {
+            sketch.add(word.iter().map(u8::to_ascii_lowercase));
         }
+    }
+    sketch.bits()
+}
+
+/// A set in 64 bits: one-permutation min-wise hashing, one bit a bucket.
+pub struct Sketch([u64; 64]);
+
+impl Default for Sketch {
+    fn default() -> Self {
+        Self([u64::MAX; 64])
+    }
+}
+
+impl Sketch {
+    /// Adds an element.
+    pub fn add(&mut self, element: impl IntoIterator<Item = u8>) {
         // FNV-1a, mixed so that the upper bits depend on all letters.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in word {
-            hash = (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3);
+        for byte in element {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         hash ^= hash >> 29;
         hash = hash.wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash ^= hash >> 32;
-        let bucket = &mut least[(hash >> 58) as usize];
+        let bucket = &mut self.0[(hash >> 58) as usize];
         *bucket = (*bucket).min(hash & (u64::MAX >> 6));
     }
-    let bits = least
-        .iter()
-        .enumerate()
-        .filter(|(_, hash)| **hash != u64::MAX);
-    bits.fold(0, |sketch, (at, hash)| {
-        sketch | u64::from(hash.count_ones() & 1) << at
-    })
+
+    /// The sketch; 0 where nothing was added.
+    pub fn bits(&self) -> u64 {
+        let bits = self.0.iter().enumerate();
+        let bits = bits.filter(|(_, hash)| **hash != u64::MAX);
+        bits.fold(0, |sketch, (at, hash)| {
+            sketch | u64::from(hash.count_ones() & 1) << at
+        })
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +148,7 @@ mod tests {
             others: 7,
             below: 9,
             words: 0b1111,
+            figures: 0b1111,
         };
         assert!(page.is_repeated_by(Imprint {
             bytes: 1050,
@@ -134,6 +161,10 @@ mod tests {
         assert!(!page.is_repeated_by(Imprint { others: 8, ..page }));
         assert!(!page.is_repeated_by(Imprint {
             words: 0b1111_0000_0000,
+            ..page
+        }));
+        assert!(!page.is_repeated_by(Imprint {
+            figures: 0xfff_0000,
             ..page
         }));
         assert!(page.is_nested_in(Imprint { others: 8, ..page }));

@@ -273,6 +273,10 @@ pub struct Answer {
     pub imprints: Option<Imprints>,
     /// Its words, sketched.
     pub words: u64,
+    /// Its figures, sketched.
+    pub figures: u64,
+    /// What a page with a query says to a reader, as a number; 0 of others.
+    pub text: u64,
     /// What it names below its own directory, folded.
     pub below: u64,
 }

@@ -14,6 +14,7 @@ mod generations;
 mod marking;
 pub(super) mod read_back;
 mod seen;
+mod sessions;
 mod tallies;
 
 use serde_json::json;
@@ -53,6 +54,8 @@ pub struct Keeper<'c> {
     tallies: Tallies,
     /// Redirects that set a cookie.
     cookie_setters: HashSet<u128>,
+    /// Whether ids were found to be of pages that had been taken for sessions'.
+    ids_are_news: bool,
     /// Whether a nearer way was found to what had been asked for.
     depths_are_stale: bool,
     hosts: HashMap<HostKey, HostId>,
@@ -121,6 +124,7 @@ impl<'c> Keeper<'c> {
             seen: Seen::default(),
             tallies: Tallies::default(),
             cookie_setters: HashSet::new(),
+            ids_are_news: progress.counts.excluded > 0,
             // What an earlier run found of it isn't known.
             depths_are_stale: progress.counts.discovered > 0,
             hosts: HashMap::new(),

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::io::{BufReader, Read};
 use std::sync::{Mutex, PoisonError};
 
+use super::figures;
 use super::imprint;
 use super::job::{Hop, Path};
 use super::process::is_robots;
+use super::marks::soft_404;
 use super::robots::{Robots, meta};
 use crate::config::Limits;
 use crate::http::coding::{Bounds, Decoded, Irregular};
@@ -27,6 +29,10 @@ pub struct Found {
     pub title: Option<String>,
     /// The words of a page, sketched.
     pub words: u64,
+    /// Its figures, sketched.
+    pub figures: u64,
+    /// What a page with a query says to a reader, as a number.
+    pub text: u64,
     /// What a page's meta robots asks.
     pub robots: Option<String>,
     /// Why not everything in it was found.
@@ -128,6 +134,10 @@ pub fn find(
     found.format = scanned.format;
     if found.format == Some(Format::Html) {
         found.words = imprint::words(&entity);
+        found.figures = figures::figures(&entity, url);
+        if url.as_str().contains(['?', ';']) {
+            found.text = soft_404::text(url, &entity);
+        }
     }
     found.title = scanned.title;
     found.notes.extend(scanned.notes);

@@ -342,6 +342,8 @@ impl Processing {
             mark,
             imprints,
             words: found.words,
+            figures: found.figures,
+            text: found.text,
             below: 0,
         };
         let robots = match (job.as_robots, &judged.verdict) {

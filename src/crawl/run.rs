@@ -243,7 +243,9 @@ impl Machine {
                     if keeper.frontier.is_done()
                         && keeper.pending.is_empty()
                         && !keeper.let_in_what_is_nearer()?
+                        && !keeper.let_in_what_isnt_of_sessions()?
                     {
+                        keeper.believe_sitemaps()?;
                         keeper.commit()?;
                         return Ok(keeper.frontier.is_postponed().then_some(Stop::AskedToWait));
                     }
@@ -283,6 +285,7 @@ impl Machine {
             }
         }
         self.workers.abandon();
+        keeper.believe_sitemaps()?;
         keeper.commit()?;
         Ok(stopped)
     }

@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS url (
   status INTEGER, media_type TEXT, bytes INTEGER, digest TEXT, time TEXT,
   warc INTEGER, offset INTEGER, length INTEGER, title TEXT, page INTEGER NOT NULL DEFAULT 0,
   beyond INTEGER NOT NULL DEFAULT 0, nested INTEGER NOT NULL DEFAULT 0, via_words INTEGER NOT NULL DEFAULT 0,
-  via_below INTEGER NOT NULL DEFAULT 0, listed INTEGER, again INTEGER NOT NULL DEFAULT 0
+  via_below INTEGER NOT NULL DEFAULT 0, via_figures INTEGER NOT NULL DEFAULT 0, listed INTEGER, again INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS queue ON url (host, priority, id) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS seed_url ON seed (url);
@@ -170,7 +170,7 @@ impl Store {
     pub fn each_waiting(&self, host: i64, mut sink: impl FnMut(u32, Job) -> bool) -> Result<()> {
         let mut query = self.db.prepare_cached(
             "SELECT u.id, u.url, v.url, u.via_bytes, u.hops, u.depth, u.barren, u.tries, u.priority, u.via_others,
-             u.beyond, u.nested, u.via_words, u.via_below FROM url u LEFT JOIN url v ON v.id = u.via
+             u.beyond, u.nested, u.via_words, u.via_below, u.via_figures FROM url u LEFT JOIN url v ON v.id = u.via
              WHERE u.host = ? AND u.state = 0 ORDER BY u.priority, u.id",
         )?;
         let rows = query.query_map([host], |row| {
@@ -188,6 +188,7 @@ impl Store {
                     others: row.get::<_, i64>(9)?.cast_unsigned(),
                     words: row.get::<_, i64>(12)?.cast_unsigned(),
                     below: row.get::<_, i64>(13)?.cast_unsigned(),
+                    figures: row.get::<_, i64>(14)?.cast_unsigned(),
                 },
                 barren: row.get(6)?,
                 nested: row.get(11)?,
@@ -473,7 +474,7 @@ impl Store {
     pub fn barrenness(&self, id: i64) -> Result<(u32, u32, Imprint)> {
         self.db
             .prepare_cached(
-                "SELECT barren, nested, via_bytes, via_others, via_words, via_below FROM url WHERE id = ?",
+                "SELECT barren, nested, via_bytes, via_others, via_words, via_below, via_figures FROM url WHERE id = ?",
             )?
             .query_row([id], |row| {
                 let imprint = Imprint {
@@ -481,6 +482,7 @@ impl Store {
                     others: row.get::<_, i64>(3)?.cast_unsigned(),
                     words: row.get::<_, i64>(4)?.cast_unsigned(),
                     below: row.get::<_, i64>(5)?.cast_unsigned(),
+                    figures: row.get::<_, i64>(6)?.cast_unsigned(),
                 };
                 Ok((row.get(0)?, row.get(1)?, imprint))
             })

@@ -17,19 +17,33 @@ pub struct Variant {
     pub page: Option<CanonicalUrl>,
     /// Variants that are taken besides the first.
     pub most: u32,
+    /// Whether it is one only if what they show is the same: its session id is
+    /// one by its look, and may be a story's.
+    pub is_guess: bool,
 }
+
+/// The name of the trap of session ids.
+pub const SESSION_ID: &str = "trap-session-id";
 
 /// Everything that a URL is a variant of.
 pub fn variants(url: &CanonicalUrl, traps: &Traps) -> Vec<Variant> {
     let mut variants = Vec::new();
     let mut page = url.url().clone();
-    if drop_session(&mut page, traps) {
-        variants.extend(variant("trap-session-id".into(), &page, traps.sessions));
+    if drop_sessions(&mut page, &|field| is_session(field, traps)) {
+        variants.extend(variant(SESSION_ID.into(), &page, traps.sessions));
+    }
+    if drop_sessions(&mut page, &|field| is_guessed(field, traps)) {
+        let guess = variant(SESSION_ID.into(), &page, traps.sessions);
+        variants.extend(guess.map(|variant| Variant {
+            key: format!("guessed {}", variant.key),
+            is_guess: true,
+            ..variant
+        }));
     }
     let views = views(&page, traps);
     if let Some((name, most)) = views.iter().min_by_key(|(_, most)| *most) {
         let trap = format!("trap-parameter: {name}");
-        keep_parameters(&mut page, |name| !traps.parameters.contains_key(name));
+        keep_fields(&mut page, |field| view(field, traps).is_none());
         variants.extend(variant(trap, &page, *most));
     }
     if let Some(key) = in_order(url) {
@@ -38,9 +52,19 @@ pub fn variants(url: &CanonicalUrl, traps: &Traps) -> Vec<Variant> {
             key,
             page: None,
             most: traps.permutations,
+            is_guess: false,
         });
     }
     variants
+}
+
+/// A URL without what is, or looks like, a session id.
+pub fn without_sessions(url: &CanonicalUrl, traps: &Traps) -> String {
+    let mut page = url.url().clone();
+    drop_sessions(&mut page, &|field| {
+        is_session(field, traps) || is_guessed(field, traps)
+    });
+    page.into()
 }
 
 fn variant(trap: String, page: &::url::Url, most: u32) -> Option<Variant> {
@@ -51,18 +75,39 @@ fn variant(trap: String, page: &::url::Url, most: u32) -> Option<Variant> {
         key,
         page: Some(page),
         most,
+        is_guess: false,
     })
 }
 
-/// The listed parameters of a URL, each with its budget.
+/// The parameters of a URL that act or make a view, each with its budget.
 fn views(url: &::url::Url, traps: &Traps) -> Vec<(String, u32)> {
     let fields = url.query().unwrap_or_default().split('&');
-    fields
-        .filter_map(|field| {
-            let name = name(field);
-            traps.parameters.get(&name).map(|&most| (name, most))
-        })
-        .collect()
+    fields.filter_map(|field| view(field, traps)).collect()
+}
+
+/// The name and budget of a field that acts or makes a view. What only may make
+/// one is told by its value: `?dir=asc` does, and `?dir=reports` is a page.
+fn view(field: &str, traps: &Traps) -> Option<(String, u32)> {
+    let name = name(field);
+    if let Some(&most) = traps.parameters.get(&name) {
+        return Some((name, most));
+    }
+    let most = *traps.views.get(&name)?;
+    let value = field.split_once('=').map_or("", |(_, value)| value);
+    is_view(value, traps).then_some((name, most))
+}
+
+/// Whether a value is made of words that sort or show: `price`, `-post_date`,
+/// `name:asc`, `price%20desc`.
+fn is_view(value: &str, traps: &Traps) -> bool {
+    let value = value.to_ascii_lowercase();
+    let value = ["%20", "%2b", "%2c", "%3a", "%7c", "%5b", "%5d"]
+        .iter()
+        .fold(value, |value, escape| value.replace(escape, "+"));
+    value
+        .split(|c: char| c.is_ascii_punctuation() && c != '%')
+        .filter(|word| !word.is_empty())
+        .all(|word| traps.view_values.contains(word))
 }
 
 /// The key of a URL with two parameters at least: those in order of their
@@ -96,29 +141,21 @@ fn name(field: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-fn keep_parameters(url: &mut ::url::Url, keep: impl Fn(&str) -> bool) {
+fn keep_fields(url: &mut ::url::Url, keep: impl Fn(&str) -> bool) {
     let query = url.query().unwrap_or_default();
-    let kept: Vec<&str> = query
-        .split('&')
-        .filter(|field| keep(&name(field)))
-        .collect();
+    let kept: Vec<&str> = query.split('&').filter(|field| keep(field)).collect();
     let kept = kept.join("&");
     url.set_query((!kept.is_empty()).then_some(&kept));
 }
 
 /// Takes the session ids out of a URL; whether there were any.
-fn drop_session(url: &mut ::url::Url, traps: &Traps) -> bool {
+fn drop_sessions(url: &mut ::url::Url, is_session: &dyn Fn(&str) -> bool) -> bool {
     let mut dropped = false;
     if let Some(query) = url.query()
-        && query.split('&').any(|field| is_session(field, traps))
+        && query.split('&').any(is_session)
     {
         dropped = true;
-        let kept: Vec<&str> = query
-            .split('&')
-            .filter(|field| !is_session(field, traps))
-            .collect();
-        let kept = kept.join("&");
-        url.set_query((!kept.is_empty()).then_some(&kept));
+        keep_fields(url, |field| !is_session(field));
     }
     let path = url.path();
     if !path.contains(';') && !path.contains("/(") {
@@ -132,7 +169,7 @@ fn drop_session(url: &mut ::url::Url, traps: &Traps) -> bool {
         }
         let mut pieces = segment.split(';');
         let mut kept = pieces.next().unwrap_or_default().to_owned();
-        for piece in pieces.filter(|piece| !is_session(piece, traps)) {
+        for piece in pieces.filter(|piece| !is_session(piece)) {
             kept.push(';');
             kept.push_str(piece);
         }
@@ -146,20 +183,25 @@ fn drop_session(url: &mut ::url::Url, traps: &Traps) -> bool {
     true
 }
 
-/// Whether a field is a session id by its name, or by name and value.
+/// Whether a field is a session id by its name.
 fn is_session(field: &str, traps: &Traps) -> bool {
-    let Some((_, value)) = field.split_once('=') else {
-        return false;
-    };
+    is_listed(field, &traps.session_ids).is_some()
+}
+
+/// Whether a field may be a session id by its name and value.
+fn is_guessed(field: &str, traps: &Traps) -> bool {
+    is_listed(field, &traps.random_ids).is_some_and(is_random)
+}
+
+/// The value of a field whose name is listed, if it has one.
+fn is_listed<'f>(field: &'f str, list: &[String]) -> Option<&'f str> {
+    let (_, value) = field.split_once('=')?;
     let name = name(field);
-    let listed = |list: &[String]| {
-        list.iter().any(|known| match known.strip_suffix('*') {
-            Some(start) => name.starts_with(&start.to_ascii_lowercase()),
-            None => name.eq_ignore_ascii_case(known),
-        })
-    };
-    !value.is_empty()
-        && (listed(&traps.session_ids) || (listed(&traps.random_ids) && is_random(value)))
+    let is_listed = list.iter().any(|known| match known.strip_suffix('*') {
+        Some(start) => name.starts_with(&start.to_ascii_lowercase()),
+        None => name.eq_ignore_ascii_case(known),
+    });
+    (is_listed && !value.is_empty()).then_some(value)
 }
 
 /// 16 letters, digits or hyphens at least, with a letter and two digits among
@@ -246,5 +288,65 @@ mod tests {
             "the order of one name's values may mean something"
         );
         assert_eq!(of("/p?a=1"), []);
+    }
+
+    #[test]
+    fn an_id_that_only_looks_like_a_sessions_is_a_guess() {
+        let guesses = |path: &str| -> Vec<(bool, String)> {
+            let url = CanonicalUrl::parse(&format!("http://a.example{path}")).unwrap();
+            let found = variants(&url, &Config::defaults().traps).into_iter();
+            found
+                .filter_map(|v| Some((v.is_guess, v.page?.url().query()?.to_owned())))
+                .collect()
+        };
+        let id = "sid=0123456789abcdef0123456789abcdef";
+        assert_eq!(guesses(&format!("/a?x=1&{id}")), [(true, "x=1".into())]);
+        // Taking out the one that certainly is leaves the other.
+        assert_eq!(
+            guesses(&format!("/a?x=1&{id}&PHPSESSID=1")),
+            [(false, format!("x=1&{id}")), (true, "x=1".into())]
+        );
+    }
+
+    #[test]
+    fn a_parameter_makes_a_view_only_with_a_value_that_looks_like_one() {
+        for path in [
+            "/p?dir=desc",
+            "/p?order=price",
+            "/p?sort=-post_date",
+            "/p?sort=Name%3AASC",
+            "/p?sort_by=price%20desc",
+            "/p?order=0",
+            "/p?print=1",
+            "/p?print",
+            "/p?printable=yes",
+            "/p?share=twitter",
+        ] {
+            assert_eq!(
+                of(path).iter().map(|v| v.1.as_deref()).collect::<Vec<_>>(),
+                [Some("/p")],
+                "{path}"
+            );
+        }
+        for path in [
+            "/p?dir=reports",
+            "/p?dir=/reports/2019",
+            "/p?order=12345",
+            "/p?print=linocut-3",
+            "/p?sort=apples",
+            "/p?share=8f14e45f",
+            "/p?order=caf%C3%A9",
+        ] {
+            assert_eq!(of(path), [], "{path}");
+        }
+        // What is a page of its own has views of its own.
+        assert_eq!(
+            of("/p?order=12345&print=1")[0],
+            (
+                "trap-parameter: print".into(),
+                Some("/p?order=12345".into()),
+                2
+            )
+        );
     }
 }

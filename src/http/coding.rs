@@ -11,7 +11,7 @@ use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use thiserror::Error;
 
 /// The first bytes of a coded stream, by which its coding is told.
-const PROBE: usize = 4 * 1024;
+pub const PROBE: usize = 4 * 1024;
 /// So much may come out whatever went in: small texts shrink a lot.
 const RATIO_FLOOR: u64 = 1024 * 1024;
 /// Window sizes of zstd that decoders must take for content: 8 MiB (RFC 9659).
@@ -71,6 +71,37 @@ pub enum Irregular {
         /// The bound.
         limit: u32,
     },
+}
+
+/// What an entity really is in, of the codings that its head names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// In none: none is named, or its bytes aren't in the one that was applied last.
+    Plain,
+    /// In those that are named, which can be removed.
+    Coded,
+    /// In something that isn't known here, or in too many.
+    Unknown,
+}
+
+/// What an entity is in that begins with these bytes: [`PROBE`] of them, or all.
+pub fn held(codings: &[String], first: &[u8], most: u32) -> Held {
+    let whole = first.len() < PROBE;
+    let probed = |bytes| Probed { bytes, whole };
+    let is_unknown = |coding: &String| {
+        // What bytes can't be told of, the name alone says.
+        let named = Coding::judge(coding, &probed(b"?"));
+        matches!(named, Err(Irregular::Unknown(_)))
+    };
+    match codings.last() {
+        None => Held::Plain,
+        Some(_) if first.is_empty() => Held::Plain,
+        Some(_) if codings.len() > most as usize || codings.iter().any(is_unknown) => Held::Unknown,
+        Some(last) => match Coding::judge(last, &probed(first)) {
+            Ok(_) => Held::Coded,
+            Err(_) => Held::Plain,
+        },
+    }
 }
 
 type Notes = Rc<RefCell<Vec<Irregular>>>;
@@ -443,6 +474,26 @@ mod tests {
         let (out, notes) = decode(&["gzip"; 5], &gzip(&body), WIDE);
         assert!(out.is_empty());
         assert_eq!(notes, [Irregular::Depth { found: 5, limit: 4 }]);
+    }
+
+    #[test]
+    fn what_an_entity_is_in_is_told_by_its_bytes_and_all_names() {
+        let told = |names: &[&str], bytes: &[u8]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            held(&names, bytes, 4)
+        };
+        let coded = gzip(b"text");
+        assert_eq!(told(&[], &coded), Held::Plain);
+        assert_eq!(told(&["gzip"], &coded), Held::Coded);
+        assert_eq!(told(&["br", "x-gzip"], &coded), Held::Coded);
+        assert_eq!(told(&["gzip"], b"text"), Held::Plain);
+        assert_eq!(told(&["br"], b"<p>text</p>"), Held::Plain);
+        assert_eq!(told(&["gzip"], b""), Held::Plain);
+        assert_eq!(told(&["dcb"], &coded), Held::Unknown);
+        assert_eq!(told(&["dcb", "gzip"], &coded), Held::Unknown);
+        assert_eq!(told(&["gzip"; 5], &coded), Held::Unknown);
+        let frame = zstd::encode_all(&b"text"[..], 3).unwrap();
+        assert_eq!(told(&["zstd"], &frame), Held::Coded);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! it, with transfer coding; a record's block is just that. Heads that came
 //! before the answer (1xx) are no part of it in any reader of WARCs, and
 //! neither is another answer after its end; both are handed out apart, for the
-//! metadata record. Bytes after a body that are no answer, as from a length
+//! metadata record; where no answer follows, the heads are kept in its place. Bytes after a body that are no answer, as from a length
 //! counted in characters, are kept with the body: a browser loses them.
 
 use thiserror::Error;
@@ -318,9 +318,9 @@ impl Incoming {
         self.surplus > 0 || self.stray.length > 0 || self.has_ended() && !self.pending.is_empty()
     }
 
-    /// Whether nothing of an answer has come.
+    /// Whether nothing of an answer has come, nor one before it.
     pub fn is_empty(&self) -> bool {
-        matches!(self.stage, Stage::Head) && self.pending.is_empty()
+        matches!(self.stage, Stage::Head) && self.pending.is_empty() && self.interim.length == 0
     }
 
     /// Whether the head is too long, or the answers before the answer are.
@@ -342,6 +342,10 @@ impl Incoming {
     /// the answer is whole.
     pub fn close(&mut self, how: Close, keep: &mut dyn FnMut(&[u8])) -> bool {
         match &self.stage {
+            Stage::Head if self.pending.is_empty() && self.interim.length > 0 => {
+                self.only_interim(keep);
+                false
+            }
             Stage::Head => {
                 if opening(&self.pending, true) == Opening::Headless {
                     self.headless(keep);
@@ -362,7 +366,8 @@ impl Incoming {
                 }
                 whole
             }
-            Stage::ToClose => how == Close::Fin,
+            // Chunks say where they end, and these didn't (RFC 9112 §8).
+            Stage::ToClose => how == Close::Fin && !self.broke_off(),
             Stage::After(_) => {
                 // Line ends alone are no body's; anything else may be.
                 let pending = std::mem::take(&mut self.pending);
@@ -378,6 +383,19 @@ impl Incoming {
                 true
             }
         }
+    }
+
+    /// No answer came after those before it: they are all that there is, and
+    /// the first one's head stands for the answer's.
+    fn only_interim(&mut self, keep: &mut dyn FnMut(&[u8])) {
+        let heads = std::mem::take(&mut self.interim).bytes;
+        let first = HeadEnd::default().find(&heads);
+        self.head_length = first.unwrap_or(heads.len());
+        keep(&heads);
+    }
+
+    fn broke_off(&self) -> bool {
+        self.irregular.contains(&Irregular::ChunksBroken)
     }
 
     /// Notes something that only the wire knows.

@@ -21,6 +21,7 @@ use super::outlet::Outlet;
 use super::rewrite::{Document, MAX_DOCUMENT};
 use super::server::State;
 use super::viewer::Viewer;
+use crate::http::coding::PROBE;
 use crate::scan::{Kind, Role};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
@@ -264,7 +265,7 @@ impl Sending<'_> {
         read: impl FnOnce(&mut dyn Read, Coding) -> T,
     ) -> Result<T, SnapshotError> {
         self.capture.entity(self.collection, self.others, |entity| {
-            let (first, mut entity) = peek(entity, 2);
+            let (first, mut entity) = peek(entity, PROBE);
             let coding = self.capture.coding(&first);
             match coding.decoded(&mut entity) {
                 Some(mut decoded) => read(&mut decoded, coding),
@@ -286,7 +287,10 @@ impl Sending<'_> {
         if let Some(target) = target {
             let collection = &self.asked.visit.collection;
             let at = self.asked.visit.timestamp;
-            set(fields, LOCATION, &format!("/{collection}/{at}id_/{target}"));
+            let address = format!("/{collection}/{at}id_/{target}");
+            if address.len() <= headers::MAX_PASSED_BYTES {
+                set(fields, LOCATION, &address);
+            }
         }
         self.stream(outlet, response, self.capture.entity_length(), |_| ());
     }
@@ -362,7 +366,7 @@ impl Sending<'_> {
         }
         let mut outlet = Some(outlet);
         let sent = self.capture.entity(self.collection, self.others, |entity| {
-            let (first, mut entity) = peek(entity, 2);
+            let (first, mut entity) = peek(entity, PROBE);
             let coding = self.capture.coding(&first);
             // Only a decoded body can be rewritten.
             if let Some(mut decoded) = coding.decoded(&mut entity) {
@@ -450,14 +454,15 @@ impl Sending<'_> {
     /// Sends a body that isn't rewritten, or the range of it that was asked for.
     fn as_captured(&self, outlet: Outlet, mut response: Response<()>, coding: &Coding) {
         let fields = response.headers_mut();
-        match coding.name() {
-            Some(name) if self.asked.accepts(name) || matches!(coding, Coding::Other(_)) => {
-                set(fields, CONTENT_ENCODING, name);
-                let length = self.capture.entity_length();
-                return self.stream(outlet, response, length, |_| ());
+        let names = coding.names();
+        if !names.is_empty() {
+            let is_unknown = matches!(coding, Coding::Other(_));
+            if !is_unknown && !names.iter().all(|name| self.asked.accepts(name)) {
+                return self.decoded(outlet, response);
             }
-            Some(_) => return self.decoded(outlet, response),
-            None => {}
+            set(fields, CONTENT_ENCODING, &names.join(", "));
+            let length = self.capture.entity_length();
+            return self.stream(outlet, response, length, |_| ());
         }
         if self.capture.status() != 200 {
             return self.stream(outlet, response, self.capture.entity_length(), |_| ());

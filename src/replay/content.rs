@@ -4,10 +4,9 @@
 
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 
-use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-
 use super::find::Gap;
 use super::resolve;
+use crate::http::coding::{self, Bounds, Decoded, Held};
 use crate::http::{Dechunked, Head, MAX_HEAD_BYTES, head_length};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
@@ -139,20 +138,15 @@ impl Capture {
             && self.media_type().as_deref() == Some("application/pdf")
     }
 
-    /// The content coding that the entity really has: none where the head
-    /// claims gzip and the bytes aren't.
+    /// The content coding that the entity really has, by its first
+    /// [`PROBE`](coding::PROBE) bytes: none where the head claims gzip and the bytes
+    /// aren't.
     pub fn coding(&self, first: &[u8]) -> Coding {
-        let codings = Head::parse(&self.body_head).codings();
-        match codings.as_slice() {
-            [] => Coding::Identity,
-            [one] => match one.as_str() {
-                "gzip" | "x-gzip" if first.starts_with(b"\x1f\x8b") => Coding::Gzip,
-                "gzip" | "x-gzip" => Coding::Identity,
-                "deflate" if is_zlib(first) => Coding::Zlib,
-                "deflate" => Coding::Deflate,
-                _ => Coding::Other(one.clone()),
-            },
-            several => Coding::Other(several.join(", ")),
+        let names = Head::parse(&self.body_head).codings();
+        match coding::held(&names, first, BOUNDS.codings) {
+            Held::Plain => Coding::Identity,
+            Held::Coded => Coding::Known(names),
+            Held::Unknown => Coding::Other(names),
         }
     }
 
@@ -207,35 +201,35 @@ fn in_others(
     Ok(None)
 }
 
-fn is_zlib(first: &[u8]) -> bool {
-    first.len() >= 2
-        && first[0] & 0x0f == 8
-        && u16::from_be_bytes([first[0], first[1]]).is_multiple_of(31)
-}
+/// Nothing is kept of what is decoded here, so that only codings upon each
+/// other are bounded.
+const BOUNDS: Bounds = Bounds {
+    bytes: u64::MAX,
+    ratio: u32::MAX,
+    codings: 4,
+};
 
-/// A content coding (RFC 9110 §8.4).
+/// The content coding of an entity (RFC 9110 §8.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Coding {
     /// None.
     Identity,
-    /// `gzip`.
-    Gzip,
-    /// `deflate` as the standard means it.
-    Zlib,
-    /// `deflate` as some servers send it, without zlib's frame.
-    Deflate,
-    /// One that isn't decoded here, as the field spells it.
-    Other(String),
+    /// Those of these names, in the order in which they were applied.
+    Known(Vec<String>),
+    /// What isn't decoded here, as the field spells it.
+    Other(Vec<String>),
 }
 
 impl Coding {
-    /// Its name in `Content-Encoding` and `Accept-Encoding`.
-    pub fn name(&self) -> Option<&str> {
+    /// The names in `Content-Encoding` and `Accept-Encoding`.
+    pub fn names(&self) -> Vec<&str> {
         match self {
-            Self::Identity => None,
-            Self::Gzip => Some("gzip"),
-            Self::Zlib | Self::Deflate => Some("deflate"),
-            Self::Other(name) => Some(name),
+            Self::Identity => Vec::new(),
+            Self::Other(names) => names.iter().map(String::as_str).collect(),
+            Self::Known(names) => names
+                .iter()
+                .map(|name| name.strip_prefix("x-").unwrap_or(name))
+                .collect(),
         }
     }
 
@@ -243,9 +237,7 @@ impl Coding {
     pub fn decoded<'r>(&self, entity: &'r mut dyn BufRead) -> Option<Box<dyn Read + 'r>> {
         match self {
             Self::Identity => Some(Box::new(entity)),
-            Self::Gzip => Some(Box::new(MultiGzDecoder::new(entity))),
-            Self::Zlib => Some(Box::new(ZlibDecoder::new(entity))),
-            Self::Deflate => Some(Box::new(DeflateDecoder::new(entity))),
+            Self::Known(names) => Some(Box::new(Decoded::new(entity, names, BOUNDS))),
             Self::Other(_) => None,
         }
     }

@@ -46,25 +46,24 @@ impl Mapping<'_> {
     /// The fields of an archived answer for a content origin.
     pub fn fields(&self, head: &Head<'_>) -> HeaderMap {
         let mut fields = HeaderMap::new();
-        let mut cookies = 0;
+        let mut room = Room::default();
         for field in &head.fields {
             if field.is("location") {
-                append(&mut fields, LOCATION, &self.location(&field.text()));
+                room.pass(&mut fields, LOCATION, &self.location(&field.text()));
             } else if field.is("refresh") {
                 if let Some(refresh) = self.refresh(&field.text()) {
-                    append(&mut fields, REFRESH, &refresh);
+                    room.pass(&mut fields, REFRESH, &refresh);
                 }
             } else if field.is("set-cookie") {
                 if let Some(cookie) = cookie(&field.text(), self.captured)
-                    && cookies + cookie.len() <= MAX_SET_COOKIE_BYTES
+                    && taken(&mut room.cookies, cookie.len(), MAX_SET_COOKIE_BYTES)
                 {
-                    cookies += cookie.len();
                     append(&mut fields, SET_COOKIE, &cookie);
                 }
             } else if let Some(name) = PASSED.iter().find(|name| field.is(name.as_str())) {
-                append(&mut fields, name.clone(), &field.text());
+                room.pass(&mut fields, name.clone(), &field.text());
             } else {
-                append_original(&mut fields, field);
+                room.rename(&mut fields, field);
             }
         }
         memento(&mut fields, self.url.as_str(), self.captured);
@@ -139,14 +138,15 @@ pub fn is_absolute(reference: &str) -> bool {
 /// The raw fields of an archived answer, for `id_`.
 pub fn raw(head: &Head<'_>, url: &CanonicalUrl, captured: Timestamp14) -> HeaderMap {
     let mut fields = HeaderMap::new();
+    let mut room = Room::default();
     for field in &head.fields {
         let passed = PASSED.iter().find(|name| field.is(name.as_str()));
         if let Some(name) = passed {
-            append(&mut fields, name.clone(), &field.text());
+            room.pass(&mut fields, name.clone(), &field.text());
         } else if field.is("content-encoding") {
-            append(&mut fields, CONTENT_ENCODING, &field.text());
+            room.pass(&mut fields, CONTENT_ENCODING, &field.text());
         } else {
-            append_original(&mut fields, field);
+            room.rename(&mut fields, field);
         }
     }
     memento(&mut fields, url.as_str(), captured);
@@ -168,19 +168,50 @@ const MAX_SET_COOKIE_BYTES: usize = 8 * 1024;
 /// answers with much more.
 const MAX_ORIGINAL_BYTES: usize = 32 * 1024;
 
-fn append_original(fields: &mut HeaderMap, field: &Field<'_>) {
-    if DROPPED.iter().any(|name| field.is(name)) {
-        return;
+/// Fields that pass take at most so many bytes: browsers refuse an answer with
+/// a head of 256 KiB. What is left out stands in the record.
+pub const MAX_PASSED_BYTES: usize = 128 * 1024;
+
+/// Bytes that were taken of each bound, so that no head is refused.
+#[derive(Default)]
+struct Room {
+    passed: usize,
+    original: usize,
+    cookies: usize,
+}
+
+impl Room {
+    fn pass(&mut self, fields: &mut HeaderMap, name: HeaderName, value: &str) {
+        let length = name.as_str().len() + value.len();
+        if taken(&mut self.passed, length, MAX_PASSED_BYTES) {
+            append(fields, name, value);
+        }
     }
-    let used: usize = fields.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
-    let mut name = b"x-archive-orig-".to_vec();
-    name.extend_from_slice(field.name);
-    if used + name.len() + field.value.len() <= MAX_ORIGINAL_BYTES
-        && !field.name.is_empty()
-        && let Ok(name) = HeaderName::from_bytes(&name)
-    {
-        append(fields, name, &field.text());
+
+    fn rename(&mut self, fields: &mut HeaderMap, field: &Field<'_>) {
+        if DROPPED.iter().any(|name| field.is(name)) {
+            return;
+        }
+        let mut name = b"x-archive-orig-".to_vec();
+        name.extend_from_slice(field.name);
+        if !field.name.is_empty()
+            && let Ok(name) = HeaderName::from_bytes(&name)
+            && taken(
+                &mut self.original,
+                name.as_str().len() + field.value.len(),
+                MAX_ORIGINAL_BYTES,
+            )
+        {
+            append(fields, name, &field.text());
+        }
     }
+}
+
+/// Takes so many bytes, if there is room for them.
+fn taken(used: &mut usize, length: usize, most: usize) -> bool {
+    let fits = *used + length <= most;
+    *used += if fits { length } else { 0 };
+    fits
 }
 
 /// A value that HTTP can't carry is left out.
@@ -238,6 +269,10 @@ mod tests {
         Refresh: 5; URL='/next'\r\nTransfer-Encoding: chunked\r\nbad name: x\r\n\r\n";
 
     fn fields(url: &str) -> HeaderMap {
+        mapped(url, HEAD)
+    }
+
+    fn mapped(url: &str, head: &[u8]) -> HeaderMap {
         let base = Base::new(8080);
         let url = CanonicalUrl::parse(url).unwrap();
         let time = "20260322101500".parse().unwrap();
@@ -252,7 +287,32 @@ mod tests {
             url: &url,
             captured: time,
         };
-        mapping.fields(&Head::parse(HEAD))
+        mapping.fields(&Head::parse(head))
+    }
+
+    #[test]
+    fn a_head_that_no_browser_takes_is_passed_without_its_largest_fields() {
+        let long = "x".repeat(100_000);
+        let mut head =
+            format!("HTTP/1.1 200 OK\r\nX-Long: {long}\r\nContent-Disposition: {long}\r\n");
+        head += &format!("ETag: {long}\r\nContent-Type: text/html\r\n");
+        head += &"Set-Cookie: a=b\r\nLocation: /a\r\nX-Short: y\r\n".repeat(10_000);
+        head += "Last-Modified: now\r\n\r\n";
+        let fields = mapped("https://www.example.org/", head.as_bytes());
+        let bytes: usize = fields.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+        assert!(bytes < 200 * 1024, "{bytes}");
+        assert_eq!(fields["content-type"], "text/html");
+        assert_eq!(fields["x-archive-orig-x-short"], "y");
+        assert!(fields.contains_key("content-disposition") && !fields.contains_key("etag"));
+        assert!(fields.contains_key("memento-datetime"));
+        let url = CanonicalUrl::parse("https://www.example.org/").unwrap();
+        let time = "20260322101500".parse().unwrap();
+        let raw = raw(&Head::parse(head.as_bytes()), &url, time);
+        let bytes: usize = raw.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+        assert!(
+            bytes < 200 * 1024 && raw.contains_key("content-type"),
+            "{bytes}"
+        );
     }
 
     #[test]

@@ -5,11 +5,8 @@
 use super::format::{Asked, Format, SNIFFED};
 use super::links::{Links, links};
 use crate::config::Limits;
-use flate2::read::MultiGzDecoder;
+use crate::http::coding::{Bounds, Decoded, Irregular};
 use std::io::Read;
-
-/// Below this size no file counts as inflating too well, in bytes.
-const RATIO_FLOOR: u64 = 1 << 20;
 
 /// Reads what is in a gzip file.
 pub(super) fn read(asked: &Asked<'_>, file: &[u8], limits: &Limits) -> Links {
@@ -24,20 +21,16 @@ pub(super) fn read(asked: &Asked<'_>, file: &[u8], limits: &Limits) -> Links {
         media_type: "",
         ..*asked
     };
-    let start = inflate(file, SNIFFED as u64);
+    let (start, _) = inflate(file, SNIFFED as u64, limits);
     match Format::of(&inner, &start) {
         // Whoever packs a document twice means something else.
         None | Some(Format::Gzip) => return Links::default(),
         Some(_) => drop(start),
     }
-    let by_ratio = (file.len() as u64).saturating_mul(limits.decoded_ratio.into());
-    let most = limits.decoded.0.min(by_ratio.max(RATIO_FLOOR));
-    let document = inflate(file, most);
-    let is_cut = document.len() as u64 == most;
+    let (document, irregular) = inflate(file, limits.decoded.0, limits);
     let mut found = links(&inner, &document, limits);
-    if is_cut {
-        let note = format!("only the first {most} bytes of the gzip file were scanned for links");
-        found.notes.push(note);
+    for irregular in irregular {
+        found.notes.push(format!("the gzip file: {irregular}"));
     }
     // Positions within what was inflated are none of the entity.
     for link in &mut found.links {
@@ -46,11 +39,19 @@ pub(super) fn read(asked: &Asked<'_>, file: &[u8], limits: &Limits) -> Links {
     found
 }
 
-/// At most so many bytes; what is damaged is taken as far as it came.
-fn inflate(file: &[u8], most: u64) -> Vec<u8> {
+/// At most so many bytes; what is damaged is taken as far as it came. Also
+/// why there aren't more.
+fn inflate(file: &[u8], bytes: u64, limits: &Limits) -> (Vec<u8>, Vec<Irregular>) {
+    let bounds = Bounds {
+        bytes,
+        ratio: limits.decoded_ratio,
+        codings: 1,
+    };
+    // Reads of the file don't fail, nor does decoding.
+    let mut decoded = Decoded::new(file, &["gzip".to_owned()], bounds);
     let mut out = Vec::new();
-    let _ = MultiGzDecoder::new(file).take(most).read_to_end(&mut out);
-    out
+    let _ = decoded.read_to_end(&mut out);
+    (out, decoded.irregular())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! scanner that replay shares; the other formats by a file each.
 
 use super::format::{Asked, Format};
+use super::resolve::{MAX_RESOLVED, MAX_URL};
 use super::{Irregularity, Kind, Mention, Role, Scan, script};
 use super::{
     appcache, browserconfig, dash, feed, gzip, hls, pdf, sitemap, transform, web_manifest, xml,
@@ -11,11 +12,6 @@ use crate::config::Limits;
 use std::ops::Range;
 use url::Url;
 
-/// Texts longer than this are no URLs, in bytes.
-const MAX_URL: usize = 64 << 10;
-/// Bytes of resolved URLs that one document may have: a long base makes long
-/// URLs of short texts.
-const MAX_RESOLVED: usize = 8 << 20;
 /// Documents within a document, such as a feed's entries, that are read.
 const MAX_PARTS: usize = 10_000;
 
@@ -204,7 +200,7 @@ impl Collector {
     }
 
     /// Takes what was found in a part, whose ranges are none of the entity.
-    fn part(&mut self, scan: Scan) {
+    pub(super) fn part(&mut self, scan: Scan) {
         self.note(&scan.irregular);
         for found in scan.found {
             self.take(found.url, found.role, None);

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use url::Url;
 
 /// How many mentions one document may have.
-const MOST: usize = 20_000;
+pub(super) const MOST: usize = 20_000;
 /// How many bytes their texts, and again their URLs, may have.
 const MOST_BYTES: usize = 8 << 20;
 /// Longer texts are no URLs that a script names.

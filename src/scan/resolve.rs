@@ -3,8 +3,8 @@
 
 use super::entity::{self, Place as ReferencePlace};
 use super::{
-    Document, Found, Irregularity, Kind, Layer, MAX_DOCUMENT_DEPTH, Place, Reading, Role, Scan,
-    Srcdoc, Syntax, css, json, read,
+    Context, Document, Found, Irregularity, Kind, Layer, MAX_DOCUMENT_DEPTH, Place, Reading, Role,
+    Scan, Srcdoc, Syntax, css, data_url, json, mention, read,
 };
 use encoding_rs::{Encoding, UTF_8};
 use std::borrow::Cow;
@@ -12,10 +12,10 @@ use std::ops::Range;
 use url::Url;
 
 /// Longer texts are no URLs that a server takes.
-const MAX_URL: usize = 64 << 10;
+pub(super) const MAX_URL: usize = 64 << 10;
 /// How many bytes of resolved URLs one document may have: a long base makes
 /// long URLs of short texts.
-const MAX_RESOLVED: usize = 8 << 20;
+pub(super) const MAX_RESOLVED: usize = 8 << 20;
 /// How many irregularities are reported.
 const MAX_IRREGULAR: usize = 100;
 
@@ -41,6 +41,7 @@ pub(super) fn resolve(document: Document<'_>, mut reading: Reading, url: &Url, d
     };
     let mut end = 0;
     let mut resolved = 0;
+    let mut enclosed = Vec::new();
     for place in reading.places {
         // Foreign content can be read in two ways; the first wins.
         if place.range.start < end {
@@ -68,16 +69,49 @@ pub(super) fn resolve(document: Document<'_>, mut reading: Reading, url: &Url, d
                     attribute: place.attribute,
                 });
             }
-            Ok(None) => {}
+            Ok(None) => enclosed.extend(enclosed_in(document, &place)),
             Err(irregularity) => scan.irregular.push(irregularity),
         }
     }
     scan.mentions = reading.mentions.resolve(&scan.base, document.charset);
+    read_enclosed(document, enclosed, &mut scan, depth);
     for (range, quote) in reading.srcdocs {
         read_srcdoc(document, range, quote, &mut scan, depth);
     }
     scan.irregular.truncate(MAX_IRREGULAR);
     scan
+}
+
+/// A place whose text is a whole document that names others: `data:`.
+fn enclosed_in(document: Document<'_>, place: &Place) -> Option<Place> {
+    let is_open = place.range.len() <= data_url::LONGEST
+        && data_url::is_document(&document.text[place.range.clone()]);
+    is_open.then(|| place.clone())
+}
+
+fn read_enclosed(document: Document<'_>, places: Vec<Place>, scan: &mut Scan, depth: u8) {
+    if depth == MAX_DOCUMENT_DEPTH {
+        return;
+    }
+    let nowhere = Url::parse("data:,").expect("it is a URL");
+    let mut opened = 0;
+    for place in places {
+        opened += place.range.len();
+        if opened > data_url::MOST_BYTES || scan.mentions.len() >= mention::MOST {
+            break;
+        }
+        let Context { layer, syntax } = place.context;
+        let text = text(document, place.range, layer, syntax);
+        if let Some(enclosed) = data_url::open(trim(&text)) {
+            let within = Document {
+                text: &enclosed.bytes,
+                mark: 0,
+                charset: enclosed.charset,
+            };
+            let inner = read(enclosed.kind, within, &nowhere, depth + 1);
+            scan.mentions.extend(data_url::mentions(&inner));
+        }
+    }
 }
 
 fn read_srcdoc(

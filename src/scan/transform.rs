@@ -27,7 +27,8 @@ pub(super) fn read(asked: &Asked<'_>, source: &[u8], found: &mut Collector) {
         let text = &text.as_bytes()[link.range.clone()];
         !text.contains(&b'{')
     });
-    found.scan(scan);
+    // Its ranges are those of the text, which was decoded.
+    found.part(scan);
 }
 
 /// Reads XML of no known kind.
@@ -87,7 +88,17 @@ fn is_address(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::links::tests::named;
+    use super::super::links::tests::{found, named};
+    use crate::config::Config;
+
+    #[test]
+    fn places_in_what_was_decoded_are_none_of_the_file() {
+        let sheet = b"<xsl:stylesheet xmlns:xsl='http://www.w3.org/1999/XSL/Transform'>\x80\x80\x80<img src='i.png'/>";
+        let limits = Config::defaults().limits;
+        let found = found("http://a.example/f", "text/xsl", sheet, false, &limits);
+        assert_eq!(found.links.len(), 1);
+        assert_eq!(found.links[0].range, None);
+    }
 
     #[test]
     fn xml_of_no_known_kind_gives_its_links_and_whole_texts() {

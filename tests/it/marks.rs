@@ -174,6 +174,53 @@ fn no_page_of_an_application_that_answers_all_alike_is_marked() {
 }
 
 #[test]
+fn what_a_sitemap_lists_is_no_missing_page() {
+    for is_listed in [false, true] {
+        let wire = Wire::serve(move |asked| match asked.target.as_str() {
+            "/sitemap.xml" if is_listed => Some(Reply::Keep(answer(
+                "200 OK",
+                &["Content-Type: application/xml"],
+                "<urlset><url><loc>/listed</loc></url></urlset>",
+            ))),
+            "/sitemap.xml" => None,
+            "/" => Some(Reply::Keep(page(&["/real", "/gone", "/listed"]))),
+            _ => soft(asked),
+        });
+        let directory = scratch();
+        let into = directory.path().join("listed");
+        crawl(wire.url("/"), &into)
+            .args(["--sitemap", "auto"])
+            .run()
+            .exits(0);
+        let snapshot = Snapshot::at(&into);
+        let marks = ["/gone", "/listed"].map(|path| snapshot.row(&wire.url(path))["mark"].clone());
+        let expected = if is_listed { "" } else { "soft-404" };
+        assert_eq!(marks, [expected, expected]);
+        let pages = snapshot.text("pages/pages.jsonl") + &snapshot.text("pages/extraPages.jsonl");
+        assert_eq!(pages.contains("/gone"), is_listed);
+        lastlight(["verify"]).arg(&into).run().exits(0);
+    }
+}
+
+#[test]
+fn a_front_page_that_the_server_makes_does_not_betray_an_application() {
+    let wire = Wire::serve(|asked| match asked.target.as_str() {
+        "/robots.txt" => None,
+        "/" => Some(Reply::Keep(page(&["/one", "/two", "/three"]))),
+        _ => Some(Reply::Keep(answer(
+            "200 OK",
+            &[HTML],
+            "<title>App</title><div id=app></div><script>go()</script>",
+        ))),
+    });
+    let directory = scratch();
+    let into = directory.path().join("shell");
+    crawl(wire.url("/"), &into).run().exits(0);
+    let ledger = Snapshot::at(&into).ledger();
+    assert!(ledger.values().all(|row| row["mark"] != "soft-404"));
+}
+
+#[test]
 fn robots_txt_is_obeyed_by_the_probe_and_no_host_is_probed_where_that_is_set() {
     for (robots, settings, probed) in [
         (

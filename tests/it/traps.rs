@@ -99,6 +99,31 @@ fn legitimate(path: &str, query: &str) -> Option<Reply> {
                 if at < 60 { next } else { String::new() }
             ))
         }
+        // Tables, each named only by the next, that differ in their figures alone.
+        ["statistics", n] => {
+            let at = number(n);
+            let mut figures = Seeded(u64::from(at) + 1);
+            let mut body = "<table>".to_owned();
+            for place in ["North", "South", "East", "West"].repeat(3) {
+                let _ = write!(
+                    body,
+                    "<tr><td>{place}<td>{}",
+                    1_000_000 + figures.below(9_000_000)
+                );
+            }
+            if at < 40 {
+                let _ = write!(body, "</table><a href=/statistics/{}>next</a>", at + 1);
+            }
+            html(&body)
+        }
+        // Stories whose parameters are called as views and sessions are.
+        ["reports" | "orders" | "prints"] => html(query),
+        ["news"] => html(&words(
+            query.bytes().fold(7, |seed: u64, byte| {
+                seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+            }),
+            60,
+        )),
         ["en", "latest", "en", "intro"] | ["x", "x", "x"] => html("documents"),
         ["story"] => html(&words(
             900 + u64::from(number(query.trim_start_matches("id="))),
@@ -110,6 +135,24 @@ fn legitimate(path: &str, query: &str) -> Option<Reply> {
         )),
         _ => return None,
     })
+}
+
+/// Pages whose parameters are called as those that sort and print are.
+fn named_as_views() -> Vec<String> {
+    let mut all = Vec::new();
+    for n in 0..9 {
+        all.push(format!("/reports?dir={}", words(n, 1).trim()));
+        all.push(format!("/orders?order=123{n}"));
+        all.push(format!("/prints?print=linocut-{n}"));
+    }
+    all
+}
+
+/// Stories by an identifier that looks as a session's does.
+fn stories() -> Vec<String> {
+    let id = |n: u128| format!("/news?sid={:032x}", n * 0x9e37_79b9_7f4a_7c15_f39c);
+    let short = |n: u128| format!("/news?s={n}");
+    (1..30).flat_map(|n| [id(n), short(n)]).collect()
 }
 
 /// What never ends.
@@ -145,6 +188,17 @@ fn trap(path: &str, query: &str, before: usize, cookie: bool) -> Option<Reply> {
             links(&[
                 format!("/tickets?PHPSESSID={}", id(1)),
                 format!("/prices?PHPSESSID={}", id(2)),
+            ])
+        }
+        // The same with a parameter that may be a story's.
+        ["lobby" | "hall"] => {
+            let visit = query.bytes().fold(1, |seed: u128, byte| {
+                seed.wrapping_mul(31).wrapping_add(u128::from(byte))
+            });
+            let id = |n: u128| (visit + n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+            links(&[
+                format!("/lobby?sid={:032x}", id(1)),
+                format!("/hall?sid={:032x}", id(2)),
             ])
         }
         ["shop" | "finder"] => {
@@ -202,6 +256,8 @@ fn site() -> Wire {
                 "/counter?offset=0",
                 "/tickets",
                 "/prices",
+                "/lobby",
+                "/hall",
                 "/shop",
                 "/finder",
                 "/rooms/",
@@ -214,6 +270,9 @@ fn site() -> Wire {
             .map(str::to_owned)
             .into();
             all.extend((0..30).map(|n| format!("/story?id={n}")));
+            all.extend(named_as_views());
+            all.extend(stories());
+            all.push("/statistics/1".to_owned());
             return Some(links(&all));
         }
         let cookie = String::from_utf8_lossy(&asked.bytes).contains("\r\nCookie:");
@@ -245,6 +304,9 @@ fn every_trap_is_bounded_and_named_and_nothing_else_is_cut() {
     expected.extend((1..=60).map(|n| format!("/diary/{n}")));
     expected.extend((0..30).map(|n| format!("/story?id={n}")));
     expected.extend(["/en/latest/en/intro", "/x/x/x", "/entry", "/gate"].map(str::to_owned));
+    expected.extend((1..=40).map(|n| format!("/statistics/{n}")));
+    expected.extend(named_as_views());
+    expected.extend(stories());
     for path in expected {
         let row = &ledger[&site.url(&path)];
         assert_eq!(
@@ -274,6 +336,9 @@ fn every_trap_is_bounded_and_named_and_nothing_else_is_cut() {
         ("counter", 8 + 3, "trap-barren"),
         ("tickets", 1, "trap-session-id"),
         ("prices", 1, "trap-session-id"),
+        // The page, and those by which it is seen that it's always the same.
+        ("lobby", 1 + 3, "trap-session-id"),
+        ("hall", 1 + 3, "trap-session-id"),
         ("shop", 90 + 1, "trap-query-permutation"),
         ("finder", 1 + 6 + 12, "trap-facets"),
         ("shop", 90 + 1, "budget-path-queries"),
@@ -289,7 +354,20 @@ fn every_trap_is_bounded_and_named_and_nothing_else_is_cut() {
         );
         assert!(traps.contains_key(trap), "{part}: {traps:?}");
     }
-    for part in ["archive", "list", "item", "diary", "story", "en", "x"] {
+    for part in [
+        "archive",
+        "list",
+        "item",
+        "diary",
+        "story",
+        "en",
+        "x",
+        "statistics",
+        "reports",
+        "orders",
+        "prints",
+        "news",
+    ] {
         assert_eq!(parts[part].1, BTreeMap::new(), "{part}");
     }
     // A redirect with a cookie to itself is asked for again, and not for ever.

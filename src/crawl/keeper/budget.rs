@@ -2,6 +2,7 @@
 //! counted in the store, so that a crawl that goes on goes on counting.
 
 use super::Keeper;
+use super::sessions::{COMPARED, Ids};
 use super::tallies::key;
 use crate::config::Traps;
 use crate::crawl::CrawlError;
@@ -11,6 +12,7 @@ use crate::crawl::job::{Hop, Job, Link, Outcome, Verdict};
 use crate::crawl::store::Tally;
 use crate::crawl::variant::{self, Variant};
 use crate::time::Timestamp14;
+use crate::url::CanonicalUrl;
 
 /// What letting a URL in would cost.
 pub struct Cost {
@@ -32,6 +34,23 @@ pub struct Cost {
 const NEAR: u32 = 6;
 
 impl Cost {
+    /// Of a link to a URL, whatever names it.
+    pub fn of_link(url: &CanonicalUrl, host: HostId, traps: &Traps) -> Self {
+        let names = variant::names(url);
+        let query_path = names.as_ref().map(|(_, path)| key(path));
+        Self {
+            host,
+            is_requisite: false,
+            variants: variant::variants(url, traps),
+            names: names
+                .filter(|(names, _)| names.contains('&'))
+                .map(|(names, path)| (key(&names), key(path))),
+            query_path,
+            dates: None,
+            barren: None,
+        }
+    }
+
     /// Of a link that a page of a form names, after so many that said the same.
     pub fn of(link: &Link, own: Form, barren: u32, host: HostId, traps: &Traps) -> Self {
         let is_requisite = !matches!(link.hop, Hop::Link | Hop::Redirect | Hop::Speculative);
@@ -48,12 +67,7 @@ impl Cost {
         if is_requisite || link.is_listed {
             return cost;
         }
-        cost.variants = variant::variants(&link.url, traps);
-        if let Some((names, path)) = variant::names(&link.url) {
-            let path = key(path);
-            cost.query_path = Some(path);
-            cost.names = names.contains('&').then(|| (key(&names), path));
-        }
+        cost = Self::of_link(&link.url, host, traps);
         if link.hop == Hop::Link && own.leads_on_to(link.form) {
             // Pages that are near each other may well be alike; a sequence goes on.
             let goes_on = barren > traps.barren / NEAR;
@@ -78,7 +92,7 @@ impl Keeper<'_> {
     /// The budget that a URL would break.
     pub(super) fn budget(&mut self, cost: &Cost) -> Result<Option<String>, CrawlError> {
         for variant in &cost.variants {
-            if self.has_enough_of(variant)? {
+            if self.has_enough_of(variant, cost.host)? {
                 return Ok(Some(variant.trap.clone()));
             }
         }
@@ -122,9 +136,17 @@ impl Keeper<'_> {
 
     /// Whether a page and its variants that were let in are all that is taken.
     /// One that gave no page makes room for another, as often as one is taken.
-    fn has_enough_of(&mut self, variant: &Variant) -> Result<bool, CrawlError> {
+    fn has_enough_of(&mut self, variant: &Variant, host: HostId) -> Result<bool, CrawlError> {
         let key = key(&variant.key);
         let taken = self.tallies.of(&self.store, Tally::Variants, key)?;
+        match self.ids(variant, host)? {
+            Ids::Pages => return Ok(false),
+            Ids::Unknown => {
+                let lost = self.tallies.of(&self.store, Tally::VariantsLost, key)?;
+                return Ok(taken >= COMPARED + lost.min(COMPARED));
+            }
+            Ids::Sessions => {}
+        }
         let page_is_known = match &variant.page {
             Some(page) => self.store.is_wanted(page)?,
             None => false,
@@ -186,8 +208,10 @@ impl Keeper<'_> {
             for variant in variant::variants(&outcome.job.url, &self.config.traps) {
                 self.tallies
                     .add(store, Tally::VariantsLost, key(&variant.key), 1)?;
+                self.ids_are_news |= variant.is_guess;
             }
         }
+        self.compare_ids(host, outcome)?;
         if let (Some(redirect), Verdict::Captured) = (&outcome.redirect, &outcome.verdict) {
             self.follow_loop(&outcome.job, redirect)?;
         }

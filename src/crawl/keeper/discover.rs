@@ -70,6 +70,7 @@ impl Keeper<'_> {
             others: folded(others.filter(|link| link.excluded.is_none())),
             below: answer.below,
             words: answer.words,
+            figures: answer.figures,
         };
         let (nested, is_same) = self.nested(job, imprint)?;
         let via = Via {

@@ -1,6 +1,7 @@
 //! Marks: challenges slow their host down, and each host that serves pages is
 //! asked once for one that can't exist.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -57,7 +58,11 @@ impl Keeper<'_> {
                 is_known,
                 imprints,
             };
-            self.wait_for_probe(host, &outcome.job, waiting)?;
+            if self.wait_for_probe(host, &outcome.job, waiting)?
+                && let Some(answer) = &mut outcome.answer
+            {
+                answer.is_page = false;
+            }
         }
         Ok(())
     }
@@ -70,24 +75,27 @@ impl Keeper<'_> {
         }
     }
 
+    /// Keeps an answer until its host's missing pages are known; whether they
+    /// are by now, and it is one.
     fn wait_for_probe(
         &mut self,
         host: HostId,
         job: &Job,
         mut answer: Unjudged,
-    ) -> Result<(), CrawlError> {
+    ) -> Result<bool, CrawlError> {
         let key = job.host();
         // Between a worker's question and this answer it may have been learned.
         if let Some(look) = self.store.look(host)? {
-            if !answer.is_known && look.is_like(&answer.imprints) {
+            let is_missing = !answer.is_known && look.is_like(&answer.imprints);
+            if is_missing {
                 self.is_missing(&answer)?;
             }
             self.looks.learn(key, look);
-            return Ok(());
+            return Ok(is_missing);
         }
         let waiting = self.store.count_unjudged(host)?;
         if waiting >= MOST_UNJUDGED {
-            return Ok(());
+            return Ok(false);
         }
         // The first page of a host is taken for one that is there: somebody
         // links to it, and nothing is marked where all look like it.
@@ -96,7 +104,7 @@ impl Keeper<'_> {
         if waiting + 1 == PROBED_AT {
             self.probe(host, &key)?;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Asks for a URL that can't exist, in its turn and as robots.txt allows.
@@ -124,9 +132,15 @@ impl Keeper<'_> {
         probe: Option<Imprints>,
     ) -> Result<(), CrawlError> {
         let waiting = self.store.unjudged(host)?;
+        let mut listed = HashSet::new();
+        for answer in &waiting {
+            if self.store.is_listed(answer.url)? {
+                listed.insert(answer.url);
+            }
+        }
         let known: Vec<Imprints> = waiting
             .iter()
-            .filter(|answer| answer.is_known)
+            .filter(|answer| answer.is_known || listed.contains(&answer.url))
             .map(|answer| answer.imprints.clone())
             .collect();
         let look = Look::learned(probe, &known);
@@ -144,6 +158,23 @@ impl Keeper<'_> {
         self.log.event("probed", fields)?;
         self.store.learned(host, &look)?;
         self.looks.learn(key.clone(), look);
+        Ok(())
+    }
+
+    /// What a sitemap lists is there: where such a page looks like the host's
+    /// missing ones, those can't be told.
+    pub(in crate::crawl) fn believe_sitemaps(&mut self) -> Result<(), CrawlError> {
+        for (host, url) in self.store.listed_as_missing()? {
+            let restored = self.store.forget_soft_404(host)?;
+            self.store.learned(host, &Look::Plain)?;
+            if let Ok(url) = CanonicalUrl::parse(&url) {
+                let key = url.host_key();
+                let fields = json!({ "host": key.to_string(), "missing_pages_are_told_by": "nothing",
+                    "listed": url.as_str(), "restored": restored });
+                self.log.event("probed", fields)?;
+                self.looks.learn(key, Look::Plain);
+            }
+        }
         Ok(())
     }
 

@@ -34,6 +34,14 @@ impl Tallies {
         Ok(())
     }
 
+    /// Sets what isn't a count.
+    pub fn set(&mut self, store: &Store, kind: Tally, key: u64, to: u64) -> Result<()> {
+        let entry = self.entry(store, kind, key)?;
+        entry.count = to;
+        entry.is_written = false;
+        Ok(())
+    }
+
     fn entry(&mut self, store: &Store, kind: Tally, key: u64) -> Result<&mut Count> {
         if self.known.len() >= MOST {
             self.write(store)?;

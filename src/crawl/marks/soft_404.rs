@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use crate::crawl::page_text::{Part, each_text};
 use crate::http::Head;
 use crate::url::CanonicalUrl;
 
@@ -16,7 +17,8 @@ const BINS: usize = 64;
 /// Bins that must agree for pages of one title to be alike: about 95 of a
 /// hundred sequences of words.
 const ALIKE: usize = 61;
-/// Pages with fewer words have too little to be alike.
+/// Pages with fewer words have too little to be alike; one that has a script
+/// too is made by it.
 const FEW_WORDS: u32 = 20;
 
 /// What an answer looks like to somebody who looks for missing pages.
@@ -36,6 +38,8 @@ pub struct PageImprint {
     /// Of the title's.
     title: u64,
     words: u32,
+    /// Whether a script makes it.
+    is_shell: bool,
     /// The least hash of three words in a row in each bin.
     bins: [u32; BINS],
 }
@@ -57,7 +61,10 @@ impl Look {
         let Some(look) = probe.map(Self::Like) else {
             return Self::Plain;
         };
-        if known.iter().any(|page| look.is_like(page)) {
+        // Every page of an application that scripts make may look so, and none
+        // that the server tells to be missing.
+        let is_shell = matches!(&look, Self::Like(Imprints::Page(page)) if page.is_shell);
+        if is_shell || known.iter().any(|page| look.is_like(page)) {
             return Self::Plain;
         }
         look
@@ -117,6 +124,7 @@ impl Imprints {
                 bytes.extend_from_slice(&page.title.to_le_bytes());
                 bytes.extend_from_slice(&page.words.to_le_bytes());
                 bytes.extend(page.bins.iter().flat_map(|bin| bin.to_le_bytes()));
+                bytes.push(u8::from(page.is_shell));
                 bytes
             }
         }
@@ -139,6 +147,7 @@ impl Imprints {
             text: u64::from_le_bytes(*text),
             title: u64::from_le_bytes(*title),
             words: u32::from_le_bytes(*words),
+            is_shell: rest.get(BINS * 4) == Some(&1),
             bins,
         })))
     }
@@ -153,11 +162,13 @@ impl PageImprint {
             text: SEED,
             title: SEED,
             words: 0,
+            is_shell: false,
             bins: [u32::MAX; BINS],
         };
         let mut before = [0; 2];
         let page = &page[..page.len().min(LOOKED_AT)];
-        each_word(page, |word, is_title| {
+        let mut has_script = false;
+        let mut take = |word: &[u8], is_title| {
             if own.contains(word) {
                 return;
             }
@@ -176,7 +187,12 @@ impl PageImprint {
             before = [before[1], hash];
             let bin = &mut imprint.bins[(three % BINS as u64) as usize];
             *bin = (*bin).min((three >> 32) as u32);
+        };
+        each_text(page, |text, part| match part {
+            Part::Script => has_script = true,
+            _ => words_of(text, &mut |word: &[u8]| take(word, part == Part::Title)),
         });
+        imprint.is_shell = has_script && imprint.words < FEW_WORDS;
         imprint
     }
 
@@ -198,6 +214,12 @@ impl PageImprint {
     fn has_title(&self) -> bool {
         self.title != SEED
     }
+}
+
+/// What a page says, as a number: all its words but those of its own address.
+pub fn text(url: &CanonicalUrl, page: &[u8]) -> u64 {
+    let page = PageImprint::of(url, page);
+    mixed(page.title ^ mixed(page.text))
 }
 
 /// The words of a URL's path and query, as a page may repeat them.
@@ -229,45 +251,11 @@ fn own_words(url: &CanonicalUrl) -> HashSet<Vec<u8>> {
 /// Gives the words that a reader of a page sees, in lower case and with all
 /// numbers as `0`, and whether they stand in its title.
 pub fn each_word(page: &[u8], mut sink: impl FnMut(&[u8], bool)) {
-    let mut rest = page;
-    let mut is_title = false;
-    while !rest.is_empty() {
-        let end = rest.iter().position(|&byte| byte == b'<');
-        let (text, tag) = rest.split_at(end.unwrap_or(rest.len()));
-        words_of(text, &mut |word: &[u8]| sink(word, is_title));
-        if tag.starts_with(b"<!--") {
-            let end = tag.windows(3).position(|end| end == b"-->");
-            rest = end.map_or(&[], |end| &tag[end + 3..]);
-            continue;
+    each_text(page, |text, part| {
+        if part != Part::Script {
+            words_of(text, &mut |word: &[u8]| sink(word, part == Part::Title));
         }
-        let is = |name: &[u8]| {
-            tag.get(1..=name.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(name))
-                && tag
-                    .get(name.len() + 1)
-                    .is_none_or(|b| !b.is_ascii_alphanumeric())
-        };
-        is_title = is(b"title");
-        let end = tag.iter().position(|&byte| byte == b'>');
-        let after = end.map_or(&[][..], |end| &tag[end + 1..]);
-        // What no reader sees.
-        let hidden: Option<&[u8]> = if is(b"script") {
-            Some(b"</script")
-        } else if is(b"style") {
-            Some(b"</style")
-        } else {
-            None
-        };
-        rest = match hidden {
-            Some(close) => {
-                let at = after
-                    .windows(close.len())
-                    .position(|tag| tag.eq_ignore_ascii_case(close));
-                at.map_or(&[], |at| &after[at..])
-            }
-            None => after,
-        };
-    }
+    });
 }
 
 fn words_of(text: &[u8], sink: &mut dyn FnMut(&[u8])) {
@@ -366,6 +354,29 @@ mod tests {
         assert_eq!(look, Look::Plain);
         assert!(!look.is_like(&app("/any")));
         assert_eq!(Look::learned(None, &[app("/")]), Look::Plain);
+    }
+
+    #[test]
+    fn a_shell_that_scripts_fill_tells_nothing() {
+        let html = |path: &str, body: &str| {
+            let url = CanonicalUrl::parse(&format!("http://a.example{path}")).unwrap();
+            let head = b"HTTP/1.1 200 OK\r\n\r\n";
+            Imprints::of(&url, &Head::parse(head), Some(body.as_bytes())).unwrap()
+        };
+        let shell = "<title>Museum</title><noscript>You need to enable JavaScript to run this \
+            app.</noscript><div id=root></div><script src=/app.js></script>";
+        // The front page is made by the server, so it doesn't look so.
+        let front = html("/", &format!("<title>Museum</title>{MENU}{MENU}"));
+        let look = Look::learned(Some(html("/probe", shell)), &[front.clone()]);
+        assert_eq!(look, Look::Plain);
+        let plain = shell.replace("script", "b");
+        let look = Look::learned(Some(html("/probe", &plain)), &[front.clone()]);
+        assert!(look.is_like(&html("/x", &plain)));
+        let long = format!("{shell}{MENU}<p>Sorry, there is no such page on this site of ours.");
+        let look = Look::learned(Some(html("/probe", &long)), &[front]);
+        assert!(look.is_like(&html("/x", &long)));
+        let kept = html("/probe", shell);
+        assert_eq!(Imprints::from_bytes(&kept.to_bytes()), Some(kept));
     }
 
     #[test]

@@ -107,8 +107,8 @@ impl Store {
         self.db
             .prepare_cached(
                 "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren, via_others,
-                 beyond, nested, via_words, via_below)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+                 beyond, nested, via_words, via_below, via_figures)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
             )?
             .query_row(
                 params![
@@ -126,7 +126,8 @@ impl Store {
                     found.path.beyond,
                     found.nested,
                     found.via_imprint.words.cast_signed(),
-                    found.via_imprint.below.cast_signed()
+                    found.via_imprint.below.cast_signed(),
+                    found.via_imprint.figures.cast_signed()
                 ],
                 |row| row.get(0),
             )
@@ -158,7 +159,7 @@ impl Store {
             .prepare_cached(
                 "UPDATE url SET state = 0, reason = NULL, priority = ?2, via = ?3, via_bytes = ?4, hops = ?5,
                  depth = ?6, barren = ?7, via_others = ?8, beyond = ?9, nested = ?10, via_words = ?11,
-                 via_below = ?12 WHERE id = ?1",
+                 via_below = ?12, via_figures = ?13 WHERE id = ?1",
             )?
             .execute(params![
                 id,
@@ -172,7 +173,8 @@ impl Store {
                 found.path.beyond,
                 found.nested,
                 found.via_imprint.words.cast_signed(),
-                found.via_imprint.below.cast_signed()
+                found.via_imprint.below.cast_signed(),
+                    found.via_imprint.figures.cast_signed()
             ])
             .map(drop)
     }
@@ -208,6 +210,31 @@ impl Store {
             )?
             .query_row(params![url.as_str(), most], |row| row.get(0))
             .optional()
+    }
+
+    /// What is kept out for a reason: rows after one, with their hosts' rows.
+    pub fn excluded_for(
+        &self,
+        reason: &str,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<(i64, i64, CanonicalUrl)>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT id, host, url FROM url WHERE id > ? AND state = 2 AND reason = ? ORDER BY id LIMIT ?",
+        )?;
+        let rows = query.query_map(params![after, reason, most], |row| {
+            let url = super::stored_url(&row.get::<_, String>(2)?);
+            Ok((row.get(0)?, row.get(1)?, url))
+        })?;
+        rows.collect()
+    }
+
+    /// Puts what was kept out into the queue, by the way that is known.
+    pub fn let_in(&self, id: i64) -> Result<()> {
+        self.db
+            .prepare_cached("UPDATE url SET state = 0, reason = NULL WHERE id = ? AND state = 2")?
+            .execute([id])
+            .map(drop)
     }
 
     /// Whether a URL has a row that isn't excluded.

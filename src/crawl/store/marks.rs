@@ -150,6 +150,31 @@ impl Store {
         rows.collect()
     }
 
+    /// Hosts that have a page which a sitemap lists and which was taken for a
+    /// missing one, each with one such.
+    pub fn listed_as_missing(&self) -> Result<Vec<(i64, String)>> {
+        let mut query = self.db.prepare(
+            "SELECT url.host, MIN(url.url) FROM mark JOIN url ON url.warc = mark.warc AND url.offset = mark.offset
+             WHERE mark.mark = 'soft-404' AND url.listed IS NOT NULL GROUP BY url.host",
+        )?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    }
+
+    /// Takes the marks of missing pages off a host; how many.
+    pub fn forget_soft_404(&self, host: i64) -> Result<usize> {
+        const OF_HOST: &str = "(SELECT warc, offset FROM url WHERE host = ?1)";
+        self.db.execute(
+            "UPDATE url SET page = 1 WHERE host = ?1 AND status = 200 AND state IN (1, 4)
+             AND rtrim(hops, 'R') NOT LIKE '%E' AND (warc, offset) IN
+             (SELECT warc, offset FROM mark WHERE mark = 'soft-404')",
+            [host],
+        )?;
+        let marks =
+            format!("DELETE FROM mark WHERE mark = 'soft-404' AND (warc, offset) IN {OF_HOST}");
+        self.db.execute(&marks, [host])
+    }
+
     /// A URL whose page is none.
     pub fn is_no_page(&self, url: i64) -> Result<()> {
         self.db

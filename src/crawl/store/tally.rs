@@ -29,6 +29,14 @@ pub enum Tally {
     Nested = 10,
     /// URLs of a sequence that pages name which say nothing new.
     Barren = 11,
+    /// Pages that were the same under another session id.
+    SameById = 12,
+    /// Pages that were others under another such id.
+    OtherById = 13,
+    /// What the last page under such an id said, as a number.
+    LookById = 14,
+    /// Its figures, likewise.
+    FiguresById = 15,
 }
 
 impl Store {
@@ -39,7 +47,7 @@ impl Store {
             .prepare_cached("SELECT count FROM tally WHERE kind = ? AND key = ?")?
             .query_row(params![kind as i64, key.cast_signed()], |row| row.get(0))
             .optional()?;
-        Ok(count.unwrap_or(0).unsigned_abs())
+        Ok(count.unwrap_or(0).cast_unsigned())
     }
 
     /// Sets a count.

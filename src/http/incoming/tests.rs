@@ -182,6 +182,23 @@ fn interim_answers_without_end_are_cut_off() {
     assert_eq!(incoming.finish().interim.len(), MAX_APART);
 }
 
+#[test]
+fn interim_answers_that_no_answer_follows_are_kept_in_its_place() {
+    let sent = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    for close in [Close::Fin, Close::Broken, Close::Silence] {
+        let mut incoming = Incoming::new("GET", MAX_HEAD_BYTES);
+        incoming.feed(sent, &mut |_| ());
+        assert!(!incoming.is_empty());
+        let read = read("GET", sent.chunks(5), close);
+        assert_eq!((read.whole, &read.kept[..]), (false, &sent[..]));
+        assert_eq!(
+            (read.found.head_length, &read.found.interim[..]),
+            (25, &b""[..])
+        );
+        assert_eq!(read.found.irregular, []);
+    }
+}
+
 mod properties {
     use super::*;
     use proptest::prelude::*;

@@ -392,6 +392,67 @@ fn codings_are_removed_where_they_must_be() {
 }
 
 #[test]
+fn brotli_and_zstandard_are_decoded_as_gzip_is() {
+    let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap();
+    let page = b"<head></head><a href='http://b.example/'>b</a>";
+    // What a peer's coder made of a small page.
+    let brotli =
+        b"\x1b\x4a\x00\xe0\x9d\x07\x76\x4c\xb0\xfe\x32\x1c\xd9\x45\xcd\x23\xe6\x06\xa7\x9e\xc6\
+        \xf2\xa5\xc5\x27\x7d\xde\xe4\x1c\xe3\x80\xfd\x9a\x86\x6b\x90\xc9\x17\xdc\x63\x6c\x0d\
+        \xdb\x90\x4b\x41\x64\xbe\x37\xd7\x52\x56\x69\xc3\xe2\xf9\x4c\x6b\x45\x80\xf1\xce\x7a\
+        \x2b\x00";
+    let html =
+        |codings: &str| format!("200 OK\nContent-Type: text/html\nContent-Encoding: {codings}");
+    let served = Archive::default()
+        .response("http://a.example/zstd", EARLY, &html("zstd"), &zstd(page))
+        .response(
+            "http://a.example/both",
+            EARLY,
+            &html("zstd, gzip"),
+            &gzip(&zstd(page)),
+        )
+        .response("http://a.example/br", EARLY, &html("br"), brotli)
+        .response("http://a.example/unknown", EARLY, &html("dcb"), page)
+        .response(
+            "http://a.example/data",
+            EARLY,
+            "200 OK\nContent-Type: text/plain\nContent-Encoding: zstd",
+            &zstd(b"data"),
+        )
+        .serve();
+    let expected = format!("href='http://{}/'", served.host("http://b.example/", EARLY));
+    for name in ["zstd", "both"] {
+        let answer = served.get(&format!("http://a.example/{name}"), EARLY, "");
+        assert_eq!(answer.field("content-encoding"), None, "{name}");
+        assert!(answer.text().contains(&expected), "{}", answer.text());
+    }
+    let answer = served.get("http://a.example/br", EARLY, "");
+    assert_eq!(answer.field("content-encoding"), None);
+    assert!(
+        answer.text().contains("<title>coding-br</title>"),
+        "{}",
+        answer.text()
+    );
+    let answer = served.get("http://a.example/unknown", EARLY, "");
+    assert_eq!(answer.field("content-encoding"), Some("dcb"));
+    assert_eq!(answer.body, page);
+    for (accepted, coding, body) in [
+        (
+            "Accept-Encoding: gzip, zstd\r\n",
+            Some("zstd"),
+            zstd(b"data"),
+        ),
+        ("Accept-Encoding: gzip\r\n", None, b"data".to_vec()),
+    ] {
+        let answer = served.get("http://a.example/data", EARLY, accepted);
+        assert_eq!(
+            (answer.field("content-encoding"), answer.body.clone()),
+            (coding, body)
+        );
+    }
+}
+
+#[test]
 fn pages_are_rewritten_and_relative_urls_stay() {
     let page = "<!doctype html><html><head><title>x</title>\
         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'\">\
