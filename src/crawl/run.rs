@@ -125,7 +125,6 @@ pub fn run(
         .log
         .event("ended", json!({ "reason": stopped.map(Stop::reason) }))?;
     keeper.commit()?;
-    keeper.end_refetches()?;
     seal::seal(layout, &keeper.store, stopped)?;
     let summary = summary(&keeper, stopped, begun)?;
     keeper.close()?;
@@ -306,6 +305,7 @@ impl Machine {
                     keeper.refuse(&job, state::EXCLUDED, &reason)?;
                 }
                 Decision::Closed(job, reason) => keeper.refuse(&job, state::FAILED, &reason)?,
+                Decision::GivenUp(host) => keeper.given_up(host)?,
             }
         }
         let frontier = &keeper.frontier;
