@@ -21,7 +21,7 @@ use super::CrawlError;
 use super::cookies::{Cookie, Jar};
 use super::dedup::{Dedup, Earlier, Original};
 use super::frontier::{Decision, Frontier, HostId};
-use super::job::{Outcome, Recording};
+use super::job::{Outcome, Recording, StoredRecord};
 use super::log::CrawlLog;
 use super::marks::Looks;
 use super::process::Shared;
@@ -32,6 +32,7 @@ use super::warcinfo;
 use super::warcs::{self, Series, WarcFile};
 use crate::config::{Config, CookiePolicy};
 use crate::snapshot::SnapshotError;
+use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::layout::Layout;
 use crate::time::Timestamp14;
 use crate::url::HostKey;
@@ -265,8 +266,14 @@ impl<'c> Keeper<'c> {
                 self.dedup.appended(&payload.digest, original);
             }
         }
-        if let (true, Some(earlier)) = (outcome.recording.is_of_earlier, &self.dedup.earlier) {
-            self.store.count_earlier(&earlier.manifest.to_string())?;
+        let entry = |record: &StoredRecord| record.entry.clone().filter(CdxjEntry::is_revisit);
+        if let Some(first) = outcome.recording.records.first()
+            && let Some(Ok(payload)) = entry(first).and_then(|e| e.digest.map(|d| d.parse()))
+        {
+            let earlier = self.dedup.earlier.as_ref().map(|e| e.manifest.to_string());
+            let earlier = earlier.filter(|_| outcome.recording.is_of_earlier);
+            self.store
+                .add_revisit((warc, offset + first.offset), &payload, earlier.as_deref())?;
         }
         let secrets = &outcome.recording.secrets;
         if !secrets.is_empty() {
