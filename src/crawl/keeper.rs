@@ -16,6 +16,8 @@ pub(super) mod read_back;
 mod seen;
 mod settle;
 mod tallies;
+#[cfg(test)]
+mod tests;
 
 use super::CrawlError;
 use super::cookies::{Cookie, Jar};
@@ -36,6 +38,7 @@ use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::layout::Layout;
 use crate::time::Timestamp14;
 use crate::url::HostKey;
+use discover::Named;
 use seen::Seen;
 use tallies::Tallies;
 
@@ -52,6 +55,8 @@ pub struct Keeper<'c> {
     recorder: Recorder,
     seen: Seen,
     tallies: Tallies,
+    /// What a large page names and isn't added yet.
+    in_hand: Option<Named>,
     /// Redirects that set a cookie.
     cookie_setters: HashSet<u128>,
     /// Whether a nearer way was found to what had been asked for.
@@ -124,6 +129,7 @@ impl<'c> Keeper<'c> {
             recorder: Recorder::new(&series),
             seen: Seen::default(),
             tallies: Tallies::default(),
+            in_hand: None,
             cookie_setters: HashSet::new(),
             // What an earlier run found of it isn't known.
             depths_are_stale: progress.counts.discovered > 0,
@@ -192,10 +198,11 @@ impl<'c> Keeper<'c> {
     ) -> Result<(), CrawlError> {
         let place = self.add_records(&outcome, warc.0, warc.1, offset)?;
         if waits {
-            self.settle(outcome, place)
-        } else {
-            Ok(())
+            self.settle(outcome, place)?;
+            // The next exchange may be of what this one names.
+            self.add_the_rest()?;
         }
+        Ok(())
     }
 
     /// The row of a host.
@@ -335,14 +342,15 @@ impl<'c> Keeper<'c> {
         (counts.captured + counts.unchanged).saturating_sub(self.captured_before)
     }
 
-    /// Whether the next commit is due.
+    /// Whether the next commit is due; a page that is in hand is finished first.
     pub fn commit_is_due(&self) -> bool {
-        self.last_commit.elapsed() >= self.config.storage.commit_every.0
+        !self.has_in_hand() && self.last_commit.elapsed() >= self.config.storage.commit_every.0
     }
 
     /// Makes everything durable: the WARC first, then the rows that point
-    /// into it.
+    /// into it, and what captured pages name.
     pub fn commit(&mut self) -> Result<(), CrawlError> {
+        self.add_the_rest()?;
         if let Some(warc) = &mut self.warc {
             let bytes = warc
                 .sync()
