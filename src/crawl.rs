@@ -88,6 +88,25 @@ pub enum CrawlError {
         /// The directory.
         path: std::path::PathBuf,
     },
+    /// Another version of the program began it.
+    #[error(
+        "{path}: begun by {} version of Lastlight (its format is {found}, this one's is {}), so \
+         this one can't go on with it",
+        if *found < store::VERSION { "an older" } else { "a newer" },
+        store::VERSION
+    )]
+    OtherVersion {
+        /// The store.
+        path: std::path::PathBuf,
+        /// The version of its form.
+        found: i64,
+    },
+    /// A file stands where the directory should.
+    #[error("{path}: is a file, and a snapshot is a directory")]
+    NotADirectory {
+        /// The file.
+        path: std::path::PathBuf,
+    },
     /// Another process writes to it.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -171,6 +190,11 @@ pub fn start(
     control: &Control,
 ) -> Result<Summary, CrawlError> {
     let root = layout.root();
+    if root.exists() && !root.is_dir() {
+        return Err(CrawlError::NotADirectory {
+            path: root.to_owned(),
+        });
+    }
     let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
         return Err(CrawlError::Exists {
@@ -228,6 +252,7 @@ pub fn resume(
         });
     }
     let _lock = SnapshotLock::acquire(layout)?;
+    store::Store::check_version(&layout.store())?;
     let mut config = Config::load(&layout.path(CONFIG))?;
     let imports = given.is_some();
     if let Some(given) = given {

@@ -246,6 +246,14 @@ impl From<CrawlError> for Failure {
                 "Give another directory with --into; to go on with a crawl there: lastlight resume {}",
                 path.display()
             )),
+            CrawlError::NotADirectory { .. } => {
+                Self::usage(&error).hint("Give a new directory with --into.")
+            }
+            CrawlError::OtherVersion { .. } => Self::usage(&error).hint(
+                "Resume it with the version that began it; the warcinfo records of its WARCs name \
+                 that. What it has captured can be verified and replayed as it is. To go on with \
+                 this version, crawl anew; --dedup-against a sealed snapshot stores nothing twice.",
+            ),
             CrawlError::NeverBegan { ref path } => Self::usage(&error).hint(format!(
                 "Nothing was captured: remove {} and start the crawl again.",
                 path.display()

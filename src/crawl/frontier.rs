@@ -1,14 +1,18 @@
 //! Whose turn it is: a queue a host, its pauses, connections and robots rules.
 //! In memory is only what is due soon; the store has the rest.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+mod host;
+mod outage;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use self::host::Host;
+use self::outage::Standing;
 use super::fetch::Turn;
 use super::job::{Health, Hop, Job};
-use super::pace::Pace;
 use super::robots::{Rules, Verdict as RobotsVerdict};
 use super::store::{self, Store};
 use crate::config::{Politeness, Robots, RobotsPolicy};
@@ -56,47 +60,6 @@ pub enum Gate {
 /// back from the WARC.
 const RULES: usize = 4 * 1024;
 
-struct Host {
-    key: HostKey,
-    queue: BTreeMap<(u32, i64), Job>,
-    on_disk: bool,
-    outstanding: HashSet<i64>,
-    later: BinaryHeap<Reverse<(Instant, i64)>>,
-    later_jobs: HashMap<i64, Job>,
-    next_start: Instant,
-    /// The configured pause, or Crawl-delay.
-    delay: Duration,
-    /// The pause that the host's answering time asks for.
-    adaptive: Duration,
-    /// What turns that are given out already keep to.
-    pace: Arc<Pace>,
-    /// How long answers took lately.
-    took: Option<Duration>,
-    /// It asks to be left alone until then, which is too long to wait.
-    postponed: Option<Instant>,
-    gate: Gate,
-    /// When the rules were had, and when they are asked for again.
-    rules_since: Option<Instant>,
-    rules_due: Option<Instant>,
-    active: bool,
-    in_line: bool,
-    /// When it last answered, or was given its place.
-    last_answer: Instant,
-    outage: Outage,
-}
-
-/// Whether a host that answered before has gone silent.
-#[derive(Default)]
-struct Outage {
-    has_answered: bool,
-    failures: u32,
-    since: Option<Instant>,
-}
-
-/// Failures in a row, without any answer between them, that make an outage.
-const OUTAGE_AFTER: u32 = 5;
-/// Probes of a silent host come at least this often.
-const MAX_PROBE_PAUSE: Duration = Duration::from_mins(1);
 /// Refusals of one host that are decided on before they are written down.
 const REFUSALS: usize = 500;
 
@@ -106,8 +69,10 @@ pub enum Decision {
     Turn(HostId, Turn),
     /// A line of robots.txt forbids it, or the host's address does.
     Disallowed(Job, String),
-    /// robots.txt gave no answer.
+    /// robots.txt gave no answer, or the host gives none any more.
     Closed(Job, String),
+    /// The host isn't waited for any longer.
+    GivenUp(HostId),
 }
 
 /// URLs of one host that are held where so many hosts have a place.
@@ -184,27 +149,8 @@ impl Frontier {
             RobotsPolicy::Obey => Gate::Unknown,
             RobotsPolicy::Ignore => Gate::Open(None),
         };
-        let host = self.hosts.entry(id).or_insert_with(|| Host {
-            key,
-            queue: BTreeMap::new(),
-            on_disk: true,
-            outstanding: HashSet::new(),
-            later: BinaryHeap::new(),
-            later_jobs: HashMap::new(),
-            next_start: Instant::now(),
-            delay,
-            adaptive: Duration::ZERO,
-            pace: Arc::new(Pace::new()),
-            took: None,
-            postponed: None,
-            gate,
-            rules_since: None,
-            rules_due: None,
-            active: false,
-            in_line: false,
-            last_answer: Instant::now(),
-            outage: Outage::default(),
-        });
+        let host = self.hosts.entry(id);
+        let host = host.or_insert_with(|| Host::new(key, delay, gate));
         host.on_disk = true;
         host.stand_in_line(id, &mut self.line);
     }
@@ -249,26 +195,39 @@ impl Frontier {
         false
     }
 
-    /// Puts a URL back for another try; `host_pause` is what the host asks for
-    /// itself.
-    pub fn retry(&mut self, id: HostId, job: Job, pause: Duration, host_pause: Option<Duration>) {
+    /// Puts a URL back for another try.
+    pub fn retry(&mut self, id: HostId, job: Job, pause: Duration) {
         let Some(host) = self.hosts.get_mut(&id) else {
             return;
         };
-        let now = Instant::now();
-        let due = now + pause;
-        if let Some(pause) = host_pause {
-            host.pause(now + pause);
-            if pause > self.policy.max_retry_after.0 {
-                host.postponed = host.postponed.max(Some(now + pause));
-            }
-        }
         if !host.active && job.as_robots.is_some() {
             self.later_without_place.insert(id);
         }
-        host.later.push(Reverse((due, job.id)));
-        host.later_jobs.insert(job.id, job);
+        host.put_back(Instant::now() + pause, job);
         host.stand_in_line(id, &mut self.line);
+    }
+
+    /// Heeds a host that asks to be left alone for so long.
+    pub fn asked_to_wait(&mut self, id: HostId, pause: Duration) {
+        self.hold(id, Instant::now() + pause);
+    }
+
+    /// Heeds what lanes have heard of a host: where they gave a turn back, the
+    /// next one mustn't come back at once too.
+    pub fn heed_lanes(&mut self, id: HostId) {
+        if let Some(until) = self.hosts.get(&id).map(|host| host.pace.earliest()) {
+            self.hold(id, until);
+        }
+    }
+
+    fn hold(&mut self, id: HostId, until: Instant) {
+        let Some(host) = self.hosts.get_mut(&id) else {
+            return;
+        };
+        host.pause(until);
+        if until > Instant::now() + self.policy.max_retry_after.0 {
+            host.postponed = host.postponed.max(Some(until));
+        }
     }
 
     /// Leaves a host alone for a while.
@@ -282,34 +241,24 @@ impl Frontier {
     /// URLs wait so long, and the tries don't count.
     ///
     /// A host that says itself that it is busy gets a pause that doubles with
-    /// each such answer in a row.
+    /// each such answer in a row. Either is given up when it has gone on for
+    /// longer than is waited, until something that was on its way is answered.
     pub fn note(&mut self, id: HostId, health: Health) -> Option<Duration> {
-        let limit = self.policy.outage.0;
+        let patience = self.policy.outage.0;
         let host = self.hosts.get_mut(&id)?;
-        let outage = &mut host.outage;
         if health == Health::Well {
             host.last_answer = Instant::now();
-            *outage = Outage {
-                has_answered: true,
-                ..Outage::default()
-            };
+            host.outage.answered();
             return None;
         }
-        outage.failures = outage.failures.saturating_add(1);
-        let (failures, is_outage) = (
-            outage.failures,
-            outage.has_answered && outage.failures >= OUTAGE_AFTER,
-        );
-        let since = is_outage.then(|| *outage.since.get_or_insert_with(Instant::now));
+        host.outage.failed();
         if health == Health::Busy {
-            let pause = Duration::from_secs(1 << failures.saturating_sub(1).min(6));
-            host.pause(Instant::now() + pause.min(MAX_PROBE_PAUSE));
+            host.pause(Instant::now() + host.outage.busy_pause());
         }
-        if since?.elapsed() > limit {
+        if host.outage.standing(patience) != Standing::Out {
             return None;
         }
-        let pause = Duration::from_secs(2).saturating_mul(failures - OUTAGE_AFTER + 1);
-        let pause = pause.min(MAX_PROBE_PAUSE);
+        let pause = host.outage.probe_pause();
         host.pause(Instant::now() + pause);
         Some(pause)
     }
@@ -321,16 +270,21 @@ impl Frontier {
         }
     }
 
-    /// Hosts whose robots.txt must be asked for; each is told once.
+    /// Hosts whose robots.txt must be asked for; each is told once. Where its
+    /// rules are ignored, nothing waits for it.
     pub fn wanting_robots(&mut self) -> Vec<(HostId, HostKey)> {
         let mut wanting = Vec::new();
         for &id in &self.active {
-            if let Some(host) = self.hosts.get_mut(&id)
-                && matches!(host.gate, Gate::Unknown)
-            {
+            let Some(host) = self.hosts.get_mut(&id) else {
+                continue;
+            };
+            let is_ignored = self.policy.robots == RobotsPolicy::Ignore;
+            if matches!(host.gate, Gate::Unknown) {
                 host.gate = Gate::Asked;
-                wanting.push((id, host.key.clone()));
+            } else if !is_ignored || std::mem::replace(&mut host.has_robots, true) {
+                continue;
             }
+            wanting.push((id, host.key.clone()));
         }
         wanting
     }
@@ -416,7 +370,9 @@ impl Frontier {
             }
         }
         // Rules come from an answer, of this run or an earlier one.
-        host.outage.has_answered |= matches!(gate, Gate::Open(Some(_)));
+        if matches!(gate, Gate::Open(Some(_))) {
+            host.outage.has_answered();
+        }
         host.gate = gate;
     }
 
@@ -430,9 +386,11 @@ impl Frontier {
     pub fn robots_turn(&mut self, id: HostId, job: Job) -> Option<Turn> {
         let host = self.hosts.get_mut(&id)?;
         host.queue.retain(|_, queued| queued.id != job.id);
-        let on_its_way =
-            host.outstanding.contains(&job.id) || host.later_jobs.contains_key(&job.id);
-        if on_its_way {
+        if host.outstanding.contains(&job.id) {
+            return None;
+        }
+        if let Some(later) = host.later_jobs.get_mut(&job.id) {
+            later.as_robots = later.as_robots.or(job.as_robots);
             return None;
         }
         self.outstanding += 1;
@@ -454,19 +412,22 @@ impl Frontier {
             if host.is_postponed(now) {
                 continue;
             }
-            if host
-                .outage
-                .since
-                .is_some_and(|since| since.elapsed() <= patience)
-            {
+            match host.outage.standing(patience) {
+                Standing::Up => {}
                 // Whether it's the host or just some URLs is told by one that it
                 // has answered before.
-                if host.outstanding.is_empty() && host.next_start <= now {
-                    let probe = host.probe();
-                    self.outstanding += 1;
-                    decisions.push(Decision::Turn(id, host.turn(probe, now)));
+                Standing::Out => {
+                    if host.outstanding.is_empty() && host.next_start <= now {
+                        let probe = host.probe();
+                        self.outstanding += 1;
+                        decisions.push(Decision::Turn(id, host.turn(probe, now)));
+                    }
+                    continue;
                 }
-                continue;
+                Standing::GivenUp => {
+                    give_up(id, host, &self.policy, (store, held), decisions)?;
+                    continue;
+                }
             }
 
             let most = connections * if host.delay.is_zero() { AHEAD } else { 1 };
@@ -476,16 +437,18 @@ impl Frontier {
             while host.outstanding.len() < most && refusals < REFUSALS {
                 if matches!(host.gate, Gate::Unknown | Gate::Asked) {
                     // Only robots.txt itself passes, when its second try is due.
-                    if let Some(job) = host.due(now) {
+                    if let Some(job) = host.due_robots(now) {
                         self.outstanding += 1;
                         decisions.push(Decision::Turn(id, host.turn(job, now)));
                     }
                     break;
                 }
-                let Some(job) = host.next(id, store, now, held)? else {
+                let Some(job) = host.next(id, store, now, held, refusals == 0)? else {
                     break;
                 };
                 let decision = match &host.gate {
+                    // What another host's rules are doesn't hang on this one's.
+                    _ if job.as_robots.is_some() => Decision::Turn(id, host.turn(job, now)),
                     Gate::Closed(reason) => Decision::Closed(job, reason.clone()),
                     Gate::Refused(reason) => Decision::Disallowed(job, reason.clone()),
                     Gate::Open(Some(_))
@@ -519,13 +482,8 @@ impl Frontier {
             let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.active) else {
                 return false;
             };
-            let is_robots = |host: &Host| {
-                let next = host.later.peek().map(|&Reverse((_, job))| job);
-                let next = next.and_then(|job| host.later_jobs.get(&job));
-                next.is_some_and(|job| job.as_robots.is_some())
-            };
-            while is_robots(host)
-                && let Some(job) = host.due(now)
+            while !host.is_postponed(now)
+                && let Some(job) = host.due_robots(now)
             {
                 outstanding += 1;
                 decisions.push(Decision::Turn(id, host.turn(job, now)));
@@ -610,7 +568,13 @@ impl Frontier {
             let host = self.hosts.get(id);
             host.is_none_or(|host| host.is_idle() || host.is_postponed(worth_waiting))
         };
-        let is_idle = |id: &HostId| self.hosts.get(id).is_none_or(Host::is_idle);
+        // Where nothing is on its way, a gate may wait for a robots.txt that is
+        // with a host that asks to be left alone.
+        let is_postponed = self.is_postponed();
+        let is_idle = |id: &HostId| {
+            let host = self.hosts.get(id);
+            host.is_none_or(|host| host.is_idle() || is_postponed && host.waits_elsewhere())
+        };
         self.outstanding == 0
             && !self.more_on_disk
             && self.active.iter().all(is_idle)
@@ -641,100 +605,24 @@ impl Frontier {
     }
 }
 
-impl Host {
-    fn is_idle(&self) -> bool {
-        self.queue.is_empty()
-            && !self.on_disk
-            && self.outstanding.is_empty()
-            && self.later.is_empty()
-    }
-
-    fn stand_in_line(&mut self, id: HostId, line: &mut VecDeque<HostId>) {
-        if !self.active && !self.in_line {
-            self.in_line = true;
-            line.push_back(id);
+/// Lets go of what waits for a host that isn't waited for any longer.
+fn give_up(
+    id: HostId,
+    host: &mut Host,
+    policy: &Politeness,
+    (store, held): (&Store, usize),
+    decisions: &mut Vec<Decision>,
+) -> store::Result<()> {
+    for refusals in 0..REFUSALS {
+        let Some(job) = host.any(id, store, held, refusals == 0)? else {
+            break;
+        };
+        if host.outage.is_news() {
+            decisions.push(Decision::GivenUp(id));
         }
+        let patience = policy.outage;
+        let reason = format!("no-answer: the host gave none, or 429 or 503, for {patience}");
+        decisions.push(Decision::Closed(job, reason));
     }
-
-    fn pause(&mut self, until: Instant) {
-        self.next_start = self.next_start.max(until);
-        self.pace.hold(until);
-    }
-
-    fn is_postponed(&self, now: Instant) -> bool {
-        self.postponed.is_some_and(|until| until > now)
-    }
-
-    fn turn(&mut self, job: Job, now: Instant) -> Turn {
-        let not_before = self.next_start.max(now);
-        self.next_start = not_before + self.delay.max(self.adaptive);
-        self.outstanding.insert(job.id);
-        Turn {
-            job,
-            not_before,
-            pace: self.pace.clone(),
-        }
-    }
-
-    /// Asks for robots.txt just to see whether the host answers.
-    fn probe(&self) -> Job {
-        /// No row has it.
-        const NO_ROW: i64 = -1;
-        Job {
-            id: NO_ROW,
-            url: self.key.robots_url(),
-            path: super::job::Path::default(),
-            via: None,
-            via_imprint: super::imprint::Imprint::default(),
-            barren: 0,
-            nested: 0,
-            tries: 0,
-            as_robots: None,
-            is_probe: true,
-        }
-    }
-
-    /// A URL whose second try is due.
-    fn due(&mut self, now: Instant) -> Option<Job> {
-        let Reverse((due, job)) = self.later.peek().copied()?;
-        if due > now {
-            return None;
-        }
-        self.later.pop();
-        self.later_jobs.remove(&job)
-    }
-
-    /// The next URL: one whose second try is due, else the first in the queue.
-    /// Where none is held, so many are read from the store.
-    fn next(
-        &mut self,
-        id: HostId,
-        store: &Store,
-        now: Instant,
-        held: usize,
-    ) -> store::Result<Option<Job>> {
-        if let Some(job) = self.due(now) {
-            return Ok(Some(job));
-        }
-        if self.later_jobs.len() >= LATER {
-            return Ok(None);
-        }
-        if self.queue.is_empty() && self.on_disk {
-            let mut names = 0;
-            self.on_disk = false;
-            store.each_waiting(id, |priority, job| {
-                if self.outstanding.contains(&job.id) || self.later_jobs.contains_key(&job.id) {
-                    return true;
-                }
-                if self.queue.len() >= held || names > held * NAMES {
-                    self.on_disk = true;
-                    return false;
-                }
-                names += job.names();
-                self.queue.insert((priority, job.id), job);
-                true
-            })?;
-        }
-        Ok(self.queue.pop_first().map(|(_, job)| job))
-    }
+    Ok(())
 }

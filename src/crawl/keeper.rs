@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 mod alarm;
 mod budget;
@@ -15,27 +15,31 @@ mod marking;
 pub(super) mod read_back;
 mod seen;
 mod sessions;
+mod settle;
 mod tallies;
-
-use serde_json::json;
+#[cfg(test)]
+mod tests;
 
 use super::CrawlError;
 use super::cookies::{Cookie, Jar};
 use super::dedup::{Dedup, Earlier, Original};
 use super::frontier::{Decision, Frontier, HostId};
-use super::job::{Outcome, Recording, Verdict};
+use super::job::{Outcome, Recording, StoredRecord};
 use super::log::CrawlLog;
 use super::marks::Looks;
 use super::process::Shared;
 use super::progress::Progress;
 use super::recorder::Recorder;
-use super::store::{SeedSource, Store, state};
+use super::store::Store;
 use super::warcinfo;
 use super::warcs::{self, Series, WarcFile};
 use crate::config::{Config, CookiePolicy};
 use crate::snapshot::SnapshotError;
+use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::layout::Layout;
-use crate::url::{CanonicalUrl, HostKey};
+use crate::time::Timestamp14;
+use crate::url::HostKey;
+use discover::Named;
 use seen::Seen;
 use tallies::Tallies;
 
@@ -52,6 +56,8 @@ pub struct Keeper<'c> {
     recorder: Recorder,
     seen: Seen,
     tallies: Tallies,
+    /// What a large page names and isn't added yet.
+    in_hand: Option<Named>,
     /// Redirects that set a cookie.
     cookie_setters: HashSet<u128>,
     /// Whether ids were found to be of pages that had been taken for sessions'.
@@ -67,10 +73,13 @@ pub struct Keeper<'c> {
     pub(super) pending: Vec<Decision>,
     /// Hosts whose gates wait for a URL's answer, with the redirects behind it.
     robots_waiting: HashMap<i64, Vec<(HostId, u32)>>,
-    /// Rows of robots.txt that are captured and asked for again.
+    /// Rows of robots.txt that are asked for again. They stay captured until
+    /// there is another whole answer.
     refetching: HashSet<i64>,
     /// Hosts whose bad certificate was told.
     bad_certificates: HashSet<HostId>,
+    /// When this run began, as answers tell their time.
+    begun: String,
     /// URLs that earlier runs had captured.
     captured_before: u64,
     last_commit: Instant,
@@ -123,12 +132,14 @@ impl<'c> Keeper<'c> {
             recorder: Recorder::new(&series),
             seen: Seen::default(),
             tallies: Tallies::default(),
+            in_hand: None,
             cookie_setters: HashSet::new(),
             ids_are_news: progress.counts.excluded > 0,
             // What an earlier run found of it isn't known.
             depths_are_stale: progress.counts.discovered > 0,
             hosts: HashMap::new(),
             log,
+            begun: Timestamp14::now().rfc3339(),
             captured_before: progress.counts.captured + progress.counts.unchanged,
             progress,
             jar,
@@ -191,124 +202,11 @@ impl<'c> Keeper<'c> {
     ) -> Result<(), CrawlError> {
         let place = self.add_records(&outcome, warc.0, warc.1, offset)?;
         if waits {
-            self.settle(outcome, place)
-        } else {
-            Ok(())
+            self.settle(outcome, place)?;
+            // The next exchange may be of what this one names.
+            self.add_the_rest()?;
         }
-    }
-
-    fn settle(
-        &mut self,
-        mut outcome: Outcome,
-        place: Option<(i64, u64, u64)>,
-    ) -> Result<(), CrawlError> {
-        let job = &outcome.job;
-        let host = self.host(&job.host())?;
-        if outcome.given_back {
-            self.frontier.finished(host, job.id);
-            if !job.is_probe {
-                self.frontier.retry(host, outcome.job, Duration::ZERO, None);
-            }
-            return Ok(());
-        }
-        if job.is_probe {
-            self.frontier.finished(host, job.id);
-            self.frontier.note(host, outcome.health);
-            return Ok(());
-        }
-        self.mark(&mut outcome, host, place)?;
-        self.count_challenges(&outcome, host);
-        let job = &outcome.job;
-        let stays = self.refetching.contains(&job.id) && outcome.verdict != Verdict::Captured;
-        if let Some(answer) = outcome.answer.as_ref().filter(|_| !stays) {
-            self.store.answered(job.id, answer, place)?;
-            let captured = matches!(outcome.verdict, Verdict::Captured | Verdict::Unchanged);
-            self.progress.pages += u64::from(answer.is_page && captured);
-            self.progress.received += answer.bytes;
-        }
-        self.write_log(&outcome)?;
-        if let Some(seed) = &outcome.new_seed {
-            self.store.add_seed(seed, SeedSource::Redirect)?;
-        }
-        self.frontier.finished(host, job.id);
-        let silent = self.heed_host(&mut outcome, host)?;
-        let job = &outcome.job;
-        let tries = if silent { job.tries } else { job.tries + 1 };
-        let counts = &mut self.progress.counts;
-        match &outcome.verdict {
-            Verdict::Captured => {
-                counts.unreached -= 1;
-                counts.captured += 1;
-                self.store
-                    .settle(job.id, state::CAPTURED, None, job.tries + 1)?;
-            }
-            Verdict::Unchanged => {
-                counts.unreached -= 1;
-                counts.unchanged += 1;
-                self.store
-                    .settle(job.id, state::UNCHANGED, None, job.tries + 1)?;
-            }
-            Verdict::Failed(reason) if self.refetching.contains(&outcome.job.id) => {
-                counts.unreached -= 1;
-                counts.captured += 1;
-                self.trouble(&outcome.job.url, reason);
-                self.store
-                    .settle(job.id, state::CAPTURED, None, job.tries + 1)?;
-            }
-            Verdict::Failed(reason) => {
-                counts.unreached -= 1;
-                counts.failed += 1;
-                self.trouble(&outcome.job.url, reason);
-                self.store
-                    .settle(job.id, state::FAILED, Some(reason), job.tries + 1)?;
-            }
-            Verdict::Excluded(reason) => {
-                counts.unreached -= 1;
-                counts.excluded += 1;
-                self.store
-                    .settle(job.id, state::EXCLUDED, Some(reason), job.tries + 1)?;
-            }
-            Verdict::Retry(pause, reason) => {
-                self.trouble(&outcome.job.url, reason);
-                self.store
-                    .settle(job.id, state::QUEUED, Some(reason), tries)?;
-                let mut again = job.clone();
-                again.tries = tries;
-                self.frontier.retry(host, again, *pause, outcome.host_pause);
-            }
-        }
-        if !matches!(outcome.verdict, Verdict::Retry(..)) {
-            self.forget_probe(&outcome.job)?;
-            self.refetching.remove(&outcome.job.id);
-        }
-        self.open_gates(&outcome)?;
-        self.account(host, &outcome)?;
-        self.add_links(outcome)
-    }
-
-    /// Takes in what an outcome tells of its host. True if the host has gone
-    /// silent or asks for more time than there is: that takes no try away.
-    fn heed_host(&mut self, outcome: &mut Outcome, host: HostId) -> Result<bool, CrawlError> {
-        if let Some(elapsed) = outcome.elapsed {
-            self.frontier.took(host, elapsed);
-        }
-        if let Some(reason) = &outcome.bad_certificate {
-            self.bad_certificate(host, reason)?;
-        }
-        let asked = outcome.host_pause.unwrap_or_default();
-        if let Some(pause) = self.frontier.note(host, outcome.health)
-            && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
-        {
-            outcome.verdict = Verdict::Retry(pause.max(asked), reason.clone());
-            outcome.robots = None;
-            return Ok(true);
-        }
-        Ok(asked > self.config.politeness.max_retry_after.0)
-    }
-
-    fn trouble(&mut self, url: &CanonicalUrl, reason: &str) {
-        self.progress.errors += 1;
-        self.progress.last_error = Some(format!("{url}: {reason}"));
+        Ok(())
     }
 
     /// The row of a host.
@@ -379,8 +277,14 @@ impl<'c> Keeper<'c> {
                 self.dedup.appended(&payload.digest, original);
             }
         }
-        if let (true, Some(earlier)) = (outcome.recording.is_of_earlier, &self.dedup.earlier) {
-            self.store.count_earlier(&earlier.manifest.to_string())?;
+        let entry = |record: &StoredRecord| record.entry.clone().filter(CdxjEntry::is_revisit);
+        if let Some(first) = outcome.recording.records.first()
+            && let Some(Ok(payload)) = entry(first).and_then(|e| e.digest.map(|d| d.parse()))
+        {
+            let earlier = self.dedup.earlier.as_ref().map(|e| e.manifest.to_string());
+            let earlier = earlier.filter(|_| outcome.recording.is_of_earlier);
+            self.store
+                .add_revisit((warc, offset + first.offset), &payload, earlier.as_deref())?;
         }
         let secrets = &outcome.recording.secrets;
         if !secrets.is_empty() {
@@ -442,14 +346,15 @@ impl<'c> Keeper<'c> {
         (counts.captured + counts.unchanged).saturating_sub(self.captured_before)
     }
 
-    /// Whether the next commit is due.
+    /// Whether the next commit is due; a page that is in hand is finished first.
     pub fn commit_is_due(&self) -> bool {
-        self.last_commit.elapsed() >= self.config.storage.commit_every.0
+        !self.has_in_hand() && self.last_commit.elapsed() >= self.config.storage.commit_every.0
     }
 
     /// Makes everything durable: the WARC first, then the rows that point
-    /// into it.
+    /// into it, and what captured pages name.
     pub fn commit(&mut self) -> Result<(), CrawlError> {
+        self.add_the_rest()?;
         if let Some(warc) = &mut self.warc {
             let bytes = warc
                 .sync()
@@ -465,57 +370,6 @@ impl<'c> Keeper<'c> {
         self.log.flush()?;
         self.last_commit = Instant::now();
         Ok(())
-    }
-
-    /// Writes what became of a URL to the crawl log.
-    fn write_log(&mut self, outcome: &Outcome) -> Result<(), CrawlError> {
-        let (event, reason) = match &outcome.verdict {
-            Verdict::Captured => ("captured", None),
-            Verdict::Unchanged => ("unchanged", None),
-            Verdict::Failed(reason) => ("failed", Some(reason)),
-            Verdict::Excluded(reason) => ("excluded", Some(reason)),
-            Verdict::Retry(_, reason) => ("retry", Some(reason)),
-        };
-        let answer = outcome.answer.as_ref();
-        for note in &outcome.notes {
-            self.progress.notes += 1;
-            let fields = json!({ "url": outcome.job.url.as_str(), "note": note });
-            self.log.event("irregular", fields)?;
-        }
-        let fields = json!({
-            "url": outcome.job.url.as_str(),
-            "status": answer.and_then(|a| a.status),
-            "bytes": answer.map(|a| a.bytes),
-            "reason": reason,
-            "robots": outcome.index_wishes,
-        });
-        Ok(self.log.event(event, fields)?)
-    }
-
-    /// Settles a URL that is kept out at its turn.
-    pub fn refuse(
-        &mut self,
-        job: &crate::crawl::job::Job,
-        state: i64,
-        reason: &str,
-    ) -> Result<(), CrawlError> {
-        let counts = &mut self.progress.counts;
-        counts.unreached -= 1;
-        if state == state::FAILED {
-            counts.failed += 1;
-            self.trouble(&job.url, reason);
-        } else {
-            counts.excluded += 1;
-        }
-        self.store.settle(job.id, state, Some(reason), job.tries)?;
-        self.forget_probe(job)?;
-        let event = if state == state::FAILED {
-            "failed"
-        } else {
-            "excluded"
-        };
-        let fields = json!({ "url": job.url.as_str(), "reason": reason });
-        Ok(self.log.event(event, fields)?)
     }
 
     /// Ends writing: the last commit, and the store folded into one file.

@@ -1,18 +1,19 @@
 //! A crawl from its first turn to its seal: the keeper on this thread, lanes
 //! on the runtime's, workers on theirs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc as turns;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::fetch::{Fetcher, Turn};
 use super::frontier::{Decision, HostId};
+use super::job::Outcome;
 use super::keeper::Keeper;
 use super::outfit::Outfit;
 use super::process::Processing;
@@ -32,6 +33,8 @@ use crate::url::CanonicalUrl;
 const GRACE: Duration = Duration::from_secs(10);
 /// How often a stop is looked for.
 const TICK: Duration = Duration::from_millis(50);
+/// How long a large page and what came meanwhile have the keeper in turn.
+const SLICE: Duration = Duration::from_millis(10);
 
 /// How a run begins.
 #[derive(Clone, Copy)]
@@ -125,7 +128,6 @@ pub fn run(
         .log
         .event("ended", json!({ "reason": stopped.map(Stop::reason) }))?;
     keeper.commit()?;
-    keeper.end_refetches()?;
     seal::seal(layout, &keeper.store, stopped)?;
     let summary = summary(&keeper, stopped, begun)?;
     keeper.close()?;
@@ -187,6 +189,10 @@ struct Machine {
     lanes: HashMap<HostId, turns::UnboundedSender<Turn>>,
     connections: usize,
     outcomes: mpsc::Receiver<Done>,
+    /// Large pages that wait until the one in hand is done and durable.
+    waiting: VecDeque<Done>,
+    /// The room that the page in hand takes.
+    in_hand: Option<OwnedSemaphorePermit>,
     stop_lanes: watch::Sender<bool>,
     workers: Workers,
 }
@@ -214,6 +220,8 @@ impl Machine {
             lanes: HashMap::new(),
             connections: config.politeness.connections.max(1) as usize,
             outcomes,
+            waiting: VecDeque::new(),
+            in_hand: None,
             stop_lanes,
             workers,
         })
@@ -242,6 +250,7 @@ impl Machine {
                     self.dispatch(keeper)?;
                     if keeper.frontier.is_done()
                         && keeper.pending.is_empty()
+                        && !keeper.has_in_hand()
                         && !keeper.let_in_what_is_nearer()?
                         && !keeper.let_in_what_isnt_of_sessions()?
                     {
@@ -251,27 +260,21 @@ impl Machine {
                     }
                 }
             }
-            match self.outcomes.recv_timeout(TICK) {
-                Ok(done) => {
-                    absorb(keeper, done)?;
-                    while let Ok(done) = self.outcomes.try_recv() {
-                        absorb(keeper, done)?;
-                        if keeper.commit_is_due() {
-                            break;
-                        }
-                    }
-                }
+            match self.take_in(keeper) {
                 // Lanes and workers are gone: nothing is on its way any more.
-                Err(RecvTimeoutError::Disconnected) if stopped.is_some() => break,
-                Err(RecvTimeoutError::Disconnected) => {
+                Err(Idle::Disconnected) if stopped.is_some() => break,
+                Err(Idle::Disconnected) => {
                     let reason = std::io::Error::other("all worker threads have ended");
                     return Err(CrawlError::Runtime(reason));
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    if deadline.is_some_and(|deadline| Instant::now() > deadline) {
-                        break;
-                    }
+                Err(Idle::Timeout)
+                    if deadline.is_some_and(|deadline| Instant::now() > deadline) =>
+                {
+                    break;
                 }
+                Err(Idle::Timeout) => {}
+                Err(Idle::Failed(error)) => return Err(error),
+                Ok(()) => {}
             }
             if keeper.commit_is_due() {
                 keeper.commit()?;
@@ -285,9 +288,82 @@ impl Machine {
             }
         }
         self.workers.abandon();
+        while let Some(done) = self.waiting.pop_front() {
+            self.absorb(keeper, done)?;
+        }
         keeper.believe_sitemaps()?;
         keeper.commit()?;
         Ok(stopped)
+    }
+
+    /// Takes in what workers have done, and goes on with a large page in
+    /// between: nobody waits until it is done but the next such page.
+    fn take_in(&mut self, keeper: &mut Keeper<'_>) -> Result<(), Idle> {
+        let mut is_idle = true;
+        let next = if keeper.has_in_hand() || !self.waiting.is_empty() {
+            self.outcomes.try_recv().map_err(|error| match error {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            })
+        } else {
+            self.outcomes.recv_timeout(TICK)
+        };
+        match next {
+            Ok(done) => {
+                is_idle = false;
+                let begun = Instant::now();
+                self.absorb_or_keep(keeper, done)?;
+                while !(keeper.commit_is_due() || keeper.has_in_hand() && begun.elapsed() > SLICE)
+                    && let Ok(done) = self.outcomes.try_recv()
+                {
+                    self.absorb_or_keep(keeper, done)?;
+                }
+            }
+            Err(RecvTimeoutError::Disconnected)
+                if !keeper.has_in_hand() && self.waiting.is_empty() =>
+            {
+                return Err(Idle::Disconnected);
+            }
+            Err(_) => {}
+        }
+        if keeper.has_in_hand() {
+            keeper.go_on(Instant::now() + SLICE)?;
+            is_idle = false;
+        }
+        if !keeper.has_in_hand() {
+            self.in_hand = None;
+            // What is done is durable before the next is begun.
+            if !keeper.commit_is_due()
+                && let Some(done) = self.waiting.pop_front()
+            {
+                self.absorb(keeper, done)?;
+                is_idle = false;
+            }
+        }
+        if is_idle { Err(Idle::Timeout) } else { Ok(()) }
+    }
+
+    fn absorb_or_keep(&mut self, keeper: &mut Keeper<'_>, done: Done) -> Result<(), CrawlError> {
+        let is_large = done.0.as_ref().is_ok_and(Outcome::is_large);
+        if is_large && (keeper.has_in_hand() || !self.waiting.is_empty()) {
+            self.waiting.push_back(done);
+            return Ok(());
+        }
+        self.absorb(keeper, done)
+    }
+
+    fn absorb(
+        &mut self,
+        keeper: &mut Keeper<'_>,
+        (outcome, permit): Done,
+    ) -> Result<(), CrawlError> {
+        let outcome = outcome.map_err(CrawlError::Spool)?;
+        let is_large = outcome.is_large();
+        keeper.absorb(outcome)?;
+        if is_large {
+            self.in_hand = permit;
+        }
+        Ok(())
     }
 
     /// Gives out every turn that has come.
@@ -309,6 +385,7 @@ impl Machine {
                     keeper.refuse(&job, state::EXCLUDED, &reason)?;
                 }
                 Decision::Closed(job, reason) => keeper.refuse(&job, state::FAILED, &reason)?,
+                Decision::GivenUp(host) => keeper.given_up(host)?,
             }
         }
         let frontier = &keeper.frontier;
@@ -352,10 +429,20 @@ impl Drop for Machine {
     }
 }
 
-fn absorb(keeper: &mut Keeper<'_>, (outcome, permit): Done) -> Result<(), CrawlError> {
-    keeper.absorb(outcome.map_err(CrawlError::Spool)?)?;
-    drop(permit);
-    Ok(())
+/// Why nothing was taken in.
+enum Idle {
+    /// There was nothing.
+    Timeout,
+    /// There is nobody left to give anything.
+    Disconnected,
+    /// Taking it in failed.
+    Failed(CrawlError),
+}
+
+impl From<CrawlError> for Idle {
+    fn from(error: CrawlError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 fn reason_to_stop(

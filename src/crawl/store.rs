@@ -5,18 +5,21 @@ mod cookies;
 mod found;
 pub mod marks;
 pub mod payloads;
+mod schema;
 mod secrets;
 mod sitemaps;
 mod tally;
 
 pub use found::{Added, NewUrl};
+pub use schema::VERSION;
 pub use sitemaps::{Missing, Sitemaps};
 pub use tally::Tally;
 
 use std::path::Path as FsPath;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
+use super::CrawlError;
 use super::imprint::Imprint;
 use super::job::{Answer, Job, Path, StoredRecord};
 use crate::snapshot::cdxj::CdxjEntry;
@@ -39,40 +42,6 @@ pub mod state {
     pub const UNCHANGED: i64 = 4;
 }
 
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS host (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS seed (url TEXT NOT NULL, given INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS url (
-  id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, host INTEGER NOT NULL,
-  state INTEGER NOT NULL, reason TEXT, priority INTEGER NOT NULL,
-  via INTEGER, via_bytes INTEGER NOT NULL DEFAULT 0, via_others INTEGER NOT NULL DEFAULT 0, hops TEXT NOT NULL, depth INTEGER NOT NULL,
-  barren INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
-  status INTEGER, media_type TEXT, bytes INTEGER, digest TEXT, time TEXT,
-  warc INTEGER, offset INTEGER, length INTEGER, title TEXT, page INTEGER NOT NULL DEFAULT 0,
-  beyond INTEGER NOT NULL DEFAULT 0, nested INTEGER NOT NULL DEFAULT 0, via_words INTEGER NOT NULL DEFAULT 0,
-  via_below INTEGER NOT NULL DEFAULT 0, via_figures INTEGER NOT NULL DEFAULT 0, listed INTEGER, again INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS queue ON url (host, priority, id) WHERE state = 0;
-CREATE INDEX IF NOT EXISTS seed_url ON seed (url);
-CREATE TABLE IF NOT EXISTS tally (kind INTEGER NOT NULL, key INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS warc (id INTEGER PRIMARY KEY, filename TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS record (
-  warc INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
-  record_id TEXT NOT NULL, sha256 TEXT NOT NULL, entry TEXT
-);
-CREATE TABLE IF NOT EXISTS payload (key INTEGER PRIMARY KEY, record INTEGER NOT NULL, date TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS earlier (manifest TEXT PRIMARY KEY, name TEXT NOT NULL, revisits INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS mark (
-  warc INTEGER NOT NULL, offset INTEGER NOT NULL, mark TEXT NOT NULL, PRIMARY KEY (warc, offset)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS probe (url INTEGER PRIMARY KEY, host INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS look (host INTEGER PRIMARY KEY, look BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS unjudged (
-  host INTEGER NOT NULL, url INTEGER NOT NULL, warc INTEGER NOT NULL, offset INTEGER NOT NULL,
-  known INTEGER NOT NULL, imprints BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS unjudged_host ON unjudged (host);";
-
 /// Who made a URL a seed; the numbers are on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeedSource {
@@ -94,9 +63,11 @@ pub struct Store {
 pub type Result<T> = rusqlite::Result<T>;
 
 impl Store {
-    /// Opens or makes the store of a snapshot and begins a transaction.
-    pub fn open(path: &FsPath) -> Result<Self> {
+    /// Opens or makes the store of a snapshot and begins a transaction. One of
+    /// another version is left as it is.
+    pub fn open(path: &FsPath) -> std::result::Result<Self, CrawlError> {
         let db = Connection::open(path)?;
+        let found = schema::version_of(&db, path)?;
         db.set_prepared_statement_cache_capacity(64);
         // FULL: a commit is on disk when it returns, which the crash contract
         // rests on.
@@ -104,11 +75,18 @@ impl Store {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;
              PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000;",
         )?;
-        for schema in [SCHEMA, cookies::SCHEMA, secrets::SCHEMA] {
-            db.execute_batch(schema)?;
+        if found.is_none() {
+            schema::make(&db)?;
         }
         db.execute_batch("BEGIN IMMEDIATE")?;
         Ok(Self { db })
+    }
+
+    /// Fails where the store of a snapshot is of another version.
+    pub fn check_version(path: &FsPath) -> std::result::Result<(), CrawlError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)?;
+        schema::version_of(&db, path).map(drop)
     }
 
     /// Makes everything since the last commit durable.
@@ -249,10 +227,13 @@ impl Store {
     }
 
     /// Forgets records of a WARC that don't lie within its first `length`
-    /// bytes, and puts the URLs whose responses they were back. Returns how many
-    /// URLs, and where the records that remain end.
+    /// bytes, and puts the URLs whose responses they were back, and those whose
+    /// revisits have lost their original. Returns how many URLs, and where the
+    /// records that remain end.
     pub fn lose(&self, id: i64, length: u64) -> Result<(usize, u64)> {
         let bounds = params![id, length as i64];
+        self.lose_revisits(id, length)?;
+        let bereft = self.requeue_revisits(id, length)?;
         self.lose_payloads(id, length)?;
         self.lose_marks(id, length)?;
         self.db.execute(
@@ -270,7 +251,7 @@ impl Store {
             [id],
             |row| row.get(0),
         )?;
-        Ok((urls, end.unwrap_or(0).unsigned_abs()))
+        Ok((urls + bereft, end.unwrap_or(0).unsigned_abs()))
     }
 
     /// Forgets a WARC that holds nothing.

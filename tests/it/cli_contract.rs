@@ -146,6 +146,49 @@ fn wrong_usage_exits_with_2_and_makes_nothing() {
 }
 
 #[test]
+fn a_snapshot_in_place_of_a_file_is_wrong_usage() {
+    let directory = scratch();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    crawl("http://127.0.0.1:9/", &file)
+        .run()
+        .exits(2)
+        .warns(&format!("{}: is a file", file.display()))
+        .warns("--into");
+    assert_eq!(std::fs::read(&file).unwrap(), b"mine");
+}
+
+#[test]
+fn a_crawl_of_another_version_is_told_and_left_as_it_is() {
+    let wire = Wire::serve(|asked| (asked.target == "/").then(|| Reply::Keep(page(&["/a"]))));
+    let directory = scratch();
+    let into = directory.path().join("other");
+    crawl(wire.url("/"), &into)
+        .args(["--max-urls", "1"])
+        .run()
+        .exits(3);
+    let snapshot = Snapshot::at(&into);
+    let set = |version: i64| {
+        let db = rusqlite::Connection::open(snapshot.file("state/crawl.sqlite")).unwrap();
+        db.pragma_update(None, "user_version", version).unwrap();
+    };
+    for (version, word) in [(0, "an older version"), (99, "a newer version")] {
+        set(version);
+        lastlight(["resume"])
+            .arg(&into)
+            .run()
+            .exits(2)
+            .warns("state/crawl.sqlite: begun by")
+            .warns(word)
+            .warns("Resume it with the version that began it");
+        // It is as sealed as it was.
+        assert_eq!(snapshot.manifest()["lastlight"]["complete"], false);
+    }
+    set(1);
+    lastlight(["resume"]).arg(&into).run().exits(3);
+}
+
+#[test]
 fn flags_override_the_file_and_the_file_the_defaults() {
     let wire = Wire::serve(|asked| (asked.target == "/").then(|| Reply::Keep(page(&[]))));
     let directory = scratch();

@@ -222,6 +222,194 @@ fn a_host_that_asks_for_hours_is_left_alone_and_the_crawl_stops_resumable() {
     );
 }
 
+/// A host that asks for hours, whatever became of the URL that it says it of.
+fn asks_for_hours(answer_of_x: Vec<u8>, settings: &str, reason: &str) {
+    let site = Wire::serve(move |asked| match asked.target.as_str() {
+        "/" => Some(Reply::Keep(page(&["/x", "/y", "/z"]))),
+        "/x" => Some(Reply::Keep(answer_of_x.clone())),
+        "/robots.txt" => None,
+        _ => Some(text("there")),
+    });
+    let directory = scratch();
+    let into = directory.path().join("hours");
+    let ran = crawl(site.url("/"), &into)
+        .config(directory.path(), settings)
+        .args(["--json", "--connections", "1"])
+        .run()
+        .exits(3);
+    assert_eq!(ran.json()["stopped"], "asked-to-wait");
+    let snapshot = Snapshot::at(&into);
+    let x = snapshot.row(&site.url("/x"));
+    assert_eq!(
+        (x["state"].as_str(), x["reason"].as_str()),
+        ("failed", reason)
+    );
+    for left in ["/y", "/z"] {
+        let row = snapshot.row(&site.url(left));
+        assert_eq!(row["reason"], "asked-to-wait");
+        assert_eq!(site.times(left), 0);
+    }
+    lastlight(["verify"]).arg(&into).run().exits(0);
+}
+
+#[test]
+fn a_challenge_that_asks_for_hours_is_heeded() {
+    let fields = ["Retry-After: 7200", "cf-mitigated: challenge"];
+    let challenge = answer("429 Too Many Requests", &fields, "no");
+    asks_for_hours(challenge, "", "challenge: cloudflare");
+}
+
+#[test]
+fn the_last_try_of_a_url_may_ask_for_hours_too() {
+    let busy = answer("503 Service Unavailable", &["Retry-After: 7200"], "no");
+    asks_for_hours(busy, "[fetch]\nretries = 0\n", "status-503");
+}
+
+#[test]
+fn a_host_that_stays_silent_is_given_up_and_asked_again_by_resume() {
+    let is_back = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let back = is_back.clone();
+    let links: Vec<String> = (0..40).map(|n| format!("/p{n}")).collect();
+    let site = Wire::serve(move |asked| match asked.target.as_str() {
+        "/" => Some(Reply::Keep(page(
+            &links.iter().map(String::as_str).collect::<Vec<_>>(),
+        ))),
+        _ if back.load(Ordering::SeqCst) => None,
+        _ => Some(Reply::Close(Vec::new())),
+    });
+    let directory = scratch();
+    let into = directory.path().join("silent");
+    let begun = Instant::now();
+    // robots.txt is what the probe asks for, too.
+    crawl(site.url("/"), &into)
+        .config(directory.path(), "[politeness]\noutage = \"2s\"\n")
+        .args(["--connections", "1", "--robots", "ignore"])
+        .run()
+        .exits(1)
+        .warns("counts as failed and is asked for again when the crawl is resumed");
+    assert!(begun.elapsed() < Duration::from_secs(40));
+    let snapshot = Snapshot::at(&into);
+    let ledger = snapshot.ledger();
+    let given_up = ledger
+        .values()
+        .filter(|row| row["state"] == "failed" && row["reason"].starts_with("no-answer: "));
+    assert!(given_up.count() >= 40);
+    // Most were never asked for.
+    assert!(site.asked().len() < 40, "{}", site.asked().len());
+    lastlight(["verify"]).arg(&into).run().exits(0);
+    is_back.store(true, Ordering::SeqCst);
+    lastlight(["resume"]).arg(&into).run().exits(0);
+    assert_eq!(snapshot.row(&site.url("/p39"))["state"], "captured");
+}
+
+#[test]
+fn a_robots_txt_elsewhere_is_had_although_that_host_forbids_it_on_its_second_try() {
+    let rules = Wire::serve(|asked| {
+        Some(match asked.target.as_str() {
+            "/robots.txt" => text("User-agent: *\nDisallow: /rules\n"),
+            "/rules" if asked.before == 0 => {
+                Reply::Keep(answer("503 Service Unavailable", &[], "busy"))
+            }
+            "/rules" => text("User-agent: *\nDisallow: /p1\n"),
+            _ => text("there"),
+        })
+    });
+    let elsewhere = format!("Location: {}", rules.url("/rules"));
+    let site = site(2, move |_| {
+        Reply::Keep(answer("302 Found", &[&elsewhere], ""))
+    });
+    let directory = scratch();
+    let into = directory.path().join("elsewhere");
+    // The other host's own rules are known by then.
+    crawl(rules.url("/"), &into)
+        .arg(site.url("/"))
+        .run()
+        .exits(0);
+    let snapshot = Snapshot::at(&into);
+    assert_eq!(snapshot.row(&site.url("/p0"))["state"], "captured");
+    let kept_out = snapshot.row(&site.url("/p1"));
+    assert!(kept_out["reason"].starts_with("robots: line 2"));
+    assert_eq!(rules.times("/rules"), 2);
+    lastlight(["verify"]).arg(&into).run().exits(0);
+}
+
+#[test]
+fn a_kill_while_robots_txt_is_asked_for_again_leaves_its_rules_in_force() {
+    let site = site(40, |asked| match asked.before {
+        0 => text("User-agent: *\nDisallow: /p39\n"),
+        1 => Reply::Silence(Vec::new()),
+        _ => Reply::Keep(answer("500 Internal Server Error", &[], "broken")),
+    });
+    let directory = scratch();
+    let into = directory.path().join("killed");
+    let settings = SLOW.replace("delay = \"250ms\"", "delay = \"100ms\"");
+    let mut running = paced(&site.url("/"), &into)
+        .config(directory.path(), &settings)
+        .arg("--connections=2")
+        .start();
+    let robots_txts = || {
+        let asked = site.everything();
+        let robots = asked.iter().filter(|asked| asked.target == "/robots.txt");
+        robots.count()
+    };
+    while robots_txts() < 2 {
+        assert!(!running.has_ended());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // Until it is committed that it is on its way.
+    std::thread::sleep(Duration::from_millis(600));
+    running.kill();
+    running.end();
+    lastlight(["resume"])
+        .arg(&into)
+        .run()
+        .exits(0)
+        .warns("what it said before stays in force");
+    let snapshot = Snapshot::at(&into);
+    assert_eq!(snapshot.row(&site.url("/p38"))["state"], "captured");
+    assert_eq!(snapshot.row(&site.url("/p39"))["state"], "excluded");
+    lastlight(["verify"]).arg(&into).run().exits(0);
+}
+
+#[test]
+fn a_robots_txt_that_is_ignored_is_captured_and_its_sitemaps_are_followed() {
+    let directory = scratch();
+    for broken in [false, true] {
+        let site = Wire::serve(move |asked| match asked.target.as_str() {
+            "/robots.txt" if broken => {
+                Some(Reply::Keep(answer("500 Internal Server Error", &[], "no")))
+            }
+            "/robots.txt" => Some(text(
+                "User-agent: *\nDisallow: /\nCrawl-delay: 20\nSitemap: /map.txt\n",
+            )),
+            "/map.txt" => {
+                let host = asked.field("host").unwrap();
+                Some(text(&format!("http://{host}/listed\n")))
+            }
+            "/" => Some(Reply::Keep(page(&["/linked"]))),
+            "/linked" | "/listed" => Some(text("there")),
+            _ => None,
+        });
+        let into = directory.path().join(format!("ignored-{broken}"));
+        crawl(site.url("/"), &into)
+            .config(directory.path(), "[fetch]\nretries = 0\n")
+            .args(["--robots", "ignore"])
+            .run()
+            .exits(i32::from(broken));
+        let snapshot = Snapshot::at(&into);
+        assert_eq!(snapshot.row(&site.url("/linked"))["state"], "captured");
+        let robots = snapshot.row(&site.url("/robots.txt"));
+        if broken {
+            assert_eq!(robots["reason"], "status-500");
+        } else {
+            assert_eq!(robots["state"], "captured");
+            assert_eq!(snapshot.row(&site.url("/listed"))["state"], "captured");
+        }
+        assert_eq!(snapshot.responses(&site.url("/robots.txt")).len(), 1);
+        lastlight(["verify"]).arg(&into).run().exits(0);
+    }
+}
+
 #[test]
 fn a_busy_host_is_asked_for_nothing_until_the_date_it_names() {
     let asked_at = std::sync::Arc::new(Mutex::new(Vec::new()));

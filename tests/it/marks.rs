@@ -161,6 +161,39 @@ fn a_soft_404_is_learned_by_a_probe_and_kept_out_of_the_replay() {
 }
 
 #[test]
+fn the_pages_of_a_run_are_those_without_soft_404s() {
+    let (wire, directory) = (Wire::serve(soft), scratch());
+    crawl(wire.url("/"), &directory.path().join("pages"))
+        .run()
+        .exits(0)
+        .says(" 3 pages in this run");
+}
+
+#[test]
+fn a_probe_that_met_an_overload_is_asked_again_by_the_next_run() {
+    let wire = Wire::serve(|asked| match asked.before {
+        0 if asked.target.contains("lastlight-probe") => Some(Reply::Keep(answer(
+            "503 Service Unavailable",
+            &[HTML],
+            "busy",
+        ))),
+        _ => soft(asked),
+    });
+    let directory = scratch();
+    let into = directory.path().join("busy");
+    let ran = crawl(wire.url("/"), &into)
+        .config(directory.path(), "[fetch]\nretries = 0\n")
+        .arg("--json")
+        .run()
+        .exits(1);
+    assert_eq!(ran.json()["counts"]["failed"], 1, "the probe");
+    assert_eq!(ran.json()["marked"]["soft-404"], serde_json::Value::Null);
+    let ran = lastlight(["resume", "--json"]).arg(&into).run().exits(0);
+    assert_eq!(ran.json()["marked"]["soft-404"], 2);
+    lastlight(["verify"]).arg(&into).run().exits(0);
+}
+
+#[test]
 fn no_page_of_an_application_that_answers_all_alike_is_marked() {
     let wire = Wire::serve(|asked| match asked.target.as_str() {
         "/robots.txt" => None,

@@ -323,3 +323,37 @@ fn a_revisit_whose_original_is_gone_is_found_by_verify() {
         .run();
     assert!(!whole.stdout.contains("revisit-dangling"), "{whole}");
 }
+
+#[test]
+fn a_revisit_whose_original_was_damaged_is_fetched_again() {
+    let wire = Wire::serve(|asked| match asked.target.as_str() {
+        "/fails" if asked.before == 0 => Some(Reply::Close(answer("500 No", &[], "no"))),
+        "/fails" => Some(Reply::Keep(answer("200 OK", &[], "now"))),
+        _ => twins(asked),
+    });
+    let directory = scratch();
+    let into = directory.path().join("damaged");
+    let settings = "[fetch]\nretries = 0\n[warc]\nrotate = \"1 KiB\"\n";
+    serially(crawl(wire.url("/"), &into))
+        .arg(wire.url("/fails"))
+        .config(directory.path(), settings)
+        .run()
+        .exits(1);
+    let snapshot = Snapshot::at(&into);
+    let is_in = |row: &crate::holdings::Row| row["filename"].clone();
+    let original = is_in(&snapshot.row(&wire.url("/a/one")));
+    let revisit = is_in(&snapshot.row(&wire.url("/b/two")));
+    assert_ne!(original, revisit, "the test needs them apart");
+    std::fs::remove_file(snapshot.file("archive").join(original)).unwrap();
+    let asked = wire.times("/b/two");
+    lastlight(["resume"]).arg(&into).run();
+    assert_eq!(wire.times("/b/two"), asked + 1);
+    // The payload is stored once more at least, and shown for both.
+    let twins = ["/a/one", "/b/two"].map(|path| wire.url(path));
+    assert!(twins.iter().any(|url| !snapshot.responses(url).is_empty()));
+    let replay = Replay::of(&into, "damaged");
+    for url in twins {
+        let time = time_of(&snapshot, &url);
+        assert!(replay.raw(&url, &time).text().contains("<p>twin</p>"));
+    }
+}

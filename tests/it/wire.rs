@@ -149,9 +149,14 @@ impl Wire {
         format!("http://{}{path}", self.address)
     }
 
+    /// Everything that was asked for.
+    pub fn everything(&self) -> Vec<Asked> {
+        self.shared.asked.lock().unwrap().clone()
+    }
+
     /// Everything that was asked for, robots.txt left out.
     pub fn asked(&self) -> Vec<Asked> {
-        let mut asked = self.shared.asked.lock().unwrap().clone();
+        let mut asked = self.everything();
         asked.retain(|asked| asked.target != "/robots.txt");
         asked
     }

@@ -29,6 +29,20 @@ impl Keeper<'_> {
         Ok(())
     }
 
+    /// Tells that a host isn't waited for any longer.
+    pub fn given_up(&mut self, host: HostId) -> Result<(), CrawlError> {
+        let name = self.frontier.key(host).map(|key| key.to_string());
+        let name = name.unwrap_or_default();
+        let patience = self.config.politeness.outage;
+        self.alarm(
+            "given-up",
+            format!(
+                "{name} has given no answer, or 429 or 503, for {patience}: what is left there \
+                 counts as failed and is asked for again when the crawl is resumed"
+            ),
+        )
+    }
+
     /// Tells once that a host's certificate doesn't check out.
     pub(super) fn bad_certificate(&mut self, host: HostId, reason: &str) -> Result<(), CrawlError> {
         if !self.bad_certificates.insert(host) {

@@ -2,6 +2,7 @@
 //! nearest way.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use super::Keeper;
 use super::budget::Cost;
@@ -22,6 +23,36 @@ pub(in crate::crawl) struct Via<'j> {
     imprint: Imprint,
     barren: u32,
     nested: u32,
+}
+
+/// What an answer names and isn't added yet.
+pub(super) struct Named {
+    job: Job,
+    imprint: Imprint,
+    barren: u32,
+    nested: u32,
+    is_same: bool,
+    own: Form,
+    others: std::vec::IntoIter<Link>,
+    /// Those of the answer's own form.
+    alike: std::vec::IntoIter<Link>,
+}
+
+impl Named {
+    /// The next of them, with the pages in a row that led to nothing else.
+    fn next(&mut self) -> Option<(Link, u32)> {
+        let others = self.others.next().map(|link| (link, 0));
+        others.or_else(|| Some((self.alike.next()?, self.barren)))
+    }
+}
+
+impl Outcome {
+    /// Whether it names so much that adding it at once would keep others waiting.
+    pub fn is_large(&self) -> bool {
+        /// About ten milliseconds' worth.
+        const MANY: usize = 1000;
+        self.links.len() > MANY
+    }
 }
 
 impl Keeper<'_> {
@@ -52,12 +83,48 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// Adds what an answer names. A page that names nothing but what the page
-    /// before it named, and pages of its own form, may be one of an endless
-    /// sequence: how many came in a row goes with the links.
+    /// Adds what an answer names: at once where that is little, else it comes to
+    /// hand and is added bit by bit.
     pub(super) fn add_links(&mut self, outcome: Outcome) -> Result<(), CrawlError> {
-        let Some(answer) = outcome.answer else {
+        let is_large = outcome.is_large();
+        let Some(named) = self.named(outcome)? else {
             return Ok(());
+        };
+        if !is_large {
+            return self.add_some(named, None).map(drop);
+        }
+        self.add_the_rest()?;
+        self.in_hand = Some(named);
+        Ok(())
+    }
+
+    /// Goes on with what came to hand until this time. Nothing is committed
+    /// before all of it is added: a captured page's links are rows.
+    pub fn go_on(&mut self, until: Instant) -> Result<(), CrawlError> {
+        if let Some(named) = self.in_hand.take() {
+            self.in_hand = self.add_some(named, Some(until))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a page's links aren't all added.
+    pub fn has_in_hand(&self) -> bool {
+        self.in_hand.is_some()
+    }
+
+    pub(super) fn add_the_rest(&mut self) -> Result<(), CrawlError> {
+        match self.in_hand.take() {
+            Some(named) => self.add_some(named, None).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Judges what an answer names by what came before it. A page that names
+    /// nothing but what the page before it named, and pages of its own form, may
+    /// be one of an endless sequence: how many came in a row goes with the links.
+    fn named(&mut self, outcome: Outcome) -> Result<Option<Named>, CrawlError> {
+        let Some(answer) = outcome.answer else {
+            return Ok(None);
         };
         let job = &outcome.job;
         let own = Form::of(&job.url);
@@ -73,28 +140,46 @@ impl Keeper<'_> {
             figures: answer.figures,
         };
         let (nested, is_same) = self.nested(job, imprint)?;
-        let via = Via {
-            job,
-            imprint,
-            barren: 0,
-            nested,
-        };
         let barren = barren(job, own, imprint);
         let (alike, others): (Vec<Link>, Vec<Link>) = outcome.links.into_iter().partition(is_alike);
-        for (links, barren) in [(others, 0), (alike, barren)] {
-            let via = Via { barren, ..via };
-            for mut link in links {
-                if link.excluded.is_none() && !link.is_listed && link.hop == Hop::Link {
-                    if barren > self.config.traps.barren {
-                        link.excluded = Some("trap-barren");
-                    } else if is_same && link.is_below {
-                        link.excluded = Some("trap-same-content");
-                    }
+        Ok(Some(Named {
+            imprint,
+            barren,
+            nested,
+            is_same,
+            own,
+            others: others.into_iter(),
+            alike: alike.into_iter(),
+            job: outcome.job,
+        }))
+    }
+
+    /// Adds links until a time; what is left of them then.
+    fn add_some(
+        &mut self,
+        mut named: Named,
+        until: Option<Instant>,
+    ) -> Result<Option<Named>, CrawlError> {
+        while let Some((mut link, barren)) = named.next() {
+            if link.excluded.is_none() && !link.is_listed && link.hop == Hop::Link {
+                if barren > self.config.traps.barren {
+                    link.excluded = Some("trap-barren");
+                } else if named.is_same && link.is_below {
+                    link.excluded = Some("trap-same-content");
                 }
-                self.add_link(via, &link, own)?;
+            }
+            let via = Via {
+                job: &named.job,
+                imprint: named.imprint,
+                barren,
+                nested: named.nested,
+            };
+            self.add_link(via, &link, named.own)?;
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(Some(named));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn add_link(&mut self, via: Via<'_>, link: &Link, own: Form) -> Result<(), CrawlError> {

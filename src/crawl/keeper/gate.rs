@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Keeper;
+use crate::config::RobotsPolicy;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Decision, Gate, HostId};
-use crate::crawl::job::{Hop, Job, Outcome, Path, RobotsOutcome, Verdict};
+use crate::crawl::job::{Hop, Job, Path, RobotsOutcome};
 use crate::crawl::process::{PRODUCT_TOKEN, robots_rules};
 use crate::crawl::robots::{Robots, Rules, Verdict as RobotsVerdict};
 use crate::crawl::store::state;
@@ -29,24 +30,48 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// Opens the gates that wait for a URL's answer.
-    pub(super) fn open_gates(&mut self, outcome: &Outcome) -> Result<(), CrawlError> {
-        if matches!(outcome.verdict, Verdict::Retry(..)) {
-            return Ok(());
-        }
-        let Some(waiting) = self.robots_waiting.remove(&outcome.job.id) else {
+    /// Opens the gates that wait for a URL whose last try is over.
+    pub(super) fn open_gates(
+        &mut self,
+        row: i64,
+        url: &CanonicalUrl,
+        robots: Option<&RobotsOutcome>,
+    ) -> Result<(), CrawlError> {
+        let Some(waiting) = self.robots_waiting.remove(&row) else {
             return Ok(());
         };
         for (host, behind) in waiting {
             // A page that was fetched as such may turn out to be somebody's
             // robots.txt; then it is read back.
-            let robots = match &outcome.robots {
+            let robots = match robots {
                 Some(robots) => Some(robots.clone()),
-                None => self.recorded_robots(&outcome.job.url, behind)?,
+                None => self.recorded_robots(url, behind)?,
             };
             self.open_gate(host, behind, robots, Duration::ZERO)?;
         }
         Ok(())
+    }
+
+    /// Asks for a URL that is kept out at its turn, if a gate has come to wait
+    /// for it: it is read as a robots.txt then, which nothing keeps out.
+    pub(super) fn ask_as_robots(&mut self, job: &Job) -> Result<bool, CrawlError> {
+        let waiting = self.robots_waiting.get(&job.id);
+        let Some(&(_, behind)) = waiting.and_then(|gates| gates.first()) else {
+            return Ok(false);
+        };
+        let job = Job {
+            as_robots: Some(behind),
+            ..job.clone()
+        };
+        let host = self.host(&job.host())?;
+        if let Some(turn) = self.frontier.robots_turn(host, job) {
+            self.pending.push(Decision::Turn(host, turn));
+        }
+        Ok(true)
+    }
+
+    fn obeys(&self) -> bool {
+        self.config.politeness.robots == RobotsPolicy::Obey
     }
 
     fn open_gate(
@@ -57,11 +82,13 @@ impl Keeper<'_> {
         age: Duration,
     ) -> Result<(), CrawlError> {
         match robots {
+            Some(RobotsOutcome::Redirect(target)) => self.robots_turn(host, target, behind + 1)?,
+            // It is captured, and what it says changes nothing.
+            _ if !self.obeys() => {}
             Some(RobotsOutcome::Rules(rules)) => {
                 self.tell_change(host, &rules)?;
                 self.frontier.open(host, Gate::Open(Some(rules)), age);
             }
-            Some(RobotsOutcome::Redirect(target)) => self.robots_turn(host, target, behind + 1)?,
             Some(RobotsOutcome::Unavailable(reason)) => self.unavailable(host, &reason)?,
             // A robots.txt that redirects to where nothing may be fetched is one
             // that can't be had (RFC 9309 §2.3.1.2): the host itself is reachable.
@@ -123,16 +150,6 @@ impl Keeper<'_> {
         Ok(self.log.event("robots-changed", fields)?)
     }
 
-    /// Rows whose second answer a stop has forestalled keep their first.
-    pub fn end_refetches(&mut self) -> Result<(), CrawlError> {
-        for row in std::mem::take(&mut self.refetching) {
-            self.progress.counts.unreached -= 1;
-            self.progress.counts.captured += 1;
-            self.store.settle(row, state::CAPTURED, None, 1)?;
-        }
-        Ok(())
-    }
-
     /// Asks for a URL on behalf of a gate, or lets the gate wait where it is
     /// being asked for already.
     fn robots_turn(
@@ -149,21 +166,21 @@ impl Keeper<'_> {
             return Ok(());
         };
         let mut age = Duration::ZERO;
-        if state == state::CAPTURED {
+        if state == state::CAPTURED && !self.refetching.contains(&id) {
             age = self.store.age(id)?;
             if age >= self.config.robots.refetch.0 {
                 // What is known is in force until there is news.
-                if self.frontier.rules(gate).is_none()
+                if self.obeys()
+                    && self.frontier.rules(gate).is_none()
                     && let Some(RobotsOutcome::Rules(rules)) = self.recorded_robots(&url, behind)?
                 {
                     self.frontier.open(gate, Gate::Open(Some(rules)), age);
                 }
-                self.store.settle(id, state::QUEUED, None, 0)?;
-                self.progress.counts.captured -= 1;
-                self.progress.counts.unreached += 1;
                 self.refetching.insert(id);
-                state = state::QUEUED;
             }
+        }
+        if self.refetching.contains(&id) {
+            state = state::QUEUED;
         }
         match state {
             state::QUEUED => {

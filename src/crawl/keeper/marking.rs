@@ -12,6 +12,7 @@ use crate::crawl::frontier::{Gate, HostId};
 use crate::crawl::job::{Hop, Job, Outcome, Path, Verdict};
 use crate::crawl::marks::{Imprints, Look, Mark};
 use crate::crawl::store::marks::Unjudged;
+use crate::crawl::store::state;
 use crate::digest::Digest;
 use crate::url::{CanonicalUrl, HostKey};
 
@@ -40,12 +41,17 @@ impl Keeper<'_> {
             return Ok(());
         };
         let imprints = answer.imprints.take();
-        if self.probes.remove(&outcome.job.id).is_some() {
+        if self.probes.contains_key(&outcome.job.id) {
             answer.mark = answer.mark.or(Some(Mark::Probe));
             answer.is_page = false;
             outcome.links.clear();
             self.store.mark(place, answer.mark.unwrap_or(Mark::Probe))?;
-            return self.learn(host, &outcome.job.host(), imprints);
+            // One that failed is asked for again by the next run.
+            if matches!(outcome.verdict, Verdict::Captured | Verdict::Unchanged) {
+                self.probes.remove(&outcome.job.id);
+                self.learn(host, &outcome.job.host(), imprints)?;
+            }
+            return Ok(());
         }
         if let Some(mark) = answer.mark {
             self.store.mark(place, mark)?;
@@ -58,25 +64,27 @@ impl Keeper<'_> {
                 is_known,
                 imprints,
             };
-            if self.wait_for_probe(host, &outcome.job, waiting)?
-                && let Some(answer) = &mut outcome.answer
-            {
+            if self.wait_for_probe(host, &outcome.job, waiting)? {
+                answer.mark = Some(Mark::Soft404);
                 answer.is_page = false;
+                self.store.mark(place, Mark::Soft404)?;
             }
         }
         Ok(())
     }
 
-    /// A probe that was never answered teaches nothing.
-    pub(super) fn forget_probe(&mut self, job: &Job) -> Result<(), CrawlError> {
+    /// A probe that a rule keeps out teaches nothing. One that failed may still
+    /// teach something when the crawl is resumed, and until then its host's
+    /// answers wait.
+    pub(super) fn end_probe(&mut self, job: &Job, state: i64) -> Result<(), CrawlError> {
         match self.probes.remove(&job.id) {
-            Some(host) => self.learn(host, &job.host(), None),
-            None => Ok(()),
+            Some(host) if state != state::FAILED => self.learn(host, &job.host(), None),
+            _ => Ok(()),
         }
     }
 
-    /// Keeps an answer until its host's missing pages are known; whether they
-    /// are by now, and it is one.
+    /// Keeps an answer until its host's probe is answered. True where that is
+    /// so already, and the answer is like it.
     fn wait_for_probe(
         &mut self,
         host: HostId,
@@ -87,9 +95,6 @@ impl Keeper<'_> {
         // Between a worker's question and this answer it may have been learned.
         if let Some(look) = self.store.look(host)? {
             let is_missing = !answer.is_known && look.is_like(&answer.imprints);
-            if is_missing {
-                self.is_missing(&answer)?;
-            }
             self.looks.learn(key, look);
             return Ok(is_missing);
         }
@@ -180,7 +185,12 @@ impl Keeper<'_> {
 
     fn is_missing(&mut self, answer: &Unjudged) -> Result<(), CrawlError> {
         self.store.mark(answer.place, Mark::Soft404)?;
-        self.store.is_no_page(answer.url)?;
+        // What an earlier run counted isn't this one's.
+        if let Some(time) = self.store.is_no_page(answer.url)?
+            && time >= self.begun
+        {
+            self.progress.pages = self.progress.pages.saturating_sub(1);
+        }
         Ok(())
     }
 

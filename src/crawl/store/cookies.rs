@@ -7,7 +7,7 @@ use super::{Result, Store};
 use crate::crawl::cookies::{Cookie, Key};
 
 pub(super) const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS cookie (
+CREATE TABLE cookie (
   domain TEXT NOT NULL, host_only INTEGER NOT NULL, path TEXT NOT NULL, name BLOB NOT NULL,
   value BLOB NOT NULL, secure INTEGER NOT NULL, http_only INTEGER NOT NULL, expires INTEGER,
   secret INTEGER NOT NULL, PRIMARY KEY (domain, host_only, path, name)

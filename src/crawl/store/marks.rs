@@ -175,11 +175,13 @@ impl Store {
         self.db.execute(&marks, [host])
     }
 
-    /// A URL whose page is none.
-    pub fn is_no_page(&self, url: i64) -> Result<()> {
-        self.db
-            .prepare_cached("UPDATE url SET page = 0 WHERE id = ?")?
-            .execute([url])
-            .map(drop)
+    /// A URL whose page is none; the time of its answer, if it was taken for one.
+    pub fn is_no_page(&self, url: i64) -> Result<Option<String>> {
+        let time: Option<Option<String>> = self
+            .db
+            .prepare_cached("UPDATE url SET page = 0 WHERE id = ? AND page = 1 RETURNING time")?
+            .query_row([url], |row| row.get(0))
+            .optional()?;
+        Ok(time.map(Option::unwrap_or_default))
     }
 }

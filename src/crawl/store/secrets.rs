@@ -9,7 +9,7 @@ use super::{Result, Store};
 use crate::snapshot::manifest::CredentialsSent;
 
 pub(super) const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS secret (
+CREATE TABLE secret (
   warc INTEGER NOT NULL, offset INTEGER NOT NULL, fields TEXT NOT NULL, url TEXT NOT NULL
 );";
 

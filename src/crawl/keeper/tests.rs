@@ -1,0 +1,117 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::crawl::form::Form;
+use crate::crawl::imprint::Imprint;
+use crate::crawl::job::{Answer, Hop, Job, Link, Path, Verdict};
+use crate::crawl::judge::key;
+use crate::url::CanonicalUrl;
+
+const LINKS: u32 = 5000;
+
+fn url(path: &str) -> CanonicalUrl {
+    CanonicalUrl::parse(&format!("http://a.example{path}")).unwrap()
+}
+
+/// A page of a host that names so much.
+fn page(keeper: &mut Keeper<'_>, path: &str, links: u32) -> Outcome {
+    let way = Path::default().then(Hop::Link);
+    keeper.add(&way, None, &url(path), None).unwrap();
+    let (id, _) = keeper.store.find(url(path).as_str()).unwrap().unwrap();
+    let job = Job {
+        id,
+        url: url(path),
+        path: way,
+        via: None,
+        via_imprint: Imprint::default(),
+        barren: 0,
+        nested: 0,
+        tries: 0,
+        as_robots: None,
+        is_probe: false,
+    };
+    let links = (0..links).map(|n| {
+        let url = url(&format!("{path}/{n}"));
+        Link {
+            key: key(&url),
+            form: Form::of(&url),
+            url,
+            hop: Hop::Link,
+            is_below: false,
+            beyond: 0,
+            is_listed: false,
+            is_seed: false,
+            excluded: None,
+        }
+    });
+    Outcome {
+        given_back: false,
+        verdict: Verdict::Captured,
+        answer: Some(Answer::default()),
+        links: links.collect(),
+        ..Outcome::given_back(job)
+    }
+}
+
+/// URLs that are captured, and all, as a process sees them that comes after a
+/// kill.
+fn durable(layout: &Layout) -> (u32, u32) {
+    let db = Connection::open(layout.store()).unwrap();
+    let query = "SELECT COALESCE(SUM(state = 1), 0), COUNT(*) FROM url";
+    db.query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+}
+
+fn with_keeper(test: impl FnOnce(&Layout, &mut Keeper<'_>)) {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::new(directory.path());
+    for folder in layout.folders() {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let mut config = Config::defaults();
+    config.storage.commit_every.0 = Duration::ZERO;
+    let mut keeper = Keeper::open(&layout, &config, None).unwrap();
+    keeper.commit().unwrap();
+    test(&layout, &mut keeper);
+}
+
+#[test]
+fn a_large_page_keeps_nobody_waiting_and_is_durable_only_with_all_that_it_names() {
+    with_keeper(|layout, keeper| {
+        let large = page(keeper, "/large", LINKS);
+        assert!(large.is_large());
+        keeper.absorb(large).unwrap();
+        let mut slices = 0;
+        while keeper.has_in_hand() {
+            slices += 1;
+            assert!(!keeper.commit_is_due());
+            // Another page is taken in meanwhile.
+            let other = page(keeper, &format!("/other/{slices}"), 1);
+            keeper.absorb(other).unwrap();
+            assert_eq!(durable(layout), (0, 0));
+            keeper
+                .go_on(Instant::now() + Duration::from_millis(2))
+                .unwrap();
+        }
+        assert!(slices > 3, "{slices}");
+        assert!(keeper.commit_is_due());
+        keeper.commit().unwrap();
+        assert_eq!(durable(layout), (1 + slices, 1 + LINKS + 2 * slices));
+    });
+}
+
+#[test]
+fn a_commit_and_the_next_large_page_finish_the_one_in_hand() {
+    with_keeper(|layout, keeper| {
+        for path in ["/one", "/two"] {
+            let large = page(keeper, path, LINKS);
+            keeper.absorb(large).unwrap();
+        }
+        keeper.commit().unwrap();
+        assert!(!keeper.has_in_hand());
+        assert_eq!(durable(layout), (2, 2 * (1 + LINKS)));
+    });
+}
