@@ -69,7 +69,7 @@ pub fn run(
         earlier => earlier?,
     };
     let mut keeper = Keeper::open(layout, config, earlier)?;
-    keeper.import_cookies(outfit.cookies);
+    keeper.import_cookies(outfit.cookies)?;
     let requests = Requests::new(config, outfit.credentials, keeper.jar.clone());
     if let Some(reason) = missing {
         keeper.log.event("warning", json!({ "reason": reason }))?;
