@@ -22,7 +22,7 @@ use super::CrawlError;
 use super::cookies::{Import, Jar};
 use super::dedup::{Dedup, Earlier, Original};
 use super::frontier::{Decision, Frontier, HostId};
-use super::job::{Outcome, Recording, Verdict};
+use super::job::{Health, Outcome, Recording, Verdict};
 use super::log::CrawlLog;
 use super::marks::Looks;
 use super::process::Shared;
@@ -311,7 +311,8 @@ impl<'c> Keeper<'c> {
             self.bad_certificate(host, reason)?;
         }
         let asked = outcome.host_pause.unwrap_or_default();
-        if let Some(pause) = self.frontier.note(host, outcome.health)
+        if outcome.health != Health::Untold
+            && let Some(pause) = self.frontier.note(host, outcome.health)
             && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
         {
             outcome.verdict = Verdict::Retry(pause.max(asked), reason.clone());
