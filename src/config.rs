@@ -14,6 +14,7 @@ pub use scope::{Budget, Crawl, ScopeKind, Traps};
 pub use secret::{Secret, SecretError};
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -366,7 +367,19 @@ pub enum ConfigError {
         /// The system's reason.
         reason: String,
     },
-    /// Not TOML, or a value of the wrong kind.
+    /// Not TOML. What stands there isn't repeated: it may be a secret.
+    #[error("{path}: line {line}, column {column}: {reason}")]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The character in it, counted from 1.
+        column: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A value of the wrong kind.
     #[error("{path}: {reason}")]
     Malformed {
         /// The file.
@@ -389,7 +402,9 @@ pub enum ConfigError {
 impl Config {
     /// The defaults.
     pub fn defaults() -> Self {
-        toml::from_str(DEFAULTS).expect("the compiled-in config.toml is valid")
+        static PARSED: LazyLock<Config> =
+            LazyLock::new(|| Config::of(default_tables().clone()).expect(ARE_VALID));
+        PARSED.clone()
     }
 
     /// The defaults, overridden key by key by a file.
@@ -402,46 +417,39 @@ impl Config {
     }
 
     fn over_defaults(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let malformed = |reason: &dyn std::fmt::Display| ConfigError::Malformed {
+        let malformed = |reason: String| ConfigError::Malformed {
             path: path.to_owned(),
-            reason: reason.to_string(),
+            reason,
         };
-        let file: Table = toml::from_str(text).map_err(|error| malformed(&error))?;
-        let mut merged: Table = toml::from_str(DEFAULTS).expect("config.toml is valid");
-        for (table, values) in file {
+        let file: Table = toml::from_str(text).map_err(|error| not_toml(path, text, &error))?;
+        let mut merged = default_tables().clone();
+        for (table, values) in &file {
             if table == access::TABLE {
                 merged.insert(table.clone(), values.clone());
-                let so_far: Result<Self, _> = Table::try_into(merged.clone());
-                so_far.map_err(|error| {
-                    let reason = error.to_string();
-                    malformed(&format!("[[access]]: {}", reason.trim()))
-                })?;
                 continue;
             }
-            let Some(Value::Table(known)) = merged.get_mut(&table) else {
-                return Err(unknown(path, &table));
+            let Some(Value::Table(known)) = merged.get_mut(table) else {
+                return Err(unknown(path, table));
             };
             let Value::Table(values) = values else {
-                return Err(malformed(&format!("{table} is a table: write [{table}]")));
+                return Err(malformed(format!("{table} is a table: write [{table}]")));
             };
             for (key, value) in values {
-                if !known.contains_key(&key) {
+                if !known.contains_key(key) {
                     return Err(unknown(path, &format!("{table}.{key}")));
                 }
-                // One value at a time, so that the message can name its key.
-                known.insert(key.clone(), value);
-                let so_far: Result<Self, _> = Table::try_into(merged_with(&table, known));
-                if let Err(error) = so_far {
-                    let reason = error.to_string();
-                    return Err(malformed(&format!("{table}.{key}: {}", reason.trim())));
-                }
+                known.insert(key.clone(), value.clone());
             }
         }
-        let config = Table::try_into(merged).map_err(|error| malformed(&error))?;
+        let config = Self::of(merged).map_err(|error| malformed(wrong_value(&file, &error)))?;
         match bounds::refusal(&config) {
-            Some(reason) => Err(malformed(&reason)),
+            Some(reason) => Err(malformed(reason)),
             None => Ok(config),
         }
+    }
+
+    fn of(tables: Table) -> Result<Self, toml::de::Error> {
+        tables.try_into()
     }
 
     /// The `User-Agent`, with the contact in its place.
@@ -489,17 +497,80 @@ impl Config {
     }
 }
 
-/// The defaults with one table replaced.
-fn merged_with(table: &str, values: &Table) -> Table {
-    let mut whole: Table = toml::from_str(DEFAULTS).expect("config.toml is valid");
-    whole.insert(table.to_owned(), Value::Table(values.clone()));
-    whole
+const ARE_VALID: &str = "the compiled-in config.toml is valid";
+
+/// The defaults as they stand, parsed once.
+fn default_tables() -> &'static Table {
+    static PARSED: LazyLock<Table> = LazyLock::new(|| toml::from_str(DEFAULTS).expect(ARE_VALID));
+    &PARSED
+}
+
+/// Where a text isn't TOML.
+fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    ConfigError::NotToml {
+        path: path.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: line.chars().count() + 1,
+        reason: error.message().to_owned(),
+    }
+}
+
+/// Names the key whose value is refused: the first that is, taken alone.
+fn wrong_value(file: &Table, whole: &toml::de::Error) -> String {
+    for (table, values) in file {
+        let defaults = default_tables();
+        let (Some(Value::Table(known)), Value::Table(values)) = (defaults.get(table), values)
+        else {
+            let alone = defaults.clone();
+            let alone = alone
+                .into_iter()
+                .chain([(table.clone(), values.clone())])
+                .collect();
+            if let Err(error) = Config::of(alone) {
+                return format!("[[{table}]]: {}", without_value(error.message()));
+            }
+            continue;
+        };
+        for (key, value) in values {
+            let (mut alone, mut table_alone) = (defaults.clone(), known.clone());
+            table_alone.insert(key.clone(), value.clone());
+            alone.insert(table.clone(), Value::Table(table_alone));
+            if let Err(error) = Config::of(alone) {
+                let may_be_secret = MAY_HOLD_SECRETS.contains(&table.as_str());
+                let message = if may_be_secret {
+                    without_value(error.message())
+                } else {
+                    error.message()
+                };
+                return format!("{table}.{key}: {message}");
+            }
+        }
+    }
+    without_value(whole.message()).to_owned()
+}
+
+/// Tables beside `[[access]]` whose values aren't repeated.
+const MAY_HOLD_SECRETS: [&str; 2] = ["proxy", "cookies"];
+
+/// What is expected, without the value that was found.
+fn without_value(message: &str) -> &str {
+    let says_value = ["invalid type: ", "invalid value: ", "unknown variant "];
+    if !says_value.iter().any(|start| message.starts_with(start)) {
+        return message;
+    }
+    message
+        .rfind(", expected ")
+        .map_or("a value of another kind is expected", |at| {
+            &message[at + ", ".len()..]
+        })
 }
 
 fn unknown(path: &Path, key: &str) -> ConfigError {
-    let defaults: Table = toml::from_str(DEFAULTS).expect("config.toml is valid");
     let mut known = vec![access::TABLE.to_owned()];
-    for (table, values) in &defaults {
+    for (table, values) in default_tables() {
         known.push(table.clone());
         if let Value::Table(values) = values {
             known.extend(values.keys().map(|key| format!("{table}.{key}")));
@@ -623,7 +694,54 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_toml_is_told_by_its_place_alone() {
+        for text in [
+            "[proxy]\nlogin = \"me:hush\nurl = \"\"",
+            "[proxy]\nlogin = me:hush",
+            "# \u{e4}\n[[access]]\nbasic = \"me:hush\" x",
+            "[[access]]\nbasic = \"hush\"\nbasic = \"hush\"",
+            "[proxy]\nlogin \"me:hush\"",
+        ] {
+            let error = load(text).unwrap_err();
+            assert!(matches!(error, ConfigError::NotToml { .. }), "{error:?}");
+            let error = error.to_string();
+            assert!(error.starts_with("my.toml: line "), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+        let error = load("[fetch]\ncontact = \u{e4}").unwrap_err().to_string();
+        assert!(error.starts_with("my.toml: line 2, column 11: "), "{error}");
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
+        for (text, key) in [
+            ("[proxy]\nlogin = [\"me:hush\"]", "proxy.login"),
+            ("[proxy]\ndirect = \"http://me:hush@a\"", "proxy.direct"),
+            ("[cookies]\npolicy = \"sid=hush\"", "cookies.policy"),
+            ("access = \"hush\"", "[[access]]"),
+            ("[access]\nbasic = \"me:hush\"", "[[access]]"),
+            (
+                "[[access]]\nhost = \"a\"\nheaders = \"X: hush\"",
+                "[[access]]",
+            ),
+            (
+                "[[access]]\nhost = \"a\"\nheaders = { X = [\"hush\"] }",
+                "[[access]]",
+            ),
+        ] {
+            let error = load(text).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("my.toml: {key}: ")) && !error.contains("hush"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn a_wrong_value_names_its_key() {
+        let two = "[fetch]\nretries = 2\n[limits]\nidle = \"soon\"\nurl = \"1 KiB\"";
+        let error = load(two).unwrap_err().to_string();
+        assert!(error.starts_with("my.toml: limits.idle: "), "{error}");
         for text in [
             "[crawl]\ndepth = -3",
             "[crawl]\nscope = \"moon\"",

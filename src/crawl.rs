@@ -6,8 +6,8 @@ mod cookies;
 mod credentials;
 pub mod dedup;
 mod fetch;
-mod fold;
 mod figures;
+mod fold;
 mod form;
 mod frontier;
 mod identify;
@@ -48,7 +48,7 @@ use std::io;
 
 use self::outfit::Outfit;
 use crate::config::{Config, ConfigError};
-use crate::net::guard::{self, CidrError};
+use crate::net::{HostPatternError, guard};
 use crate::snapshot::layout::{CONFIG, Layout, MANIFEST, MANIFEST_DIGEST};
 use crate::snapshot::lock::{LockError, SnapshotLock};
 use crate::snapshot::manifest::{Counts, Manifest};
@@ -61,9 +61,9 @@ pub enum CrawlError {
     /// A pattern of the configuration.
     #[error(transparent)]
     Pattern(#[from] PatternError),
-    /// A network of the configuration.
+    /// A network or host of the configuration.
     #[error("address.allow: {0}")]
-    Network(#[from] CidrError),
+    Allowed(#[from] HostPatternError),
     /// Something that the configuration names.
     #[error(transparent)]
     Outfit(#[from] OutfitError),
@@ -203,7 +203,7 @@ pub fn start(
     }
     // What may be wrong in the configuration is found before anything is made.
     scope::Scope::new(config, seeds)?;
-    run::networks(config)?;
+    run::allowed(config)?;
     warcs::dictionary(config)?;
     let _ = earlier(config)?;
     let outfit = Outfit::ready(config, seeds, true)?;

@@ -4,6 +4,7 @@
 pub mod connection;
 pub mod exchange;
 pub mod guard;
+pub mod host_pattern;
 pub mod proxy;
 pub mod spool;
 pub mod trust;
@@ -11,6 +12,7 @@ pub mod trust;
 pub use connection::{Connection, Connector, Lookup};
 pub use exchange::{Exchange, Limits, Truncated};
 pub use guard::{AddressGuard, Cidr};
+pub use host_pattern::{HostPattern, HostPatternError};
 pub use proxy::{Proxy, ProxyError};
 pub use spool::Spool;
 pub use trust::{CertificateVerdict, TlsSession, Trust, TrustError};
@@ -37,6 +39,15 @@ pub enum NetError {
         host: String,
         /// Its first address.
         address: IpAddr,
+    },
+    /// The name can't be public, and a proxy would look it up in its own network.
+    #[error(
+        "address: {host} is no public name, and what it stands for is known to the proxy alone; \
+         address.allow may name it"
+    )]
+    NotPublic {
+        /// The host.
+        host: String,
     },
     /// The port belongs to another protocol.
     #[error("bad-port: {host}: port {port} belongs to another protocol than HTTP")]
@@ -74,6 +85,8 @@ pub enum NetError {
         proxy: String,
         /// The reason.
         reason: String,
+        /// Whether it won't have this very request; else there is no way for now.
+        is_denial: bool,
     },
     /// Nothing came within the time.
     #[error("timeout: {host}: nothing within {limit:?} ({what})")]

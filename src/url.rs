@@ -33,6 +33,12 @@ pub enum UrlError {
         /// Its scheme.
         scheme: String,
     },
+    /// A seed with a login, which would be dropped. It isn't repeated.
+    #[error("a login stands before {host:?}, in an address where it would be written down")]
+    Login {
+        /// What comes after it.
+        host: String,
+    },
     /// Longer than [`MAX_URL_BYTES`].
     #[error("a URL of {length} bytes is longer than the {MAX_URL_BYTES} that are taken")]
     TooLong {
@@ -83,10 +89,20 @@ impl CanonicalUrl {
         Self::of(url)
     }
 
-    /// Parses what a person types as a seed: `example.org/news` means
+    /// Parses what a person types as a seed, as [`Self::parse_typed`] does. A
+    /// login in it is refused: who gives one wants to be let in, and without it
+    /// another page would be captured than is meant.
+    pub fn parse_seed(text: &str) -> Result<Self, UrlError> {
+        match host_after_login(text) {
+            Some(host) => Err(UrlError::Login { host: clip(host) }),
+            None => Self::parse_typed(text),
+        }
+    }
+
+    /// Parses what a person types: `example.org/news` means
     /// `http://example.org/news`, as in every browser's address bar before
     /// HTTPS upgrades; the site's own redirect leads to HTTPS.
-    pub fn parse_seed(text: &str) -> Result<Self, UrlError> {
+    pub fn parse_typed(text: &str) -> Result<Self, UrlError> {
         let text = text.trim();
         let has_scheme = text.split_once(':').is_some_and(|(scheme, rest)| {
             rest.starts_with("//")
@@ -251,6 +267,30 @@ impl fmt::Display for HostKey {
     }
 }
 
+/// What follows a login in the authority of an address, whether or not the
+/// rest of it is one.
+fn host_after_login(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let is_scheme = |scheme: &str| {
+        scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    };
+    let rest = match text.split_once(':') {
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("mailto") => return None,
+        Some((scheme, rest)) if is_scheme(scheme) && rest.starts_with(['/', '\\']) => rest,
+        Some((scheme, rest))
+            if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") =>
+        {
+            rest
+        }
+        _ => text,
+    };
+    let authority = rest.trim_start_matches(['/', '\\']);
+    let authority = authority.split(['/', '\\', '?', '#']).next()?;
+    authority.rsplit_once('@').map(|(_, host)| host)
+}
+
 fn clip(text: &str) -> String {
     let end = text
         .char_indices()
@@ -295,6 +335,43 @@ mod tests {
         }
         assert!(CanonicalUrl::parse_seed("ftp://example.org/").is_err());
         assert!(CanonicalUrl::parse_seed("").is_err());
+    }
+
+    #[test]
+    fn a_seed_with_a_login_is_refused_and_not_repeated() {
+        for typed in [
+            "https://me:hush@a.example/x",
+            "https://hush@a.example",
+            "me:hush@a.example/x",
+            "hush@a.example",
+            "http:me:hush@a.example",
+            "HTTP:\\\\me:hush@a.example\\x",
+            "https:///me:hush@a.example",
+            " https://me:hu@hush@a.example",
+            "https://me:hush@a .example/",
+            "https://me:hush@",
+            "ftp://me:hush@a.example/",
+        ] {
+            let error = CanonicalUrl::parse_seed(typed).map_err(|error| error.to_string());
+            let error = error.err().unwrap_or_default();
+            assert!(
+                error.contains("login") && !error.contains("hush"),
+                "{typed}: {error}"
+            );
+        }
+        for typed in [
+            "https://a.example/@me",
+            "a.example/x@y",
+            "https://a.example?q=me:x@y",
+            "a.example:81/#me@x",
+        ] {
+            assert!(CanonicalUrl::parse_seed(typed).is_ok(), "{typed}");
+        }
+        assert!(matches!(
+            CanonicalUrl::parse_seed("mailto:a@b.example"),
+            Err(UrlError::Scheme { .. })
+        ));
+        assert!(CanonicalUrl::parse_typed("https://me:pw@a.example/").is_ok());
     }
 
     #[test]

@@ -80,7 +80,8 @@ pub struct CrawlArgs {
     /// Connections to a host
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     connections: Option<u32>,
-    /// A private network that may be connected to, such as 10.0.0.0/8
+    /// A private network that may be connected to, such as 10.0.0.0/8; behind a
+    /// proxy also a name that isn't public, such as wiki.internal
     #[arg(long, value_name = "CIDR")]
     allow_address: Vec<String>,
     /// Stop, resumable, after so many captured URLs
@@ -237,7 +238,7 @@ impl From<CrawlError> for Failure {
             CrawlError::Config(error) => error.into(),
             CrawlError::Outfit(OutfitError::NoRoots { .. }) => Self::environment(&error),
             CrawlError::Pattern(_)
-            | CrawlError::Network(_)
+            | CrawlError::Allowed(_)
             | CrawlError::Dictionary { .. }
             | CrawlError::Outfit(_) => Self::usage(&error),
             CrawlError::Earlier(_) => Self::usage(&error)

@@ -1,9 +1,6 @@
 //! How the C library's allocator holds what is freed.
 
-#![expect(
-    unsafe_code,
-    reason = "the allocator is tuned through its C interface"
-)]
+#![expect(unsafe_code, reason = "the allocator is tuned through its C interface")]
 
 /// Buffers from this size on are mapped one by one, and go back to the system
 /// when they are freed.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::Failure;
 use crate::crawl;
-use crate::url::CanonicalUrl;
+use crate::url::{CanonicalUrl, UrlError};
 
 /// Bytes of a line at most; no URL that is taken is longer.
 const LINE: u64 = 64 * 1024;
@@ -32,7 +32,8 @@ impl Seeds {
             return self.add_lines("standard input", io::stdin().lock());
         }
         let seed = CanonicalUrl::parse_seed(text).map_err(|error| {
-            Failure::usage(error).hint("A seed is an address such as https://example.org/.")
+            let hint = hint(&error, "A seed is an address such as https://example.org/.");
+            Failure::usage(error).hint(hint)
         })?;
         self.add(seed);
         Ok(())
@@ -73,27 +74,40 @@ impl Seeds {
             }
             let text = std::str::from_utf8(&line).map_err(|_| at(&"not UTF-8"))?;
             self.add_line(text.trim_start_matches('\u{feff}'))
-                .map_err(|reason| {
-                    at(&reason).hint("A line is an address such as https://example.org/, or a SURT prefix after + or -.")
-                })?;
+                .map_err(|(reason, hint)| at(&reason).hint(hint))?;
         }
         Ok(())
     }
 
-    fn add_line(&mut self, line: &str) -> Result<(), String> {
+    /// Adds a line, or tells what is wrong with it and what to try.
+    fn add_line(&mut self, line: &str) -> Result<(), (String, String)> {
+        const USUAL: &str =
+            "A line is an address such as https://example.org/, or a SURT prefix after + or -.";
         let line = line.split(" #").next().unwrap_or_default().trim();
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
         }
         if let Some(surt) = line.strip_prefix(['+', '-']) {
-            crawl::surt_prefix(surt)?;
+            crawl::surt_prefix(surt).map_err(|reason| (reason, USUAL.to_owned()))?;
             self.surts.push(line.to_owned());
             return Ok(());
         }
-        let seed = CanonicalUrl::parse_seed(line).map_err(|error| error.to_string())?;
+        let seed = CanonicalUrl::parse_seed(line)
+            .map_err(|error| (error.to_string(), hint(&error, USUAL)))?;
         self.add(seed);
         Ok(())
     }
+}
+
+/// What to try; where a login was given, how it is given.
+fn hint(error: &UrlError, usual: &str) -> String {
+    let UrlError::Login { host } = error else {
+        return usual.to_owned();
+    };
+    format!(
+        "Leave it out, and give it in a file for --config, where it stays secret:\n  \
+         [[access]]\n  host = \"https://{host}\"\n  basic = \"user:password\"  # or \"env:NAME\", \"file:PATH\""
+    )
 }
 
 #[cfg(test)]
@@ -134,6 +148,19 @@ mod tests {
         ] {
             let error = Seeds::default().add_lines("list", file).unwrap_err();
             assert!(error.what.starts_with(expected), "{}", error.what);
+        }
+        for (login, hint) in [
+            ("https://me:hush@a.example/", "[[access]]"),
+            ("me:hush@a.example", "[[access]]"),
+            ("-http://me:hush@a.example/x", "SURT"),
+            ("+ftp://me:hush@a.example/x", "SURT"),
+        ] {
+            let file = format!("http://a.example/\n{login}\n");
+            let error = Seeds::default().add_lines("list", file.as_bytes());
+            let error = error.unwrap_err();
+            let told = format!("{} {}", error.what, error.hint.unwrap());
+            assert!(told.starts_with("list, line 2: a login"), "{told}");
+            assert!(told.contains(hint) && !told.contains("hush"), "{told}");
         }
         let long = "x".repeat(70_000);
         let error = Seeds::default()

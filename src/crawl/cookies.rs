@@ -6,7 +6,7 @@
 mod field;
 mod file;
 
-pub use file::{CookieFileError, read};
+pub use file::{CookieFileError, Import, read};
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -100,12 +100,20 @@ impl Jar {
         }
     }
 
-    /// Puts cookies in that come from a file or from the store.
-    pub fn fill(&self, cookies: impl IntoIterator<Item = Cookie>) {
+    /// Puts cookies in that come from a file or from the store. Returns how many
+    /// of them the jar has no room for; those that have ended don't count.
+    pub fn fill(&self, cookies: Vec<Cookie>) -> usize {
         let (mut inner, now) = (self.lock(), now());
+        let living = |cookie: &&Cookie| cookie.expires.is_none_or(|expires| expires > now);
+        let keys: HashSet<Key> = cookies
+            .iter()
+            .filter(living)
+            .map(|cookie| cookie.key.clone())
+            .collect();
         for cookie in cookies {
             inner.put(cookie, self.bounds, now);
         }
+        keys.iter().filter(|key| !inner.has(key)).count()
     }
 
     /// The cookies for a request; the longest path first, of equal ones the
@@ -221,12 +229,17 @@ impl Inner {
             created: created.unwrap_or(clock),
             used: clock,
         });
-        while self.domains.get(&domain).map_or(0, Vec::len) > bounds.of_host.max(1) {
+        while self.domains.get(&domain).map_or(0, Vec::len) > bounds.of_host {
             self.drop_one(&domain, now);
         }
         if self.memory > bounds.memory {
             self.shrink(bounds.memory);
         }
+    }
+
+    fn has(&self, key: &Key) -> bool {
+        let held = self.domains.get(&key.domain);
+        held.is_some_and(|held| held.iter().any(|held| held.cookie.key == *key))
     }
 
     /// Removes a cookie; returns when it was created.
@@ -456,6 +469,40 @@ mod tests {
         assert!(jar.lock().memory <= 2000);
         assert_eq!(sent(&jar, "http://h99.example/"), "n=1");
         assert_eq!(sent(&jar, "http://h1.example/"), "");
+    }
+
+    #[test]
+    fn a_bound_of_nothing_keeps_nothing() {
+        let mut config = Config::defaults();
+        config.limits.cookies = 0;
+        let jar = Jar::new(&config);
+        assert!(!set(&jar, "http://a.example/", &["n=1"]));
+        assert_eq!(sent(&jar, "http://a.example/"), "");
+        assert_eq!(jar.lock().memory, 0);
+    }
+
+    #[test]
+    fn what_an_import_has_no_room_for_is_counted() {
+        let mut config = Config::defaults();
+        config.limits.cookies = 3;
+        let jar = Jar::new(&config);
+        let cookie = |n: usize, expires| Cookie {
+            key: Key {
+                domain: "a.example".into(),
+                host_only: true,
+                path: "/".into(),
+                name: n.to_string().into_bytes(),
+            },
+            value: b"v".to_vec(),
+            secure: false,
+            http_only: false,
+            expires,
+            secret: true,
+        };
+        let mut cookies: Vec<Cookie> = (0..5).map(|n| cookie(n, None)).collect();
+        cookies.push(cookie(9, Some(1)));
+        assert_eq!(jar.fill(cookies), 2);
+        assert_eq!(jar.fill(vec![cookie(4, None)]), 0);
     }
 
     #[test]

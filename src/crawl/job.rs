@@ -340,6 +340,8 @@ pub enum Health {
     Busy,
     /// No answer: it may be the network or the host.
     Silent,
+    /// Nothing: a proxy wouldn't ask it.
+    Untold,
 }
 
 impl Health {

@@ -21,7 +21,7 @@ mod tallies;
 mod tests;
 
 use super::CrawlError;
-use super::cookies::{Cookie, Jar};
+use super::cookies::{Import, Jar};
 use super::dedup::{Dedup, Earlier, Original};
 use super::frontier::{Decision, Frontier, HostId};
 use super::job::{Outcome, Recording, StoredRecord};
@@ -156,11 +156,30 @@ impl<'c> Keeper<'c> {
         })
     }
 
-    /// Adds cookies that the archivist gave.
-    pub fn import_cookies(&mut self, cookies: Vec<Cookie>) {
-        if let Some(jar) = &self.jar {
-            jar.fill(cookies);
+    /// Adds cookies that the archivist gave, but for those that are older than
+    /// what the crawl knows of them.
+    pub fn import_cookies(&mut self, import: Import) -> Result<(), CrawlError> {
+        let Some(jar) = &self.jar else {
+            return Ok(());
+        };
+        let mut news = Vec::new();
+        for cookie in import.cookies {
+            if self.store.imports(&cookie, import.written)? {
+                news.push(cookie);
+            }
         }
+        let without_room = jar.fill(news);
+        if without_room == 0 {
+            return Ok(());
+        }
+        self.alarm(
+            "cookies-without-room",
+            format!(
+                "of the cookies in cookies.file {without_room} weren't taken: limits.cookies \
+                 ({}) and cookies.memory ({}) have no room for them",
+                self.config.limits.cookies, self.config.cookies.memory
+            ),
+        )
     }
 
     /// What the workers are given.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::cookies::{self, Cookie, CookieFileError};
+use super::cookies::{self, CookieFileError, Import};
 use super::credentials::{Credentials, CredentialsError};
 use crate::config::{CertificatePolicy, Config, CookiePolicy};
 use crate::net::{Proxy, ProxyError, Trust, TrustError};
@@ -14,7 +14,7 @@ pub struct Outfit {
     /// What single origins are given.
     pub credentials: Credentials,
     /// From `cookies.file`.
-    pub cookies: Vec<Cookie>,
+    pub cookies: Import,
     /// Whose certificates are trusted.
     pub trust: Trust,
     /// Through whom connections go.
@@ -75,7 +75,7 @@ impl Outfit {
         let cookies = if imports && !file.is_empty() {
             cookies::read(Path::new(file))?
         } else {
-            Vec::new()
+            Import::default()
         };
         let outfit = Self {
             credentials: Credentials::reveal(&config.access)?,

@@ -116,7 +116,7 @@ impl Processing {
     fn unanswered(&self, job: Job, error: &NetError) -> Outcome {
         let reason = error.to_string();
         let verdict = match error {
-            NetError::Refused { .. } | NetError::BadPort { .. } => {
+            NetError::Refused { .. } | NetError::NotPublic { .. } | NetError::BadPort { .. } => {
                 Verdict::Excluded(reason.clone())
             }
             NetError::Tls {
@@ -126,7 +126,13 @@ impl Processing {
             _ => Verdict::Failed(reason.clone()),
         };
         let health = match error {
+            // The host wasn't asked. Where the proxy gives no way to anything,
+            // URLs wait as for a host that is silent.
+            NetError::Proxy {
+                is_denial: true, ..
+            } => Health::Untold,
             NetError::Refused { .. }
+            | NetError::NotPublic { .. }
             | NetError::BadPort { .. }
             | NetError::Tls {
                 is_lasting: true, ..

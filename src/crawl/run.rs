@@ -24,7 +24,7 @@ use super::store::state;
 use super::workers::{Done, Workers};
 use super::{CrawlError, Summary, recover, seal};
 use crate::config::Config;
-use crate::net::{AddressGuard, Cidr, Connector};
+use crate::net::{AddressGuard, Connector, HostPattern};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
 use crate::url::CanonicalUrl;
@@ -54,9 +54,9 @@ pub fn run(
     control: &Control,
 ) -> Result<Summary, CrawlError> {
     let begun = Instant::now();
-    let networks = networks(config)?;
+    let allowed = allowed(config)?;
     let connector = Connector::new(
-        AddressGuard::new(networks),
+        AddressGuard::new(allowed),
         outfit.trust,
         outfit.proxy,
         config.fetch.connect_timeout.0,
@@ -72,7 +72,7 @@ pub fn run(
         earlier => earlier?,
     };
     let mut keeper = Keeper::open(layout, config, earlier)?;
-    keeper.import_cookies(outfit.cookies);
+    keeper.import_cookies(outfit.cookies)?;
     let requests = Requests::new(config, outfit.credentials, keeper.jar.clone());
     if let Some(reason) = missing {
         keeper.log.event("warning", json!({ "reason": reason }))?;
@@ -176,10 +176,10 @@ fn allow_what_is_named(config: &Config, connector: &Connector, seeds: &[(Canonic
     }
 }
 
-/// The networks that may be connected to.
-pub fn networks(config: &Config) -> Result<Vec<Cidr>, CrawlError> {
-    let networks = config.address.allow.iter().map(|text| Ok(text.parse()?));
-    networks.collect()
+/// The networks and names that may be asked for although they aren't public.
+pub fn allowed(config: &Config) -> Result<Vec<HostPattern>, CrawlError> {
+    let allowed = config.address.allow.iter().map(|text| Ok(text.parse()?));
+    allowed.collect()
 }
 
 /// The threads of a running crawl.

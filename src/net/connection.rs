@@ -19,6 +19,7 @@ use super::guard::LOOPBACK;
 use super::proxy::Forward;
 use super::trust::{self, Opening};
 use super::{AddressGuard, NetError, Proxy, TlsSession, Trust};
+use crate::http::Head;
 use crate::time::WarcDate;
 use crate::url::HostKey;
 
@@ -164,7 +165,8 @@ impl Connector {
     }
 
     /// Addresses that a URL names are guarded as without proxy; what a name
-    /// stands for is known to the proxy alone, whose network that is.
+    /// stands for is known to the proxy alone, whose network that is. So names
+    /// that can only belong to that network are refused.
     async fn connect_through(&self, proxy: &Proxy, host: &HostKey) -> Result<Connection, NetError> {
         if host.literal_address().is_some() || host.is_localhost() {
             self.admitted(host).await?;
@@ -172,6 +174,10 @@ impl Connector {
             return Err(NetError::BadPort {
                 host: host.to_string(),
                 port: host.port(),
+            });
+        } else if !self.guard.admits_name(host) {
+            return Err(NetError::NotPublic {
+                host: host.to_string(),
             });
         }
         let (stream, forward) = proxy.open(host).await?;
@@ -292,13 +298,8 @@ impl Connection {
     }
 
     /// A proxy's own refusal isn't an answer of the host.
-    pub(super) fn proxy_refusal(&self, host: &str, status: Option<u16>) -> Option<NetError> {
-        let forward = self.forward.as_ref().filter(|_| status == Some(407))?;
-        Some(NetError::Proxy {
-            host: host.to_owned(),
-            proxy: forward.proxy.clone(),
-            reason: "it asks for a login (407): set proxy.login".into(),
-        })
+    pub(super) fn proxy_refusal(&self, host: &str, head: &Head<'_>) -> Option<NetError> {
+        self.forward.as_ref()?.refusal(host, head)
     }
 
     /// Whether nothing has come since the last answer. What comes between two

@@ -153,7 +153,7 @@ impl Connection {
             let mut head = Vec::new();
             let mut start = response.reader().take(found.head_length as u64);
             start.read_to_end(&mut head).map_err(NetError::Spool)?;
-            if let Some(refusal) = self.proxy_refusal(host, Head::parse(&head).status()) {
+            if let Some(refusal) = self.proxy_refusal(host, &Head::parse(&head)) {
                 return Err(refusal);
             }
         }

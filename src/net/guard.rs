@@ -2,11 +2,12 @@
 //! `http://192.168.0.1/` or a name that resolves there; fetching that would
 //! archive the archivist's own network.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::RwLock;
 
+use super::HostPattern;
 use crate::url::HostKey;
 
 /// A network in CIDR notation.
@@ -48,6 +49,16 @@ impl FromStr for Cidr {
     }
 }
 
+impl From<Ipv4Addr> for Cidr {
+    /// The network of this address alone.
+    fn from(address: Ipv4Addr) -> Self {
+        Self {
+            network: mapped(address.into()),
+            prefix: 128,
+        }
+    }
+}
+
 impl Cidr {
     /// Whether the address is in the network.
     pub fn contains(self, address: IpAddr) -> bool {
@@ -71,7 +82,7 @@ fn mask(prefix: u32) -> u128 {
 /// The rule for one crawl.
 #[derive(Debug, Default)]
 pub struct AddressGuard {
-    allowed: Vec<Cidr>,
+    allowed: Vec<HostPattern>,
     seeds: RwLock<Seeds>,
 }
 
@@ -79,12 +90,13 @@ pub struct AddressGuard {
 #[derive(Debug, Default)]
 struct Seeds {
     addresses: HashSet<(IpAddr, u16)>,
-    ports: HashSet<(String, u16)>,
+    hosts: HashMap<String, HashSet<u16>>,
 }
 
 impl AddressGuard {
-    /// Allows public addresses and these networks.
-    pub fn new(allowed: Vec<Cidr>) -> Self {
+    /// Allows public addresses and these networks; and behind a proxy, public
+    /// names and these.
+    pub fn new(allowed: Vec<HostPattern>) -> Self {
         Self {
             allowed,
             seeds: RwLock::default(),
@@ -100,7 +112,8 @@ impl AddressGuard {
             .seeds
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        seeds.ports.insert((seed.host().to_owned(), seed.port()));
+        let ports = seeds.hosts.entry(seed.host().to_owned()).or_default();
+        ports.insert(seed.port());
         let port = service(seed.port());
         if let Some(address) = seed.literal_address() {
             seeds.addresses.insert((address.to_canonical(), port));
@@ -114,7 +127,7 @@ impl AddressGuard {
     /// seed's address is open only to URLs that write it out themselves: not to
     /// names that a resolver leads there, and not at other ports.
     pub fn admits(&self, host: &HostKey, address: IpAddr) -> bool {
-        if is_public(address) || self.allowed.iter().any(|cidr| cidr.contains(address)) {
+        if is_public(address) || self.allowed.iter().any(|a| a.contains(address)) {
             return true;
         }
         let is_written_out = host.literal_address().is_some() || host.is_localhost();
@@ -131,8 +144,18 @@ impl AddressGuard {
         BAD_PORTS.binary_search(&host.port()).is_err()
             || self
                 .seeds()
-                .ports
-                .contains(&(host.host().to_owned(), host.port()))
+                .hosts
+                .get(host.host())
+                .is_some_and(|ports| ports.contains(&host.port()))
+    }
+
+    /// Whether a host may be asked for whose name a proxy looks up, so that its
+    /// address isn't known here: where the name can be public, a seed has that
+    /// host, or it was allowed by name.
+    pub fn admits_name(&self, host: &HostKey) -> bool {
+        may_be_public(host.host())
+            || self.seeds().hosts.contains_key(host.host())
+            || self.allowed.iter().any(|allowed| allowed.matches(host))
     }
 
     fn seeds(&self) -> std::sync::RwLockReadGuard<'_, Seeds> {
@@ -162,6 +185,17 @@ const BAD_PORTS: [u16; 83] = [
     993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667,
     6668, 6669, 6679, 6697, 10080,
 ];
+
+/// Whether the world's DNS may know a name: it is below a public suffix, and
+/// not among the names that are kept for networks of one's own (RFC 6762,
+/// RFC 8375, and ICANN's resolution on .internal).
+fn may_be_public(name: &str) -> bool {
+    const OWN: [&str; 4] = [".local", ".localhost", ".internal", ".home.arpa"];
+    let name = name.trim_end_matches('.');
+    name.contains('.')
+        && !OWN.iter().any(|own| name.ends_with(own))
+        && psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known())
+}
 
 /// Whether an address is on the public internet: in no range of the IANA
 /// special-purpose registries (RFC 6890), and no cloud's metadata service.
@@ -329,6 +363,34 @@ mod tests {
                     assert_eq!(is_public(address.parse().unwrap()), public, "{address}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_public_is_admitted_where_it_is_named() {
+        let allowed = ["wiki.internal", ".corp", "10.0.0.0/8"];
+        let guard = AddressGuard::new(allowed.map(|text| text.parse().unwrap()).to_vec());
+        guard.allow_seed(&host("http://intranet:8080/"));
+        for url in [
+            "http://www.example.org/",
+            "https://a.co.uk./",
+            "http://xn--e1afmkfd.xn--p1ai/",
+            "http://expyuzz4wqqyqhjn.onion/",
+            "http://wiki.internal/",
+            "http://db.corp/",
+            "http://intranet/",
+        ] {
+            assert!(guard.admits_name(&host(url)), "{url}");
+        }
+        for url in [
+            "http://wiki/",
+            "http://files.internal/",
+            "http://printer.local./",
+            "http://nas.home.arpa/",
+            "http://x.unheard-of/",
+            "http://x.intranet/",
+        ] {
+            assert!(!guard.admits_name(&host(url)), "{url}");
         }
     }
 

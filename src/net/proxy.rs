@@ -3,6 +3,8 @@
 //! proxy differs from the one that the host gets in its target and in the
 //! proxy's own login; records hold what the host gets.
 
+mod own_answer;
+
 use std::borrow::Cow;
 
 use data_encoding::BASE64;
@@ -10,7 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_socks::tcp::Socks5Stream;
 
-use super::{Cidr, NetError};
+use self::own_answer::OwnAnswer;
+use super::{HostPattern, HostPatternError, NetError};
 use crate::config::{self, SecretError};
 use crate::http::{Head, head_length};
 use crate::url::HostKey;
@@ -21,20 +24,13 @@ pub struct Proxy {
     host: String,
     port: u16,
     login: Option<(String, String)>,
-    direct: Vec<Direct>,
+    direct: Vec<HostPattern>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Http,
     Socks5,
-}
-
-enum Direct {
-    Host(String),
-    /// A domain with all below it, led by its dot.
-    Below(String),
-    Network(Cidr),
 }
 
 /// A proxy that can't be used.
@@ -57,6 +53,9 @@ pub enum ProxyError {
     /// A login that can't be had.
     #[error("proxy.login: {0}")]
     Secret(#[from] SecretError),
+    /// A host that could never be reached directly.
+    #[error("proxy.direct: {0}")]
+    Direct(#[from] HostPatternError),
 }
 
 impl Proxy {
@@ -64,6 +63,10 @@ impl Proxy {
     pub fn of(settings: &config::Proxy) -> Result<Option<Self>, ProxyError> {
         if settings.url.is_empty() {
             return Ok(None);
+        }
+        // Whether or not the rest is an address: a password isn't repeated.
+        if settings.url.contains('@') {
+            return Err(ProxyError::LoginInUrl);
         }
         let wrong = || ProxyError::Url {
             text: settings.url.clone(),
@@ -74,9 +77,6 @@ impl Proxy {
             "socks5" | "socks5h" => (Kind::Socks5, 1080),
             _ => return Err(wrong()),
         };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(ProxyError::LoginInUrl);
-        }
         let host = url
             .host_str()
             .filter(|host| !host.is_empty())
@@ -91,33 +91,19 @@ impl Proxy {
             let (user, password) = login.split_once(':').ok_or(ProxyError::Login)?;
             Some((user.to_owned(), password.to_owned()))
         };
-        let direct = settings.direct.iter().map(|text| {
-            let text = text.trim().to_ascii_lowercase();
-            match text.parse() {
-                Ok(network) => Direct::Network(network),
-                Err(_) if text.starts_with('.') => Direct::Below(text),
-                Err(_) => Direct::Host(text),
-            }
-        });
+        let direct = settings.direct.iter().map(|text| text.parse());
         Ok(Some(Self {
             kind,
             host: host.trim_matches(['[', ']']).to_owned(),
             port: url.port().unwrap_or(port),
             login,
-            direct: direct.collect(),
+            direct: direct.collect::<Result<_, _>>()?,
         }))
     }
 
     /// Whether connections to a host go through it.
     pub fn serves(&self, host: &HostKey) -> bool {
-        let name = host.host().trim_end_matches('.');
-        !self.direct.iter().any(|direct| match direct {
-            Direct::Host(host) => host == name,
-            Direct::Below(domain) => name.ends_with(domain.as_str()) || name == &domain[1..],
-            Direct::Network(network) => host
-                .literal_address()
-                .is_some_and(|address| network.contains(address)),
-        })
+        !self.direct.iter().any(|direct| direct.matches(host))
     }
 
     /// A stream on which the host is spoken to, and how requests are changed
@@ -126,18 +112,20 @@ impl Proxy {
         &self,
         host: &HostKey,
     ) -> Result<(TcpStream, Option<Forward>), NetError> {
-        let failed = |reason: String| NetError::Proxy {
+        let refused = |own: OwnAnswer| NetError::Proxy {
             host: host.to_string(),
             proxy: self.to_string(),
-            reason,
+            reason: own.reason,
+            is_denial: own.is_denial,
         };
+        let failed = |reason: String| refused(no_way(reason));
         let mut stream = TcpStream::connect((self.host.as_str(), self.port))
             .await
             .map_err(|error| failed(error.to_string()))?;
         let _ = stream.set_nodelay(true);
         match self.kind {
             Kind::Http if host.is_https() => {
-                self.tunnel(host, &mut stream).await.map_err(failed)?;
+                self.tunnel(host, &mut stream).await.map_err(refused)?;
                 Ok((stream, None))
             }
             Kind::Http => {
@@ -174,27 +162,38 @@ impl Proxy {
 
     /// Asks for a tunnel (RFC 9110 §9.3.6). What the proxy says is read byte by
     /// byte: the bytes after it are the host's.
-    async fn tunnel(&self, host: &HostKey, stream: &mut TcpStream) -> Result<(), String> {
+    async fn tunnel(&self, host: &HostKey, stream: &mut TcpStream) -> Result<(), OwnAnswer> {
         let target = format!("{}:{}", host.host(), host.port());
         let login = self.authorization().unwrap_or_default();
         let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n");
-        let io = |error: std::io::Error| error.to_string();
+        let io = |error: std::io::Error| no_way(error.to_string());
         stream.write_all(request.as_bytes()).await.map_err(io)?;
         let mut answer = Vec::new();
         while head_length(&answer).is_none() {
             if answer.len() > MAX_ANSWER {
-                return Err("its answer to CONNECT has no end".into());
+                return Err(no_way("its answer to CONNECT has no end".into()));
             }
             answer.push(stream.read_u8().await.map_err(io)?);
         }
         let head = Head::parse(&answer);
         match head.status() {
             Some(200..=299) => Ok(()),
-            _ => Err(format!(
-                "it answers CONNECT with {:?}",
-                String::from_utf8_lossy(head.start_line)
-            )),
+            status => Err(OwnAnswer {
+                reason: format!(
+                    "it answers CONNECT with {:?}",
+                    String::from_utf8_lossy(head.start_line)
+                ),
+                is_denial: status.is_some_and(|status| status < 500 && status != 407),
+            }),
         }
+    }
+}
+
+/// That there is no way through the proxy for now.
+fn no_way(reason: String) -> OwnAnswer {
+    OwnAnswer {
+        reason,
+        is_denial: false,
     }
 }
 
@@ -220,10 +219,21 @@ impl std::fmt::Display for Proxy {
 pub(super) struct Forward {
     origin: String,
     authorization: Option<String>,
-    pub(super) proxy: String,
+    proxy: String,
 }
 
 impl Forward {
+    /// An answer that the proxy gives itself isn't one of the host.
+    pub(super) fn refusal(&self, host: &str, head: &Head<'_>) -> Option<NetError> {
+        let own = own_answer::recognise(head)?;
+        Some(NetError::Proxy {
+            host: host.to_owned(),
+            proxy: self.proxy.clone(),
+            reason: own.reason,
+            is_denial: own.is_denial,
+        })
+    }
+
     /// The request with an absolute target (RFC 9112 §3.2.2) and the proxy's
     /// login.
     pub(super) fn on_the_wire<'r>(&self, request: &'r [u8]) -> Cow<'r, [u8]> {
@@ -276,10 +286,23 @@ mod tests {
                 "{wrong}"
             );
         }
-        assert!(matches!(
-            proxy("http://me:pw@p.example", &[]),
-            Err(ProxyError::LoginInUrl)
-        ));
+        for with_login in [
+            "http://me:hush@p.example",
+            "me:hush@p.example:3128",
+            "http://me:hush@p exa/mple",
+            "https://me:hu@sh@p.example/x",
+        ] {
+            let error = proxy(with_login, &[]).err().unwrap();
+            assert!(matches!(error, ProxyError::LoginInUrl), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_never_matches_is_refused() {
+        for direct in ["intranet.example:80", "*.example", "http://a.example/"] {
+            let error = proxy("http://p.example", &[direct]).err().unwrap();
+            assert!(error.to_string().starts_with("proxy.direct: "), "{error}");
+        }
     }
 
     #[test]

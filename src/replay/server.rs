@@ -346,7 +346,7 @@ fn raw_access(path: &str, query: Option<&str>) -> Option<RawAccess> {
     Some(RawAccess {
         collection: collection.to_owned(),
         timestamp,
-        url: CanonicalUrl::parse_seed(&url).ok(),
+        url: CanonicalUrl::parse_typed(&url).ok(),
     })
 }
 

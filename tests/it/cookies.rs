@@ -101,6 +101,72 @@ fn a_site_that_sets_cookies_for_ever_is_asked_a_few_times() {
 }
 
 #[test]
+fn a_crawl_that_goes_on_keeps_what_the_site_made_of_imported_cookies() {
+    // The site renews one cookie and removes the other.
+    let site = Wire::serve(|asked| {
+        let fields = ["Set-Cookie: sid=renewed", "Set-Cookie: gone=; Max-Age=0"];
+        Some(Reply::Keep(match asked.target.as_str() {
+            "/robots.txt" => answer("404 Not Found", &[], ""),
+            "/" => {
+                let mut bytes = page(&["/member"]);
+                let at = bytes.windows(2).position(|w| w == b"\r\n").unwrap();
+                let fields = format!("\r\n{}", fields.join("\r\n"));
+                bytes.splice(at..at, fields.into_bytes());
+                bytes
+            }
+            "/member" => answer("200 OK", &[], cookie(asked)),
+            _ => return None,
+        }))
+    });
+    let directory = scratch();
+    let file = directory.path().join("cookies.txt");
+    let line = |name: &str| format!("127.0.0.1\tFALSE\t/\tFALSE\t0\t{name}\tgiven\n");
+    std::fs::write(&file, line("sid") + &line("gone")).unwrap();
+    let settings = format!("[cookies]\nfile = \"{}\"\n", file.display());
+    let into = directory.path().join("renewed");
+    crawl(site.url("/"), &into)
+        .config(directory.path(), &settings)
+        .args(["--max-urls", "2", "--connections", "1"])
+        .run()
+        .exits(3);
+    assert_eq!(site.times("/member"), 0);
+    // Written again, as by a copy, with a cookie that is new.
+    std::fs::write(&file, line("sid") + &line("gone") + &line("more")).unwrap();
+    lastlight(["resume"])
+        .arg(&into)
+        .arg("--config")
+        .arg(directory.path().join("settings.toml"))
+        .run();
+    let member = Snapshot::at(&into).response(&site.url("/member"));
+    assert_eq!(
+        String::from_utf8_lossy(&member.entity()),
+        "sid=renewed; more=given"
+    );
+}
+
+#[test]
+fn imported_cookies_without_room_are_counted() {
+    let site = Wire::serve(|asked| (asked.target == "/").then(|| Reply::Keep(page(&[]))));
+    let directory = scratch();
+    let file = directory.path().join("cookies.txt");
+    let lines = (0..5).map(|n| format!("127.0.0.1\tFALSE\t/\tFALSE\t0\tn{n}\tv\n"));
+    std::fs::write(&file, lines.collect::<String>()).unwrap();
+    let into = directory.path().join("many");
+    crawl(site.url("/"), &into)
+        .config(directory.path(), "[limits]\ncookies = 2\n")
+        .arg("--cookies")
+        .arg(&file)
+        .run()
+        .exits(0)
+        .warns("cookies.file 3 weren't taken");
+    assert!(
+        Snapshot::at(&into)
+            .text("logs/crawl.jsonl")
+            .contains("cookies-without-room")
+    );
+}
+
+#[test]
 fn imported_cookies_are_sent_and_keep_the_records_from_being_deposited() {
     let site = Wire::serve(|asked| match asked.target.as_str() {
         "/" => Some(Reply::Keep(page(&["/member"]))),

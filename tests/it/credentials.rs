@@ -170,3 +170,32 @@ fn a_wrong_entry_is_refused_before_anything_is_made() {
         assert!(!into.exists());
     }
 }
+
+#[test]
+fn a_password_in_the_wrong_place_is_refused_and_not_repeated() {
+    let directory = scratch();
+    let into = directory.path().join("never");
+    let list = directory.path().join("seeds.txt");
+    std::fs::write(&list, "# mine\nhttps://me:hush@a.example/\n").unwrap();
+    let seed = "http://127.0.0.1:9/";
+    for (run, word) in [
+        (crawl("https://me:hush@a.example/", &into), "[[access]]"),
+        (crawl(seed, &into).arg("--seeds").arg(&list), "line 2"),
+        (
+            crawl(seed, &into).args(["--sitemap", "http://me:hush@a.example/map.xml"]),
+            "login",
+        ),
+        (
+            crawl(seed, &into).args(["--proxy", "me:hush@p.example:3128"]),
+            "proxy.login",
+        ),
+        (
+            crawl(seed, &into).config(directory.path(), "[proxy]\nlogin = \"me:hush\n"),
+            "line 2",
+        ),
+    ] {
+        let ran = run.run().exits(2).warns(word);
+        assert!(!ran.stderr.contains("hush"), "{ran}");
+        assert!(!into.exists());
+    }
+}

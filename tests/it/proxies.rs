@@ -1,13 +1,14 @@
 //! Through proxies: what the site gets and what is recorded is the same as
-//! without, and a proxy's own refusal isn't taken for an answer.
+//! without, and what a proxy says itself isn't taken for an answer.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::harness::{crawl, lastlight, scratch};
+use crate::harness::{Run, crawl, lastlight, scratch};
 use crate::holdings::Snapshot;
 use crate::wire::{Reply, Wire, page};
 
@@ -16,6 +17,7 @@ const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
 /// A proxy that sends everything to one site, whatever it is asked for, and
 /// remembers what that was. It stops when it is dropped.
 struct Middleman {
+    speaks: Speaks,
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
     stopped: Arc<AtomicBool>,
@@ -25,6 +27,9 @@ struct Middleman {
 #[derive(Clone, Copy)]
 enum Speaks {
     Http,
+    /// Answers some requests itself: by what is asked for, and how often it was
+    /// before.
+    HttpItself(fn(&str, usize) -> Option<&'static str>),
     Socks5,
 }
 
@@ -45,13 +50,15 @@ impl Middleman {
                 std::thread::spawn(move || {
                     let _ = stream.set_read_timeout(PATIENCE);
                     match speaks {
-                        Speaks::Http => http(stream, site, &notes),
+                        Speaks::Http => http(stream, site, &notes, login_wanted),
+                        Speaks::HttpItself(own) => http(stream, site, &notes, own),
                         Speaks::Socks5 => socks(stream, site, &notes),
                     }
                 });
             }
         });
         Self {
+            speaks,
             address,
             asked,
             stopped,
@@ -61,6 +68,18 @@ impl Middleman {
 
     fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// A crawl through it, with `more` of its configuration.
+    fn crawl(&self, seed: &str, into: &Path, more: &str) -> Run {
+        let scheme = match self.speaks {
+            Speaks::Http | Speaks::HttpItself(_) => "http",
+            Speaks::Socks5 => "socks5",
+        };
+        let address = self.address;
+        let settings =
+            format!("[proxy]\nurl = \"{scheme}://{address}\"\nlogin = \"me:sesame\"\n{more}");
+        crawl(seed, into).config(into.parent().unwrap(), &settings)
     }
 }
 
@@ -86,14 +105,27 @@ fn head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8(bytes).unwrap())
 }
 
-fn http(mut client: TcpStream, site: SocketAddr, notes: &Mutex<Vec<String>>) {
+fn login_wanted(asked: &str, _: usize) -> Option<&'static str> {
+    let is_known = asked.contains("Proxy-Authorization: Basic bWU6c2VzYW1l\r\n");
+    (!is_known).then_some("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+}
+
+fn http(
+    mut client: TcpStream,
+    site: SocketAddr,
+    notes: &Mutex<Vec<String>>,
+    own: fn(&str, usize) -> Option<&'static str>,
+) {
     let mut server: Option<TcpStream> = None;
     while let Some(asked) = head(&mut client) {
-        notes.lock().unwrap().push(asked.clone());
-        if !asked.contains("Proxy-Authorization: Basic bWU6c2VzYW1l\r\n") {
-            let refusal =
-                b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
-            let _ = client.write_all(refusal);
+        let before = {
+            let mut notes = notes.lock().unwrap();
+            notes.push(asked.clone());
+            let line = asked.lines().next().unwrap();
+            notes.iter().filter(|note| note.starts_with(line)).count() - 1
+        };
+        if let Some(answer) = own(&asked, before) {
+            let _ = client.write_all(answer.as_bytes());
             continue;
         }
         if asked.starts_with("CONNECT ") {
@@ -128,55 +160,36 @@ fn http(mut client: TcpStream, site: SocketAddr, notes: &Mutex<Vec<String>>) {
 }
 
 /// RFC 1928, with the login of RFC 1929.
-fn socks(mut client: TcpStream, site: SocketAddr, notes: &Mutex<Vec<String>>) {
-    let mut take = |n: usize| {
+fn socks(client: TcpStream, site: SocketAddr, notes: &Mutex<Vec<String>>) {
+    let take = |n: usize| {
         let mut bytes = vec![0; n];
-        client.read_exact(&mut bytes).ok().map(|()| bytes)
+        (&client).read_exact(&mut bytes).ok().map(|()| bytes)
     };
-    let mut greet = || {
-        let start = take(2)?;
-        take(usize::from(start[1])).map(drop)
+    let counted = || take(usize::from(*take(1)?.first()?));
+    let target = || {
+        take(1)?;
+        counted()?;
+        (&client).write_all(&[5, 2]).ok()?;
+        take(1)?;
+        let login = (counted()?, counted()?);
+        let is_known = login == (b"me".to_vec(), b"sesame".to_vec());
+        (&client).write_all(&[1, u8::from(!is_known)]).ok()?;
+        let kind = take(4).filter(|_| is_known)?[3];
+        let name = match kind {
+            1 => std::net::Ipv4Addr::from(<[u8; 4]>::try_from(take(4)?).ok()?).to_string(),
+            3 => String::from_utf8(counted()?).ok()?,
+            _ => return None,
+        };
+        let port = take(2)?;
+        Some(format!("{name}:{}", u16::from_be_bytes([port[0], port[1]])))
     };
-    if greet().is_none() {
+    let Some(target) = target() else {
         return;
-    }
-    client.write_all(&[5, 2]).unwrap();
-    let mut take = |n: usize| {
-        let mut bytes = vec![0; n];
-        client.read_exact(&mut bytes).unwrap();
-        bytes
     };
-    let user = take(2);
-    let user = take(usize::from(user[1]));
-    let password = take(1);
-    let password = take(usize::from(password[0]));
-    let is_known = user == b"me" && password == b"sesame";
-    client.write_all(&[1, u8::from(!is_known)]).unwrap();
-    if !is_known {
-        return;
-    }
-    let mut take = |n: usize| {
-        let mut bytes = vec![0; n];
-        client.read_exact(&mut bytes).unwrap();
-        bytes
-    };
-    let start = take(4);
-    let target = match start[3] {
-        1 => take(4)
-            .iter()
-            .map(u8::to_string)
-            .collect::<Vec<_>>()
-            .join("."),
-        3 => {
-            let length = take(1);
-            String::from_utf8(take(usize::from(length[0]))).unwrap()
-        }
-        _ => return,
-    };
-    let port = take(2);
-    let port = u16::from_be_bytes([port[0], port[1]]);
-    notes.lock().unwrap().push(format!("{target}:{port}"));
-    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
+    notes.lock().unwrap().push(target);
+    (&client)
+        .write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+        .unwrap();
     tie(client, &TcpStream::connect(site).unwrap());
 }
 
@@ -209,14 +222,7 @@ fn an_http_proxy_forwards_and_the_record_is_what_the_site_gets() {
     let proxy = Middleman::start(Speaks::Http, address(&site));
     let directory = scratch();
     let into = directory.path().join("forwarded");
-    let settings = format!(
-        "[proxy]\nurl = \"http://{}\"\nlogin = \"me:sesame\"\n",
-        proxy.address
-    );
-    crawl(SEED, &into)
-        .config(directory.path(), &settings)
-        .run()
-        .exits(0);
+    proxy.crawl(SEED, &into, "").run().exits(0);
     let asked = proxy.asked();
     assert!(
         asked
@@ -295,14 +301,10 @@ fn a_tunnel_carries_tls_to_the_site_itself() {
     for (speaks, scheme) in [(Speaks::Http, "http"), (Speaks::Socks5, "socks5")] {
         let proxy = Middleman::start(speaks, address(&site));
         let into = authority.directory.path().join(scheme);
-        let settings = format!(
-            "[proxy]\nurl = \"{scheme}://{}\"\nlogin = \"me:sesame\"\n",
-            proxy.address
-        );
         let seed = format!("https://localhost:{}/", site.port());
-        crawl(&seed, &into)
+        proxy
+            .crawl(&seed, &into, "")
             .env("SSL_CERT_FILE", &authority.file)
-            .config(authority.directory.path(), &settings)
             .run()
             .exits(0);
         assert!(
@@ -321,24 +323,13 @@ fn a_socks_proxy_looks_the_name_up_and_some_hosts_are_reached_directly() {
     let (site, beside) = (site(), site());
     let proxy = Middleman::start(Speaks::Socks5, address(&site));
     let directory = scratch();
-    let settings = format!(
-        "[proxy]\nurl = \"socks5://{}\"\nlogin = \"me:sesame\"\ndirect = [\"127.0.0.0/8\"]\n",
-        proxy.address
-    );
     let into = directory.path().join("socks");
-    crawl(SEED, &into)
-        .config(directory.path(), &settings)
+    proxy
+        .crawl(SEED, &into, "direct = [\"127.0.0.0/8\"]\n")
         .arg(beside.url("/"))
         .run()
         .exits(0);
-    assert!(
-        proxy
-            .asked()
-            .iter()
-            .all(|asked| asked == "site.example:8099"),
-        "{:?}",
-        proxy.asked()
-    );
+    assert_eq!(names(&proxy), ["site.example:8099"]);
     assert_eq!((site.times("/"), beside.times("/")), (1, 1));
 }
 
@@ -355,24 +346,107 @@ fn addresses_that_are_not_public_are_refused_through_a_proxy_too() {
     let proxy = Middleman::start(Speaks::Socks5, address(&site));
     let directory = scratch();
     let into = directory.path().join("guarded");
-    let settings = format!(
-        "[proxy]\nurl = \"socks5://{}\"\nlogin = \"me:sesame\"\n",
-        proxy.address
-    );
-    crawl(SEED, &into)
-        .config(directory.path(), &settings)
+    proxy
+        .crawl(SEED, &into, "")
         .args(["--include", "^http://"])
         .run()
         .exits(0);
-    assert!(
-        proxy
-            .asked()
-            .iter()
-            .all(|asked| asked == "site.example:8099"),
-        "{:?}",
-        proxy.asked()
-    );
+    assert_eq!(names(&proxy), ["site.example:8099"]);
     let row = Snapshot::at(&into).row("http://10.0.0.1/");
     assert_eq!(row["state"], "excluded");
     assert!(row["reason"].starts_with("address:"), "{row:?}");
+}
+
+/// What a SOCKS proxy was asked for, each once.
+fn names(proxy: &Middleman) -> Vec<String> {
+    let mut names = proxy.asked();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn names_that_cannot_be_public_are_refused_through_a_proxy() {
+    let own = [
+        "http://wiki/",
+        "http://wiki.internal/",
+        "http://files.internal/",
+        "http://printer.local/",
+        "http://nas.home.arpa/",
+        "http://db.corp/",
+    ];
+    let site = Wire::serve(move |asked| {
+        let links = [&own[..], &["http://www.public.org/"]].concat();
+        (asked.target == "/").then(|| Reply::Keep(page(&links)))
+    });
+    let proxy = Middleman::start(Speaks::Socks5, address(&site));
+    let directory = scratch();
+    let into = directory.path().join("names");
+    proxy
+        .crawl(SEED, &into, "[address]\nallow = [\"wiki.internal\"]\n")
+        .args(["--include", "^http://", "--max-urls", "9"])
+        .run();
+    let asked = ["site.example:8099", "wiki.internal:80", "www.public.org:80"];
+    assert_eq!(names(&proxy), asked);
+    let snapshot = Snapshot::at(&into);
+    for url in own.iter().filter(|url| **url != "http://wiki.internal/") {
+        let row = snapshot.row(url);
+        assert_eq!(row["state"], "excluded");
+        assert!(row["reason"].starts_with("address:"), "{row:?}");
+    }
+}
+
+#[test]
+fn what_a_proxy_says_of_robots_txt_opens_nothing() {
+    let site = site();
+    let denied = |asked: &str, _: usize| {
+        asked.contains("/robots.txt").then_some(
+            "HTTP/1.1 403 Forbidden\r\nServer: squid/5.7\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\n\
+             Via: 1.1 mine (squid/5.7)\r\nContent-Length: 2\r\n\r\nno",
+        )
+    };
+    let proxy = Middleman::start(Speaks::HttpItself(denied), address(&site));
+    let directory = scratch();
+    let into = directory.path().join("denied");
+    proxy
+        .crawl(SEED, &into, "[fetch]\nretries = 0\n")
+        .run()
+        .exits(1);
+    let snapshot = Snapshot::at(&into);
+    let row = snapshot.row(&format!("{SEED}robots.txt"));
+    assert_eq!(row["state"], "failed");
+    assert!(row["reason"].contains("ERR_ACCESS_DENIED"), "{row:?}");
+    assert_eq!(snapshot.row(SEED)["state"], "failed");
+    assert_eq!(site.times("/"), 0);
+}
+
+#[test]
+fn a_proxys_error_page_is_tried_again_and_never_captured() {
+    let site = site();
+    let once = |asked: &str, before: usize| {
+        (asked.contains("/next") && before == 0).then_some(
+            "HTTP/1.1 504 Gateway Timeout\r\nProxy-Status: mine; error=connection_timeout\r\n\
+             Content-Length: 10\r\n\r\nproxy page",
+        )
+    };
+    let proxy = Middleman::start(Speaks::HttpItself(once), address(&site));
+    let directory = scratch();
+    let into = directory.path().join("once");
+    proxy.crawl(SEED, &into, "").run().exits(0);
+    let snapshot = Snapshot::at(&into);
+    let next = format!("{SEED}next?q=1");
+    assert_eq!(snapshot.row(&next)["status"], "404");
+    let records = snapshot.records();
+    assert!(
+        records.iter().all(|record| {
+            let block = String::from_utf8_lossy(&record.block);
+            record.url() != next || !block.contains("proxy page")
+        }),
+        "the proxy's page is recorded"
+    );
+    assert!(
+        snapshot
+            .text("logs/crawl.jsonl")
+            .contains("connection_timeout")
+    );
 }

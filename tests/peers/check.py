@@ -2,7 +2,8 @@
 """Lets other makers' tools judge what lastlight writes: `check.py BINARY WORKDIR`.
 
 The demo's snapshot, its WACZ and its bag are read by warcio, FastWARC,
-cdxj-indexer, pywb, py-wacz and bagit-python. Where a peer is known to see a
+cdxj-indexer, pywb, py-wacz and bagit-python; a site that repeats itself makes
+revisits and .warc.zst, which those that can read too. Where a peer is known to see a
 thing otherwise, a named rule says so and why; anything else it says is a failure.
 Runs in the environment of requirements.txt.
 """
@@ -21,6 +22,7 @@ import sys
 import fastwarc.warc
 from warcio.archiveiterator import ArchiveIterator
 
+import revisits
 import snapshot as made
 from checks import Checks, few
 from server import UI_HOST, fetch, free_port, replay, serving
@@ -39,21 +41,35 @@ def main():
     snapshot = checks.run("the demo makes a snapshot, a WACZ and a bag", made.demo, binary, workdir)
     if snapshot is None:
         return checks.done()
-    records = [record for warc in made.warcs(snapshot) for record in read_records(warc)]
-
-    for warc in made.warcs(snapshot):
-        checks.run(f"warcio check: {warc.name}", warcio_check, warc, records)
-        checks.run(f"fastwarc check: {warc.name}", fastwarc_check, warc, records)
+    records = read_alike(checks, binary, snapshot)
     checks.run("payload digests are of the de-chunked bodies", payload_digests, records)
-    checks.run("warcio, fastwarc and records.csv list the same records", same_records, snapshot, records)
-    checks.run("cdxj-indexer writes the same index", same_index, binary, snapshot, records)
     checks.run("pywb and the replay give the captured bytes", same_bytes, binary, snapshot, workdir, records)
     checks.run("datapackage.json holds every file's hash", manifest, snapshot)
     checks.run("wacz validate", accepted, "wacz", "validate", "-f", f"{snapshot}.wacz")
     checks.run("bagit.py --validate", accepted, "bagit.py", "--validate", f"{snapshot}-bag")
     for path in (snapshot, f"{snapshot}.wacz", f"{snapshot}-bag"):
         checks.run(f"lastlight verify {pathlib.Path(path).name}", verified, binary, path)
+    repeating = checks.run("a site that repeats itself makes revisits and .warc.zst", revisits.make, binary, workdir)
+    if repeating is not None:
+        first, later, *zstd = repeating
+        records = [record for snapshot in (first, later) for record in read_alike(checks, binary, snapshot)]
+        checks.run("revisits name what they repeat", revisits_refer, records)
+        checks.run("pywb and the replay resolve revisits", resolved, binary, [first, later], workdir, records)
+        for snapshot in zstd:
+            checks.run(f"fastwarc reads {snapshot.name}'s .warc.zst", zstd_records, snapshot)
     return checks.done()
+
+
+def read_alike(checks, binary, snapshot):
+    """What must hold of every snapshot's WARCs; returns their records."""
+    records = [record for warc in made.warcs(snapshot) for record in read_records(warc)]
+    for warc in made.warcs(snapshot):
+        checks.run(f"warcio check: {warc.name}", warcio_check, warc, records)
+        checks.run(f"fastwarc check: {warc.name}", fastwarc_check, warc, records)
+    name = snapshot.name
+    checks.run(f"warcio, fastwarc and {name}'s records.csv list the same records", same_records, snapshot, records)
+    checks.run(f"cdxj-indexer writes the same index of {name}", same_index, binary, snapshot, records)
+    return records
 
 
 def peer(program, *arguments, expect=(0,)):
@@ -294,6 +310,92 @@ def same_bytes(binary, snapshot, workdir, records):
                     wrong.append(f"{name}: {path}: Content-Encoding {headers.get('Content-Encoding')}")
     assert not wrong, few(wrong)
     return f"{len(wanted)} captures" + (f", {excused} of them excused in pywb by the rule trailers" if excused else "")
+
+
+def originals(records):
+    """Responses by what a revisit says of them: URL and date."""
+    return {
+        (record.uri, record.headers.get_header("WARC-Date")): record for record in records if record.type == "response"
+    }
+
+
+def original(record, of):
+    """The response that a revisit refers to (WARC 1.1 §6.7.2)."""
+    named = (record.headers.get_header(f"WARC-Refers-To-{field}") for field in ("Target-URI", "Date"))
+    return of.get(tuple(named))
+
+
+def revisits_refer(records):
+    """To a response that is there, with the payload that the revisit's digest is of; with an HTTP head of its own."""
+    of, found, wrong = originals(records), [], []
+    for record in records:
+        if record.type != "revisit":
+            continue
+        named, digest = original(record, of), record.headers.get_header("WARC-Payload-Digest")
+        found.append(record)
+        place = f"{record.filename}:{record.offset} {record.uri}"
+        if named is None:
+            wrong.append(f"{place}: refers to a response that isn't there")
+        elif record.headers.get_header("WARC-Refers-To") != named.id:
+            wrong.append(f"{place}: another WARC-Refers-To than {named.id}")
+        elif digest != sha256(entity(named)):
+            wrong.append(f"{place}: states {digest}, its original's is {sha256(entity(named))}")
+        elif record.payload or record.http.get_header("X-Path") not in record.uri:
+            wrong.append(f"{place}: {len(record.payload)} bytes of payload, or another one's head")
+    assert not wrong, few(wrong)
+    kinds = collections.Counter(
+        "to another URL" if record.uri != original(record, of).uri else "to an earlier capture" for record in found
+    )
+    assert len(kinds) == 2, f"not every kind of revisit is there: {kinds}"
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+
+
+def resolved(binary, snapshots, workdir, records):
+    of = originals(records)
+    captured = {(record.filename, str(record.offset)): record for record in records}
+    wanted = [
+        (snapshot, entry, captured[entry["filename"], entry["offset"]])
+        for snapshot in snapshots
+        for entry in made.index(snapshot)
+        if entry.get("mime") == "warc/revisit"
+    ]
+    wrong, excused = [], 0
+    warcs = [warc for snapshot in snapshots for warc in made.warcs(snapshot)]
+    with pywb(warcs, workdir) as peer_port, replay(binary, snapshots, workdir) as our_port:
+        for snapshot, entry, record in wanted:
+            named = original(record, of)
+            path = f"{entry['timestamp']}id_/{entry['url']}"
+            ours = fetch(our_port, f"/{snapshot.name}/{path}", host=f"{UI_HOST}:{our_port}")
+            theirs = fetch(peer_port, f"/coll/{path}")
+            for name, (status, headers, body) in (("replay", ours), ("pywb", theirs)):
+                shown = headers.get("X-Path") or headers.get("X-Archive-Orig-X-Path")
+                if name == "pywb" and trailers(named):
+                    excused += 1
+                elif status != 200 or body != entity(named):
+                    wrong.append(f"{name}: {path}: status {status}, {len(body)} bytes for {len(entity(named))}")
+                elif shown != record.http.get_header("X-Path"):
+                    wrong.append(f"{name}: {path}: the head of {shown}")
+    assert wanted and not wrong, few(wrong)
+    return f"{len(wanted)} revisits" + (f", {excused} of them excused in pywb by the rule trailers" if excused else "")
+
+
+def zstd_records(snapshot):
+    """Every record with its digest and at its place; the dictionary of the first frame, where there is one, is used."""
+    read, wrong = [], []
+    for warc in made.warcs(snapshot):
+        start = revisits.DICTIONARY_FRAME if snapshot.name == "trained" else revisits.FRAME
+        assert warc.read_bytes().startswith(start), f"{warc.name} doesn't begin as it should"
+        with open(warc, "rb") as stream:
+            for record in fastwarc.warc.ArchiveIterator(stream, parse_http=False):
+                read.append((warc.name, record.stream_pos, record.record_id.strip("<>")))
+                if "WARC-Block-Digest" in record.headers and not record.verify_block_digest():
+                    wrong.append(f"{warc.name}:{record.stream_pos}: its block digest fails")
+    assert not wrong, few(wrong)
+    rows = [(row["filename"], row["offset"], row["record_id"].strip("<>")) for row in made.records(snapshot)]
+    assert read == sorted(rows), "\n" + few(
+        difflib.unified_diff([*map(str, sorted(rows))], [*map(str, read)], "records.csv", "fastwarc", n=0, lineterm="")
+    )
+    return f"{len(read)} records"
 
 
 @contextlib.contextmanager

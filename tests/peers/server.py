@@ -110,10 +110,11 @@ http {{
 
 
 @contextlib.contextmanager
-def replay(binary, path, workdir):
-    """Replays one snapshot, WARC, WACZ or bag; yields the port."""
+def replay(binary, paths, workdir):
+    """Replays a snapshot, WARC, WACZ or bag, or a list of them; yields the port."""
     port = free_port()
-    command = [str(binary), "replay", str(path), "--listen", f"127.0.0.1:{port}"]
+    paths = paths if isinstance(paths, list) else [paths]
+    command = [str(binary), "replay", *map(str, paths), "--listen", f"127.0.0.1:{port}"]
     with serving(command, port, pathlib.Path(workdir) / "replay.log", stop_with=signal.SIGINT):
         yield port
 

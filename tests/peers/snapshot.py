@@ -29,7 +29,7 @@ def demo(binary, workdir):
 
 
 def warcs(snapshot):
-    return sorted((snapshot / "archive").glob("*.warc.gz"))
+    return sorted(path for path in (snapshot / "archive").iterdir() if path.name.endswith((".warc.gz", ".warc.zst")))
 
 
 def index(snapshot):

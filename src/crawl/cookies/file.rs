@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use super::{Cookie, Key};
 
@@ -41,15 +42,28 @@ pub enum CookieFileError {
     },
 }
 
-/// The cookies in a file; all are secret.
-pub fn read(path: &Path) -> Result<Vec<Cookie>, CookieFileError> {
+/// What a cookies.txt holds.
+#[derive(Debug, Default)]
+pub struct Import {
+    /// Its cookies; all are secret.
+    pub cookies: Vec<Cookie>,
+    /// When the file was last written, in seconds since 1970; what is in it is no
+    /// newer.
+    pub written: i64,
+}
+
+/// Reads a cookies.txt.
+pub fn read(path: &Path) -> Result<Import, CookieFileError> {
     let unreadable = |source| CookieFileError::Unreadable {
         path: path.to_owned(),
         source,
     };
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+    let file = File::open(path).map_err(unreadable)?;
+    let written = file.metadata().and_then(|metadata| metadata.modified());
+    let written = written.map_err(unreadable)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(CookieFileError::TooLong {
@@ -70,7 +84,11 @@ pub fn read(path: &Path) -> Result<Vec<Cookie>, CookieFileError> {
             }
         }
     }
-    Ok(cookies)
+    let written = written.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Import {
+        cookies,
+        written: written.as_secs() as i64,
+    })
 }
 
 /// The cookie of a line; `None` for a comment.
@@ -140,7 +158,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("cookies.txt");
         std::fs::write(&path, text).unwrap();
-        read(&path).map_err(|error| error.to_string())
+        let import = read(&path).map_err(|error| error.to_string())?;
+        Ok(import.cookies)
     }
 
     #[test]

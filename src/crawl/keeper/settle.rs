@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::HostId;
-use crate::crawl::job::{Job, Outcome, RobotsOutcome, Verdict};
+use crate::crawl::job::{Health, Job, Outcome, RobotsOutcome, Verdict};
 use crate::crawl::store::{SeedSource, state};
 use crate::url::CanonicalUrl;
 
@@ -76,7 +76,8 @@ impl Keeper<'_> {
             self.frontier.asked_to_wait(host, pause);
         }
         let asked = outcome.host_pause.unwrap_or_default();
-        if let Some(pause) = self.frontier.note(host, outcome.health)
+        if outcome.health != Health::Untold
+            && let Some(pause) = self.frontier.note(host, outcome.health)
             && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
         {
             outcome.verdict = Verdict::Retry(pause.max(asked), reason.clone());

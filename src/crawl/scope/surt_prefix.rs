@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::url::CanonicalUrl;
+use crate::url::{CanonicalUrl, UrlError};
 
 /// Prefixes, none of which begins with another.
 #[derive(Debug, Default)]
@@ -68,6 +68,9 @@ pub fn is_surt(pattern: &str) -> bool {
 pub fn prefix(text: &str) -> Result<String, String> {
     let text = text.trim();
     let text = text.strip_prefix('+').unwrap_or(text).trim_start();
+    if let Err(error @ UrlError::Login { .. }) = CanonicalUrl::parse_seed(text) {
+        return Err(error.to_string());
+    }
     let bare = ["http://", "https://"]
         .iter()
         .find_map(|scheme| {

@@ -1,7 +1,7 @@
 //! Adding what was found: a URL has one row, and the nearest way to it that is
 //! known as long as it waits.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, ToSql, params};
 
 use super::{Result, Store, state};
 use crate::crawl::imprint::Imprint;
@@ -99,20 +99,34 @@ impl Store {
     }
 
     fn insert(&self, found: &NewUrl<'_>) -> Result<Option<i64>> {
+        let sql = "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren,
+             via_others, beyond, nested, via_words, via_below, via_figures)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+             ON CONFLICT DO NOTHING RETURNING id";
+        self.write(sql, &found.url.as_str(), found)
+    }
+
+    /// Puts a URL into the queue, or lets it wait there, by this way.
+    fn find_way(&self, id: i64, found: &NewUrl<'_>) -> Result<()> {
+        let sql = "UPDATE url SET state = ?3, reason = ?4, priority = ?5, via = ?6, via_bytes = ?7, hops = ?8,
+             depth = ?9, barren = ?10, via_others = ?11, beyond = ?12, nested = ?13, via_words = ?14,
+             via_below = ?15, via_figures = ?16 WHERE id = ?1 RETURNING id";
+        self.write(sql, &id, found).map(drop)
+    }
+
+    /// Runs a statement that writes what was found into a row: its first
+    /// parameter tells which.
+    fn write(&self, sql: &str, row: &dyn ToSql, found: &NewUrl<'_>) -> Result<Option<i64>> {
         let state = if found.excluded.is_some() {
             state::EXCLUDED
         } else {
             state::QUEUED
         };
         self.db
-            .prepare_cached(
-                "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren, via_others,
-                 beyond, nested, via_words, via_below, via_figures)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
-            )?
+            .prepare_cached(sql)?
             .query_row(
                 params![
-                    found.url.as_str(),
+                    row,
                     found.host,
                     state,
                     found.excluded,
@@ -151,32 +165,6 @@ impl Store {
                 })
             })
             .optional()
-    }
-
-    /// Puts a URL into the queue, or lets it wait there, by this way.
-    fn find_way(&self, id: i64, found: &NewUrl<'_>) -> Result<()> {
-        self.db
-            .prepare_cached(
-                "UPDATE url SET state = 0, reason = NULL, priority = ?2, via = ?3, via_bytes = ?4, hops = ?5,
-                 depth = ?6, barren = ?7, via_others = ?8, beyond = ?9, nested = ?10, via_words = ?11,
-                 via_below = ?12, via_figures = ?13 WHERE id = ?1",
-            )?
-            .execute(params![
-                id,
-                found.path.priority(),
-                found.via,
-                found.via_imprint.bytes as i64,
-                found.path.hops,
-                found.path.depth,
-                found.barren,
-                found.via_imprint.others.cast_signed(),
-                found.path.beyond,
-                found.nested,
-                found.via_imprint.words.cast_signed(),
-                found.via_imprint.below.cast_signed(),
-                    found.via_imprint.figures.cast_signed()
-            ])
-            .map(drop)
     }
 
     /// Corrects the depth of every URL whose page has come nearer, and puts

@@ -151,7 +151,7 @@ fn rows<'a>(
     // repeats does.
     let mut media_types: HashMap<&str, &str> = HashMap::new();
     let mut before: Option<&str> = None;
-    let asked = CanonicalUrl::parse_seed(asked).map_or(asked.to_owned(), |url| url.to_string());
+    let asked = CanonicalUrl::parse_typed(asked).map_or(asked.to_owned(), |url| url.to_string());
     entries.iter().map(move |entry| {
         let digest = entry.digest.as_deref().unwrap_or_default();
         let revisit = entry.is_revisit();
@@ -213,7 +213,7 @@ pub(super) fn not_captured(
     status: u16,
 ) -> Result<UiResponse, Problem> {
     let mut spellings = Vec::new();
-    if let Ok(url) = CanonicalUrl::parse_seed(asked) {
+    if let Ok(url) = CanonicalUrl::parse_typed(asked) {
         let other = if url.is_https() { "http" } else { "https" };
         let rest = url.as_str().split_once(':').map_or("", |(_, rest)| rest);
         spellings.push(format!("{other}:{rest}"));
@@ -233,7 +233,7 @@ pub(super) fn not_captured(
 /// Captured URLs that begin as this one does, the longest beginning that has
 /// any: its folder, the folder above, and so on up to the host.
 fn nearest(collection: &Collection, asked: &str) -> Result<Stretch, SnapshotError> {
-    let Ok(url) = CanonicalUrl::parse_seed(asked) else {
+    let Ok(url) = CanonicalUrl::parse_typed(asked) else {
         return Ok(Stretch::default());
     };
     let base = url.as_str();

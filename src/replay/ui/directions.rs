@@ -132,7 +132,7 @@ pub(super) fn go(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem> {
         "" => None,
         name => Some(site.collection(name)?),
     };
-    let Ok(url) = CanonicalUrl::parse_seed(asked) else {
+    let Ok(url) = CanonicalUrl::parse_typed(asked) else {
         return Ok(redirect(match named {
             Some(collection) => link::search(&collection.name, asked, "any"),
             None => link::search_all(asked, "any"),

@@ -69,7 +69,7 @@ impl How {
         }
         let spaceless = !text.contains(char::is_whitespace);
         let address = text.contains("://") || text.contains('.') || text.contains(":/");
-        if !(spaceless && address) || CanonicalUrl::parse_seed(text).is_err() {
+        if !(spaceless && address) || CanonicalUrl::parse_typed(text).is_err() {
             return Self::Words;
         }
         let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
@@ -126,7 +126,7 @@ pub(super) fn find(
 /// The key of a URL as a person types it; other schemes (`urn:`, `dns:`) are
 /// keys of their own.
 pub(super) fn key_of(text: &str) -> Surt {
-    match CanonicalUrl::parse_seed(text) {
+    match CanonicalUrl::parse_typed(text) {
         Ok(url) => url.surt(),
         Err(_) => Surt::of(text),
     }
@@ -161,7 +161,7 @@ pub(super) fn on_host(
     page: u64,
 ) -> Result<Stretch, SnapshotError> {
     let text = text.trim_end_matches('/');
-    let Ok(url) = CanonicalUrl::parse_seed(text) else {
+    let Ok(url) = CanonicalUrl::parse_typed(text) else {
         return Ok(Stretch::default());
     };
     let key = Surt::of(&format!("http://{}/", url.host_field()));

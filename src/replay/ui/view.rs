@@ -45,7 +45,8 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
     let (digits, asked) = digits.zip(parts.next()).ok_or(Problem::NoPage)?;
     let time = Timestamp14::from_prefix(digits).map_err(|_| Problem::NoPage)?;
     let asked = query.map_or(asked.to_owned(), |query| format!("{asked}?{query}"));
-    let url = CanonicalUrl::parse_seed(&asked).map_err(|_| Problem::NoUrl(clipped(&asked, 200)))?;
+    let url =
+        CanonicalUrl::parse_typed(&asked).map_err(|_| Problem::NoUrl(clipped(&asked, 200)))?;
     if digits.len() != 14 || !asked.contains("://") {
         return Ok(redirect(link::view(name, time, &url)));
     }

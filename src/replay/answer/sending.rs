@@ -1,0 +1,422 @@
+//! Sends a capture: rewritten, as it was received, in part, or with a page of
+//! ours in its place.
+
+use std::io::{self, BufReader, Read};
+
+use axum::http::header::{
+    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HeaderMap, HeaderName, HeaderValue, LOCATION, REFRESH, SET_COOKIE,
+};
+use axum::http::{Response, StatusCode};
+use serde_json::json;
+
+use super::notices::{missing, unreadable};
+use super::range::{Range, range};
+use super::{Asked, Form};
+use crate::http::coding::PROBE;
+use crate::replay::address::Base;
+use crate::replay::content::{Capture, Coding, peek, read_up_to};
+use crate::replay::csp;
+use crate::replay::headers::{self, Mapping};
+use crate::replay::notice::Notice;
+use crate::replay::outlet::Outlet;
+use crate::replay::rewrite::{Document, MAX_DOCUMENT};
+use crate::replay::viewer::Viewer;
+use crate::scan::{Kind, Role};
+use crate::snapshot::SnapshotError;
+use crate::snapshot::collection::Collection;
+use crate::url::CanonicalUrl;
+
+/// So many bytes tell what a document is.
+const SNIFFED: usize = 1_024;
+/// Says that a page stands for its URL with a query that was never captured.
+const FALLBACK: HeaderName = HeaderName::from_static("x-lastlight-fallback");
+/// A warning that names what a document was too large for.
+const TOO_LARGE: &str = "199 lastlight \"too large to be rewritten\"";
+
+pub(super) struct Sending<'a> {
+    pub(super) base: &'a Base,
+    pub(super) collection: &'a Collection,
+    /// All that are open.
+    pub(super) others: &'a [Collection],
+    pub(super) asked: &'a Asked,
+    pub(super) capture: &'a Capture,
+    /// The URL that was captured: the one that was asked for, or without its
+    /// query.
+    pub(super) url: &'a CanonicalUrl,
+}
+
+impl Sending<'_> {
+    pub(super) fn send(&self, outlet: Outlet) {
+        match self.asked.form {
+            Form::Raw => self.raw(outlet),
+            Form::Pdf if !self.capture.is_pdf() => outlet.whole(missing(self.base, self.asked)),
+            Form::Replayed if self.asked.is_frame() && self.capture.is_pdf() => {
+                outlet.whole(self.take_over("pdf", "This is a PDF", PDF_TEXT));
+            }
+            Form::Replayed if self.asked.is_frame() && self.is_file() => {
+                outlet.whole(self.take_over("download", "This is a file", FILE_TEXT));
+            }
+            Form::Replayed if self.asked.may_lose_query() && self.is_viewed() => {
+                let kind = self.capture.media_type().unwrap_or_default();
+                let viewer = Viewer {
+                    status: response(self.capture.status()).status(),
+                    url: &self.asked.url,
+                    media_type: &kind,
+                    message: json!({
+                        "lastlight": "page", "url": self.asked.url.as_str(), "title": "",
+                        "timestamp": self.capture.entry.timestamp.to_string(),
+                    }),
+                };
+                outlet.whole(viewer.page(self.base));
+            }
+            Form::File if !self.is_viewed() => outlet.whole(missing(self.base, self.asked)),
+            Form::Pdf | Form::File | Form::Replayed => self.replayed(outlet),
+        }
+    }
+
+    /// Whether a browser would save it instead of showing it.
+    fn is_file(&self) -> bool {
+        let head = self.capture.head();
+        let disposition = head.value("content-disposition").unwrap_or_default();
+        let is_attachment = disposition
+            .trim_start()
+            .get(..10)
+            .is_some_and(|start| start.eq_ignore_ascii_case("attachment"));
+        let Some(kind) = self.capture.media_type() else {
+            return is_attachment;
+        };
+        let (main, sub) = kind.split_once('/').unwrap_or((&kind, ""));
+        let is_shown = matches!(
+            main,
+            "text" | "image" | "audio" | "video" | "font" | "multipart"
+        ) || sub.ends_with("+xml")
+            || sub.ends_with("+json")
+            || matches!(
+                sub,
+                "xml" | "json" | "javascript" | "x-javascript" | "ecmascript" | "unknown"
+            );
+        matches!(self.capture.status(), 200..=299)
+            && (is_attachment || !is_shown)
+            && !self.sniffs_as_page(&kind)
+    }
+
+    /// Whether a browser shows it as something other than a page.
+    fn is_viewed(&self) -> bool {
+        let kind = self.capture.media_type().unwrap_or_default();
+        !matches!(self.capture.status(), 204 | 205 | 300..=399)
+            && !self.capture.is_pdf()
+            && !self.is_file()
+            && !self.sniffs_as_page(&kind)
+    }
+
+    /// A page by its type, or by its start where the type says nothing.
+    fn sniffs_as_page(&self, kind: &str) -> bool {
+        self.with_entity(|entity, _| {
+            let (first, _) = peek(BufReader::new(entity), SNIFFED);
+            matches!(Kind::sniff(kind, None, &first), Some(Kind::Html))
+        })
+        .unwrap_or_default()
+    }
+
+    fn take_over(&self, what: &str, heading: &str, text: &str) -> Response<Vec<u8>> {
+        let url = self.asked.url.as_str();
+        let visit = &self.asked.visit;
+        let view = self.base.view_url(&visit.collection, visit.timestamp, url);
+        let notice = Notice {
+            status: StatusCode::OK,
+            heading,
+            text,
+            url: Some(url),
+            link: Some((&view, "Open it")),
+            message: Some(json!({
+                "lastlight": what, "url": url, "type": self.capture.media_type(),
+                "timestamp": self.capture.entry.timestamp.to_string(),
+            })),
+        };
+        notice.page(self.base)
+    }
+
+    /// Gives the entity with its first bytes and its coding.
+    fn with_entity<T>(
+        &self,
+        read: impl FnOnce(&mut dyn Read, Coding) -> T,
+    ) -> Result<T, SnapshotError> {
+        self.capture.entity(self.collection, self.others, |entity| {
+            let (first, mut entity) = peek(entity, PROBE);
+            let coding = self.capture.coding(&first);
+            match coding.decoded(&mut entity) {
+                Some(mut decoded) => read(&mut decoded, coding),
+                None => read(&mut io::empty(), coding),
+            }
+        })
+    }
+
+    fn raw(&self, outlet: Outlet) {
+        let head = self.capture.head();
+        let captured = self.capture.entry.timestamp;
+        let mut response = response(self.capture.status());
+        let fields = response.headers_mut();
+        *fields = headers::raw(&head, &self.asked.url, captured);
+        self.set_resource_type(fields);
+        let target = head
+            .value("location")
+            .and_then(|to| self.asked.url.join(&to).ok());
+        if let Some(target) = target {
+            let collection = &self.asked.visit.collection;
+            let at = self.asked.visit.timestamp;
+            let address = format!("/{collection}/{at}id_/{target}");
+            if address.len() <= headers::MAX_PASSED_BYTES {
+                set(fields, LOCATION, &address);
+            }
+        }
+        self.stream(outlet, response, self.capture.entity_length(), |_| ());
+    }
+
+    fn set_resource_type(&self, fields: &mut HeaderMap) {
+        if !fields.contains_key(CONTENT_TYPE)
+            && let Some(kind) = self.capture.content_type()
+        {
+            set(fields, CONTENT_TYPE, &kind);
+        }
+    }
+
+    /// Sends the entity as it is, or what `skip` leaves of it.
+    fn stream(
+        &self,
+        outlet: Outlet,
+        response: Response<()>,
+        length: Option<u64>,
+        skip: impl FnOnce(&mut dyn Read),
+    ) {
+        let mut outlet = Some(outlet);
+        let sent = self
+            .capture
+            .entity(self.collection, self.others, |mut entity| {
+                skip(&mut entity);
+                if let Some(outlet) = outlet.take() {
+                    match length {
+                        Some(n) => outlet.stream(response, length, &mut entity.take(n)),
+                        None => outlet.stream(response, None, &mut entity),
+                    }
+                }
+            });
+        if let (Err(error), Some(outlet)) = (sent, outlet) {
+            outlet.whole(unreadable(self.base, self.asked, &error));
+        }
+    }
+
+    fn replayed(&self, outlet: Outlet) {
+        let mapping = Mapping {
+            base: self.base,
+            visit: &self.asked.visit,
+            url: self.url,
+            captured: self.capture.entry.timestamp,
+        };
+        let mut response = response(self.capture.status());
+        *response.headers_mut() = mapping.fields(&self.capture.head());
+        if *self.url != self.asked.url {
+            set(response.headers_mut(), FALLBACK, "query");
+        }
+        self.set_resource_type(response.headers_mut());
+        if matches!(self.asked.form, Form::Pdf | Form::File) {
+            let fields = response.headers_mut();
+            for acting in [LOCATION, REFRESH, SET_COOKIE] {
+                fields.remove(acting);
+            }
+            if self.asked.form == Form::Pdf {
+                set(fields, CONTENT_TYPE, "application/pdf");
+            }
+        }
+        if matches!(self.capture.status(), 204 | 205 | 304) {
+            return outlet.whole(response.map(|()| Vec::new()));
+        }
+        // What stays as it is has no part of ours to keep its scripts in.
+        let mut as_it_is = response.clone();
+        if self.asked.form == Form::File
+            || self.asked.form == Form::Replayed && self.asked.is_frame()
+        {
+            set(
+                as_it_is.headers_mut(),
+                CONTENT_SECURITY_POLICY,
+                &csp::inert(self.base),
+            );
+        }
+        let mut outlet = Some(outlet);
+        let sent = self.capture.entity(self.collection, self.others, |entity| {
+            let (first, mut entity) = peek(entity, PROBE);
+            let coding = self.capture.coding(&first);
+            // Only a decoded body can be rewritten.
+            if let Some(mut decoded) = coding.decoded(&mut entity) {
+                let (first, mut decoded) = peek(BufReader::new(&mut decoded), SNIFFED);
+                if let Some(kind) = self.kind(&first) {
+                    if let Some(outlet) = outlet.take() {
+                        self.rewritten(outlet, response.clone(), kind, &mut decoded);
+                    }
+                    return None;
+                }
+            }
+            Some(coding)
+        });
+        let coding = match sent {
+            Ok(Some(coding)) => coding,
+            Ok(None) => return,
+            Err(error) => {
+                if let Some(outlet) = outlet {
+                    outlet.whole(unreadable(self.base, self.asked, &error));
+                }
+                return;
+            }
+        };
+        if let Some(outlet) = outlet {
+            self.as_captured(outlet, as_it_is, &coding);
+        }
+    }
+
+    /// What the document is rewritten as, if it is.
+    fn kind(&self, first: &[u8]) -> Option<Kind> {
+        let role = (self.asked.dest == "style").then_some(Role::Stylesheet);
+        let media_type = self.capture.media_type().unwrap_or_default();
+        let kind = Kind::sniff(&media_type, role, first)?;
+        let is_wanted = match kind {
+            // A page that answers for a script or an image isn't shown.
+            Kind::Html => self.asked.is_page() || self.asked.dest == "empty",
+            Kind::Css => true,
+        };
+        (is_wanted && self.asked.form == Form::Replayed).then_some(kind)
+    }
+
+    fn rewritten(
+        &self,
+        outlet: Outlet,
+        mut response: Response<()>,
+        kind: Kind,
+        decoded: &mut dyn Read,
+    ) {
+        let (source, is_whole) = read_up_to(decoded, MAX_DOCUMENT);
+        let fields = response.headers_mut();
+        if !is_whole {
+            set(fields, HeaderName::from_static("warning"), TOO_LARGE);
+            set(fields, CONTENT_SECURITY_POLICY, &csp::inert(self.base));
+            let mut all = io::Cursor::new(source).chain(decoded);
+            return outlet.stream(response, None, &mut all);
+        }
+        let document = Document {
+            base: self.base,
+            visit: &self.asked.visit,
+            url: &self.asked.url,
+            captured: self.capture.entry.timestamp,
+            page: self.asked.is_page(),
+        };
+        let charset = self.capture.head().charset();
+        let essence = self.capture.media_type().unwrap_or_default();
+        let essence = match kind {
+            Kind::Html if essence != "application/xhtml+xml" => "text/html",
+            Kind::Html | Kind::Css => &essence,
+        };
+        // The type that the start told, where the field tells none or another.
+        if kind == Kind::Html && self.capture.media_type().as_deref() != Some(essence) {
+            let charset = charset.as_deref().map(|c| format!("; charset={c}"));
+            let kind = format!("{essence}{}", charset.unwrap_or_default());
+            set(fields, CONTENT_TYPE, &kind);
+        }
+        let rewritten = document.rewrite(kind, &source, charset.as_deref());
+        if rewritten.transcoded {
+            set(fields, CONTENT_TYPE, &format!("{essence}; charset=utf-8"));
+        }
+        // The tag named other bytes.
+        fields.remove(ETAG);
+        outlet.whole(response.map(|()| rewritten.bytes));
+    }
+
+    /// Sends a body that isn't rewritten, or the range of it that was asked for.
+    fn as_captured(&self, outlet: Outlet, mut response: Response<()>, coding: &Coding) {
+        let fields = response.headers_mut();
+        let names = coding.names();
+        if !names.is_empty() {
+            let is_unknown = matches!(coding, Coding::Other(_));
+            if !is_unknown && !names.iter().all(|name| self.asked.accepts(name)) {
+                return self.decoded(outlet, response);
+            }
+            set(fields, CONTENT_ENCODING, &names.join(", "));
+            let length = self.capture.entity_length();
+            return self.stream(outlet, response, length, |_| ());
+        }
+        if self.capture.status() != 200 {
+            return self.stream(outlet, response, self.capture.entity_length(), |_| ());
+        }
+        set(fields, ACCEPT_RANGES, "bytes");
+        let Some(asked) = &self.asked.range else {
+            return self.stream(outlet, response, self.capture.entity_length(), |_| ());
+        };
+        let Ok(total) = self.total() else {
+            return self.stream(outlet, response, self.capture.entity_length(), |_| ());
+        };
+        match range(asked, total) {
+            Range::All => self.stream(outlet, response, Some(total), |_| ()),
+            Range::Unsatisfiable => {
+                set(fields, CONTENT_RANGE, &format!("bytes */{total}"));
+                *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+                outlet.whole(response.map(|()| Vec::new()));
+            }
+            Range::Part(start, end) => {
+                set(
+                    fields,
+                    CONTENT_RANGE,
+                    &format!("bytes {start}-{end}/{total}"),
+                );
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+                self.stream(outlet, response, Some(end - start + 1), |entity| {
+                    // A stream that fails here has nothing left to send.
+                    let _ = io::copy(&mut entity.take(start), &mut io::sink());
+                });
+            }
+        }
+    }
+
+    fn decoded(&self, outlet: Outlet, response: Response<()>) {
+        let mut outlet = Some(outlet);
+        let sent = self.with_entity(|decoded, _| {
+            if let Some(outlet) = outlet.take() {
+                outlet.stream(response, None, decoded);
+            }
+        });
+        if let (Err(error), Some(outlet)) = (sent, outlet) {
+            outlet.whole(unreadable(self.base, self.asked, &error));
+        }
+    }
+
+    /// The entity's length, counted where its framing doesn't tell it.
+    fn total(&self) -> Result<u64, SnapshotError> {
+        if let Some(length) = self.capture.entity_length() {
+            return Ok(length);
+        }
+        let counted = self
+            .capture
+            .entity(self.collection, self.others, |mut entity| {
+                io::copy(&mut entity, &mut io::sink()).unwrap_or_default()
+            })?;
+        Ok(counted)
+    }
+}
+
+const PDF_TEXT: &str = "Browsers show PDFs only outside of the frame that keeps archived pages \
+                        in the archive, so it opens in a frame of its own.";
+const FILE_TEXT: &str = "Browsers don't show files of this kind. It can be saved.";
+
+/// A status that HTTP can't answer with becomes 200; the capture's own head
+/// says what it was.
+fn response(status: u16) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = match status {
+        200..=999 => StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
+        _ => StatusCode::OK,
+    };
+    response
+}
+
+fn set(fields: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        fields.insert(name, value);
+    }
+}
