@@ -367,10 +367,10 @@ mod tests {
             app.</noscript><div id=root></div><script src=/app.js></script>";
         // The front page is made by the server, so it doesn't look so.
         let front = html("/", &format!("<title>Museum</title>{MENU}{MENU}"));
-        let look = Look::learned(Some(html("/probe", shell)), &[front.clone()]);
+        let look = Look::learned(Some(html("/probe", shell)), std::slice::from_ref(&front));
         assert_eq!(look, Look::Plain);
         let plain = shell.replace("script", "b");
-        let look = Look::learned(Some(html("/probe", &plain)), &[front.clone()]);
+        let look = Look::learned(Some(html("/probe", &plain)), std::slice::from_ref(&front));
         assert!(look.is_like(&html("/x", &plain)));
         let long = format!("{shell}{MENU}<p>Sorry, there is no such page on this site of ours.");
         let look = Look::learned(Some(html("/probe", &long)), &[front]);
