@@ -48,6 +48,8 @@ pub enum Gate {
     Unknown,
     /// On its way.
     Asked,
+    /// Not asked yet, and nothing waits for it: it is ignored.
+    Ignored,
     /// These rules; `None` where robots.txt is ignored.
     Open(Option<Rules>),
     /// No answer: nothing may be fetched.
@@ -147,7 +149,7 @@ impl Frontier {
         let delay = self.policy.delay.0;
         let gate = match self.policy.robots {
             RobotsPolicy::Obey => Gate::Unknown,
-            RobotsPolicy::Ignore => Gate::Open(None),
+            RobotsPolicy::Ignore => Gate::Ignored,
         };
         let host = self.hosts.entry(id);
         let host = host.or_insert_with(|| Host::new(key, delay, gate));
@@ -278,12 +280,11 @@ impl Frontier {
             let Some(host) = self.hosts.get_mut(&id) else {
                 continue;
             };
-            let is_ignored = self.policy.robots == RobotsPolicy::Ignore;
-            if matches!(host.gate, Gate::Unknown) {
-                host.gate = Gate::Asked;
-            } else if !is_ignored || std::mem::replace(&mut host.has_robots, true) {
-                continue;
-            }
+            host.gate = match host.gate {
+                Gate::Unknown => Gate::Asked,
+                Gate::Ignored => Gate::Open(None),
+                _ => continue,
+            };
             wanting.push((id, host.key.clone()));
         }
         wanting

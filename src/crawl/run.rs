@@ -272,9 +272,8 @@ impl Machine {
                 {
                     break;
                 }
-                Err(Idle::Timeout) => {}
                 Err(Idle::Failed(error)) => return Err(error),
-                Ok(()) => {}
+                Ok(()) | Err(Idle::Timeout) => {}
             }
             if keeper.commit_is_due() {
                 keeper.commit()?;

@@ -34,8 +34,6 @@ pub struct Host {
     /// It asks to be left alone until then, which is too long to wait.
     pub postponed: Option<Instant>,
     pub gate: Gate,
-    /// Whether robots.txt was asked for, where that opens no gate.
-    pub has_robots: bool,
     /// When the rules were had, and when they are asked for again.
     pub rules_since: Option<Instant>,
     pub rules_due: Option<Instant>,
@@ -63,7 +61,6 @@ impl Host {
             took: None,
             postponed: None,
             gate,
-            has_robots: false,
             rules_since: None,
             rules_due: None,
             active: false,

@@ -170,7 +170,8 @@ impl Keeper<'_> {
     /// missing ones, those can't be told.
     pub(in crate::crawl) fn believe_sitemaps(&mut self) -> Result<(), CrawlError> {
         for (host, url) in self.store.listed_as_missing()? {
-            let restored = self.store.forget_soft_404(host)?;
+            let (restored, pages) = self.store.forget_soft_404(host, &self.begun)?;
+            self.progress.pages += pages;
             self.store.learned(host, &Look::Plain)?;
             if let Ok(url) = CanonicalUrl::parse(&url) {
                 let key = url.host_key();

@@ -161,18 +161,22 @@ impl Store {
         rows.collect()
     }
 
-    /// Takes the marks of missing pages off a host; how many.
-    pub fn forget_soft_404(&self, host: i64) -> Result<usize> {
+    /// Takes the marks of missing pages off a host; how many, and how many pages
+    /// there are again that were asked for since a time.
+    pub fn forget_soft_404(&self, host: i64, since: &str) -> Result<(usize, u64)> {
         const OF_HOST: &str = "(SELECT warc, offset FROM url WHERE host = ?1)";
-        self.db.execute(
+        let mut restore = self.db.prepare(
             "UPDATE url SET page = 1 WHERE host = ?1 AND status = 200 AND state IN (1, 4)
              AND rtrim(hops, 'R') NOT LIKE '%E' AND (warc, offset) IN
-             (SELECT warc, offset FROM mark WHERE mark = 'soft-404')",
-            [host],
+             (SELECT warc, offset FROM mark WHERE mark = 'soft-404') RETURNING COALESCE(time, '') >= ?2",
         )?;
+        let mut pages = 0;
+        for is_since in restore.query_map(params![host, since], |row| row.get::<_, bool>(0))? {
+            pages += u64::from(is_since?);
+        }
         let marks =
             format!("DELETE FROM mark WHERE mark = 'soft-404' AND (warc, offset) IN {OF_HOST}");
-        self.db.execute(&marks, [host])
+        Ok((self.db.execute(&marks, [host])?, pages))
     }
 
     /// A URL whose page is none; the time of its answer, if it was taken for one.
