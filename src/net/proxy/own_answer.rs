@@ -127,7 +127,6 @@ fn split_outside_strings(text: &str, separator: char) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn of(head: &str) -> Option<OwnAnswer> {
