@@ -497,7 +497,6 @@ fn hostile_servers_are_told_by_name_and_the_honest_site_among_them_is_whole() {
     }
     // Some failed, and that is said.
     running.end().exits(1);
-    println!("peak {peak} KiB");
     assert!(peak > 1024 && peak < MOST_KIB, "{peak} KiB");
 
     let snapshot = Snapshot::at(&into);
