@@ -38,12 +38,16 @@ struct Figures {
 impl Figures {
     fn read(&mut self, text: &[u8]) {
         let is_part = |b: &u8| b.is_ascii_alphanumeric() || b"_.,:/-'#".contains(b);
-        for token in text.split(|b| !is_part(b)) {
-            if let Ok(token) = std::str::from_utf8(token)
-                && token.bytes().any(|b| b.is_ascii_digit())
-            {
+        let mut rest = text;
+        // From digit to digit: most of a text has none.
+        while let Some(digit) = rest.iter().position(u8::is_ascii_digit) {
+            let start = rest[..digit].iter().rposition(|b| !is_part(b));
+            let end = rest[digit..].iter().position(|b| !is_part(b));
+            let end = end.map_or(rest.len(), |end| digit + end);
+            if let Ok(token) = std::str::from_utf8(&rest[start.map_or(0, |at| at + 1)..end]) {
                 self.token(token);
             }
+            rest = &rest[end..];
         }
     }
 
@@ -78,7 +82,7 @@ impl Figures {
             [_, groups @ ..] if groups.len() == 1 || groups.iter().all(|g| g.len() == 3) => {
                 let digits = parts.concat();
                 if !self.is_own(&digits) {
-                    self.sketch.add(digits.bytes());
+                    self.sketch.add(digits.as_bytes());
                 }
             }
             list => list.iter().for_each(|whole| self.integer(whole)),
@@ -95,7 +99,7 @@ impl Figures {
             1900..=2199 => {}
             _ if is_moment(number) || is_moment(number / 1000) => {}
             _ if form::date(digits).is_some() || self.is_own(digits) => {}
-            _ => self.sketch.add(digits.bytes()),
+            _ => self.sketch.add(digits.as_bytes()),
         }
     }
 
@@ -129,7 +133,7 @@ impl Figures {
             kept.push(number);
         }
         for three in kept.windows(3) {
-            self.sketch.add(three.iter().copied());
+            self.sketch.add(three);
         }
         self.sketch.bits()
     }

@@ -53,15 +53,35 @@ pub const READ: usize = 256 * 1024;
 /// A sketch of the words of a text: the more words two texts share, the fewer
 /// bits differ. Numbers aren't words, nor is their order part of it.
 pub fn words(text: &[u8]) -> u64 {
+    /// The bit by which small letters differ from capitals, in each byte.
+    const SMALL: u64 = 0x2020_2020_2020_2020;
     let mut sketch = Sketch::default();
-    let text = &text[..text.len().min(READ)];
-    for word in text.split(|byte| !(byte.is_ascii_alphabetic() || *byte >= 0x80)) {
+    let mut rest = &text[..text.len().min(READ)];
+    let is_letter = |byte: &u8| IS_LETTER[usize::from(*byte)];
+    while let Some(start) = rest.iter().position(is_letter) {
+        rest = &rest[start..];
+        let end = rest.iter().position(|byte| !is_letter(byte));
+        let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
         if word.len() >= 2 {
-            sketch.add(word.iter().map(u8::to_ascii_lowercase));
+            sketch.add_with(word, SMALL);
         }
+        rest = after;
     }
     sketch.bits()
 }
+
+/// Letters of ASCII, and every byte of the others.
+const IS_LETTER: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = byte.is_ascii_alphabetic() || byte >= 0x80;
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
 /// A set in 64 bits: one-permutation min-wise hashing, one bit a bucket.
 pub struct Sketch([u64; 64]);
@@ -74,13 +94,20 @@ impl Default for Sketch {
 
 impl Sketch {
     /// Adds an element.
-    pub fn add(&mut self, element: impl IntoIterator<Item = u8>) {
-        // FNV-1a, mixed so that the upper bits depend on all letters.
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in element {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    pub fn add(&mut self, element: &[u8]) {
+        self.add_with(element, 0);
+    }
+
+    /// Adds an element with some bits of each eight of its bytes set.
+    fn add_with(&mut self, element: &[u8], set: u64) {
+        let mut hash = element.len() as u64;
+        for eight in element.chunks(8) {
+            let mut bytes = [0; 8];
+            bytes[..eight.len()].copy_from_slice(eight);
+            hash = (hash ^ (u64::from_le_bytes(bytes) | set)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            hash ^= hash >> 29;
         }
-        hash ^= hash >> 29;
+        // Mixed so that the upper bits depend on all letters.
         hash = hash.wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash ^= hash >> 32;
         let bucket = &mut self.0[(hash >> 58) as usize];
