@@ -166,7 +166,7 @@ impl<R: Read> Decoded<R> {
         if start.is_empty() {
             return Ok(false);
         }
-        let odd = format!("it starts with {start:02x?}");
+        let first: Vec<u8> = start.iter().take(ZSTD_MAGIC.len()).copied().collect();
         if !self.sniffed {
             self.sniffed = true;
             let inflate = match (is_gzip, is_zstd) {
@@ -201,7 +201,7 @@ impl<R: Read> Decoded<R> {
                 return Err(SourceError::Damaged {
                     zstd: matches!(coding.inflate, Inflate::Zstd(_)),
                     offset,
-                    reason: odd,
+                    reason: format!("it starts with {first:02x?}"),
                 });
             }
             coding.within = true;
