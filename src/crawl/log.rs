@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::{CRAWL_LOG, Layout};
+use crate::snapshot::whole;
 use crate::time::WarcDate;
 
 /// The log, appended to.
@@ -31,6 +32,9 @@ impl CrawlLog {
             .map_err(SnapshotError::io(&path, "opening"))?
             .len()
             == 0;
+        if is_new {
+            whole::sync_directory(path.parent().unwrap_or(layout.root()))?;
+        }
         let mut log = Self {
             path,
             file: BufWriter::new(file),
@@ -55,6 +59,14 @@ impl CrawlLog {
         self.file
             .flush()
             .map_err(SnapshotError::io(&self.path, "writing"))
+    }
+
+    /// Makes what was written durable: the manifest has the log's digest.
+    pub fn sync(&mut self) -> Result<(), SnapshotError> {
+        self.flush()?;
+        let file = self.file.get_ref();
+        file.sync_all()
+            .map_err(SnapshotError::io(&self.path, "syncing"))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {

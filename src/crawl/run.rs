@@ -128,6 +128,7 @@ pub fn run(
         .log
         .event("ended", json!({ "reason": stopped.map(Stop::reason) }))?;
     keeper.commit()?;
+    keeper.log.sync()?;
     seal::seal(layout, &keeper.store, stopped)?;
     let summary = summary(&keeper, stopped, begun)?;
     keeper.close()?;

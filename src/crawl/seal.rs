@@ -8,7 +8,9 @@ use std::io::Write;
 use super::CrawlError;
 use super::progress::Stop;
 use super::store::Store;
-use crate::snapshot::layout::{EXTRA_PAGES, INDEX, LEDGER, Layout, PAGES, RECORDS};
+use crate::snapshot::layout::{
+    CONFIG, EXTRA_PAGES, INDEX, LEDGER, Layout, MANIFEST, MANIFEST_DIGEST, PAGES, RECORDS, SITEMAPS,
+};
 use crate::snapshot::ledger::LedgerWriter;
 use crate::snapshot::manifest::{Manifest, RefersTo, Seal, WACZ_VERSION};
 use crate::snapshot::pages::{self, Page};
@@ -65,6 +67,10 @@ fn file<T>(
 
 /// Seals a snapshot; `stopped` says why it isn't complete.
 pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(), CrawlError> {
+    // The manifest lists what is there: nothing that a killed run was writing.
+    for path in [MANIFEST, MANIFEST_DIGEST, CONFIG, SITEMAPS] {
+        whole::clear(&layout.path(path))?;
+    }
     let mut index = LineSorter::default();
     let (record_root, records) = file(layout, RECORDS, |out| {
         let mut writer = RecordsWriter::new(out)?;

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::SnapshotError;
 
@@ -13,16 +13,8 @@ pub fn write(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<(), SnapshotError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    // A part that an interrupted run left is of no use to anyone.
-    match fs::remove_file(&part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(SnapshotError::io(&part, "removing")(error));
-        }
-        _ => {}
-    }
+    let part = part(path);
+    clear(path)?;
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -35,6 +27,25 @@ pub fn write(
         .map_err(SnapshotError::io(&part, "writing"))?;
     fs::rename(&part, path).map_err(SnapshotError::io(path, "renaming into place"))?;
     sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Where a file is while it is written.
+fn part(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
+}
+
+/// Removes the part of a file that an interrupted run left; it is of no use to
+/// anyone.
+pub fn clear(path: &Path) -> Result<(), SnapshotError> {
+    let part = part(path);
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(SnapshotError::io(&part, "removing")(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes the names in a directory durable.
