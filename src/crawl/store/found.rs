@@ -200,17 +200,24 @@ impl Store {
             .optional()
     }
 
-    /// What is kept out for a reason: rows after one, with their hosts' rows.
+    /// The last row.
+    pub fn last_row(&self) -> Result<i64> {
+        self.db
+            .prepare_cached("SELECT COALESCE(MAX(id), 0) FROM url")?
+            .query_row([], |row| row.get(0))
+    }
+
+    /// What is kept out for a reason, of the rows after one and up to another,
+    /// with their hosts' rows.
     pub fn excluded_for(
         &self,
         reason: &str,
-        after: i64,
-        most: u32,
+        (after, last): (i64, i64),
     ) -> Result<Vec<(i64, i64, CanonicalUrl)>> {
         let mut query = self.db.prepare_cached(
-            "SELECT id, host, url FROM url WHERE id > ? AND state = 2 AND reason = ? ORDER BY id LIMIT ?",
+            "SELECT id, host, url FROM url WHERE id > ? AND id <= ? AND state = 2 AND reason = ? ORDER BY id",
         )?;
-        let rows = query.query_map(params![after, reason, most], |row| {
+        let rows = query.query_map(params![after, last, reason], |row| {
             let url = super::stored_url(&row.get::<_, String>(2)?);
             Ok((row.get(0)?, row.get(1)?, url))
         })?;
