@@ -6,8 +6,9 @@ use rusqlite::Connection;
 use super::*;
 use crate::crawl::form::Form;
 use crate::crawl::imprint::Imprint;
-use crate::crawl::job::{Answer, Hop, Job, Link, Path, Verdict};
+use crate::crawl::job::{Answer, Hop, Job, Link, Path, Redirect, Verdict};
 use crate::crawl::judge::key;
+use crate::crawl::store::state;
 use crate::crawl::variant::SESSION_ID;
 use crate::url::CanonicalUrl;
 
@@ -114,6 +115,32 @@ fn a_commit_and_the_next_large_page_finish_the_one_in_hand() {
         keeper.commit().unwrap();
         assert!(!keeper.has_in_hand());
         assert_eq!(durable(layout), (2, 2 * (1 + LINKS)));
+    });
+}
+
+#[test]
+fn a_robots_txt_that_is_asked_for_again_is_not_asked_for_as_a_redirect_too() {
+    with_keeper(|_, keeper| {
+        let mut robots = page(keeper, "/robots.txt", 0);
+        let answer = robots.answer.as_mut().unwrap();
+        answer.status = Some(302);
+        let job = robots.job.clone();
+        keeper.absorb(robots).unwrap();
+        let redirect = Redirect {
+            target: job.url.clone(),
+            sets_cookie: true,
+        };
+        let counts = |keeper: &Keeper<'_>| {
+            let (_, state) = keeper.store.find(job.url.as_str()).unwrap().unwrap();
+            let counts = &keeper.progress.counts;
+            (state, counts.captured, counts.unreached)
+        };
+        keeper.refetching.insert(job.id);
+        keeper.follow_loop(&job, &redirect).unwrap();
+        assert_eq!(counts(keeper), (state::CAPTURED, 1, 0));
+        keeper.refetching.remove(&job.id);
+        keeper.follow_loop(&job, &redirect).unwrap();
+        assert_eq!(counts(keeper), (state::QUEUED, 0, 1));
     });
 }
 
