@@ -8,6 +8,9 @@ use crate::crawl::imprint::Imprint;
 use crate::crawl::job::Path;
 use crate::url::CanonicalUrl;
 
+/// What priorities of URLs begin at that go after all others of their host.
+const LAST: u32 = 1 << 16;
+
 /// A URL to add.
 pub struct NewUrl<'a> {
     /// The URL.
@@ -79,7 +82,7 @@ impl Store {
             // of what it names.
             state::QUEUED
                 if nearer
-                    || (found.path.priority() < known.priority
+                    || (found.path.priority() < known.priority % LAST
                         && found.path.depth <= known.depth) =>
             {
                 self.find_way(known.id, found)?;
@@ -198,6 +201,23 @@ impl Store {
             )?
             .query_row(params![url.as_str(), most], |row| row.get(0))
             .optional()
+    }
+
+    /// Puts a URL behind all others of its host, in later runs too.
+    pub fn put_last(&self, id: i64) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE url SET priority = priority + ?2 WHERE id = ?1 AND priority < ?2",
+            )?
+            .execute(params![id, LAST])
+            .map(drop)
+    }
+
+    /// Whether a URL was put there.
+    pub fn goes_last(&self, id: i64) -> Result<bool> {
+        self.db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM url WHERE id = ? AND priority >= ?)")?
+            .query_row(params![id, LAST], |row| row.get(0))
     }
 
     /// The last row.
