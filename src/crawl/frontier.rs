@@ -209,6 +209,15 @@ impl Frontier {
         host.stand_in_line(id, &mut self.line);
     }
 
+    /// Leaves a URL in the store, where it has been put behind all others of its
+    /// host.
+    pub fn put_last(&mut self, id: HostId) {
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.on_disk = true;
+            host.stand_in_line(id, &mut self.line);
+        }
+    }
+
     /// Heeds a host that asks to be left alone for so long.
     pub fn asked_to_wait(&mut self, id: HostId, pause: Duration) {
         self.hold(id, Instant::now() + pause);
@@ -229,6 +238,7 @@ impl Frontier {
         host.pause(until);
         if until > Instant::now() + self.policy.max_retry_after.0 {
             host.postponed = host.postponed.max(Some(until));
+            host.outage.hold(until);
         }
     }
 
@@ -253,11 +263,11 @@ impl Frontier {
             host.outage.answered();
             return None;
         }
-        host.outage.failed();
+        host.outage.failed(patience);
         if health == Health::Busy {
             host.pause(Instant::now() + host.outage.busy_pause());
         }
-        if host.outage.standing(patience) != Standing::Out {
+        if host.outage.standing() != Standing::Out {
             return None;
         }
         let pause = host.outage.probe_pause();
@@ -404,7 +414,7 @@ impl Frontier {
         self.activate(store, now)?;
         self.robots_without_place(now, decisions);
         let connections = self.policy.connections.max(1) as usize;
-        let patience = self.policy.outage.0;
+        let patience = self.policy.outage;
         let held = held(self.active.len());
         for &id in &self.active {
             let Some(host) = self.hosts.get_mut(&id) else {
@@ -413,7 +423,7 @@ impl Frontier {
             if host.is_postponed(now) {
                 continue;
             }
-            match host.outage.standing(patience) {
+            match host.outage.standing() {
                 Standing::Up => {}
                 // Whether it's the host or just some URLs is told by one that it
                 // has answered before.
@@ -426,7 +436,7 @@ impl Frontier {
                     continue;
                 }
                 Standing::GivenUp => {
-                    give_up(id, host, &self.policy, (store, held), decisions)?;
+                    host.give_up(id, patience, (store, held), decisions)?;
                     continue;
                 }
             }
@@ -604,26 +614,4 @@ impl Frontier {
         let hosts = self.active.iter().filter_map(|id| self.hosts.get(id));
         hosts.map(|host| &host.key)
     }
-}
-
-/// Lets go of what waits for a host that isn't waited for any longer.
-fn give_up(
-    id: HostId,
-    host: &mut Host,
-    policy: &Politeness,
-    (store, held): (&Store, usize),
-    decisions: &mut Vec<Decision>,
-) -> store::Result<()> {
-    for refusals in 0..REFUSALS {
-        let Some(job) = host.any(id, store, held, refusals == 0)? else {
-            break;
-        };
-        if host.outage.is_news() {
-            decisions.push(Decision::GivenUp(id));
-        }
-        let patience = policy.outage;
-        let reason = format!("no-answer: the host gave none, or 429 or 503, for {patience}");
-        decisions.push(Decision::Closed(job, reason));
-    }
-    Ok(())
 }

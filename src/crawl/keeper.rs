@@ -18,7 +18,7 @@ mod sessions;
 mod settle;
 mod tallies;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::CrawlError;
 use super::cookies::{Import, Jar};
@@ -62,6 +62,8 @@ pub struct Keeper<'c> {
     cookie_setters: HashSet<u128>,
     /// Whether ids were found to be of pages that had been taken for sessions'.
     ids_are_news: bool,
+    /// Up to which row those were let in, where there is more to look at.
+    let_in_up_to: Option<i64>,
     /// Whether a nearer way was found to what had been asked for.
     depths_are_stale: bool,
     hosts: HashMap<HostKey, HostId>,
@@ -135,6 +137,7 @@ impl<'c> Keeper<'c> {
             in_hand: None,
             cookie_setters: HashSet::new(),
             ids_are_news: progress.counts.excluded > 0,
+            let_in_up_to: None,
             // What an earlier run found of it isn't known.
             depths_are_stale: progress.counts.discovered > 0,
             hosts: HashMap::new(),

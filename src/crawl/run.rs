@@ -1,6 +1,9 @@
 //! A crawl from its first turn to its seal: the keeper on this thread, lanes
 //! on the runtime's, workers on theirs.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
@@ -196,6 +199,8 @@ struct Machine {
     in_hand: Option<OwnedSemaphorePermit>,
     stop_lanes: watch::Sender<bool>,
     workers: Workers,
+    /// How long a stop waits.
+    grace: Duration,
 }
 
 impl Machine {
@@ -225,6 +230,7 @@ impl Machine {
             in_hand: None,
             stop_lanes,
             workers,
+            grace: GRACE,
         })
     }
 
@@ -238,22 +244,25 @@ impl Machine {
         begun: Instant,
     ) -> Result<Option<Stop>, CrawlError> {
         let mut stopped = None;
-        let mut deadline = None;
+        let mut deadline: Option<Instant> = None;
         let mut last_count = Instant::now();
         loop {
             if stopped.is_none() {
                 stopped = reason_to_stop(keeper, config, layout, control, begun, &mut last_count)?;
                 if stopped.is_some() {
                     keeper.progress.stopping = stopped;
-                    deadline = Some(Instant::now() + GRACE);
+                    deadline = Some(Instant::now() + self.grace);
                     self.wind_down();
                 } else {
+                    if keeper.is_letting_in() {
+                        keeper.let_in_what_isnt_of_sessions(Instant::now() + SLICE)?;
+                    }
                     self.dispatch(keeper)?;
                     if keeper.frontier.is_done()
                         && keeper.pending.is_empty()
                         && !keeper.has_in_hand()
                         && !keeper.let_in_what_is_nearer()?
-                        && !keeper.let_in_what_isnt_of_sessions()?
+                        && !keeper.let_in_what_isnt_of_sessions(Instant::now() + SLICE)?
                     {
                         keeper.believe_sitemaps()?;
                         keeper.commit()?;
@@ -261,17 +270,17 @@ impl Machine {
                     }
                 }
             }
-            match self.take_in(keeper) {
+            // However much there is to take in, a stop doesn't wait for it.
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                break;
+            }
+            let is_busy = stopped.is_none() && keeper.is_letting_in();
+            match self.take_in(keeper, if is_busy { Duration::ZERO } else { TICK }) {
                 // Lanes and workers are gone: nothing is on its way any more.
                 Err(Idle::Disconnected) if stopped.is_some() => break,
                 Err(Idle::Disconnected) => {
                     let reason = std::io::Error::other("all worker threads have ended");
                     return Err(CrawlError::Runtime(reason));
-                }
-                Err(Idle::Timeout)
-                    if deadline.is_some_and(|deadline| Instant::now() > deadline) =>
-                {
-                    break;
                 }
                 Err(Idle::Failed(error)) => return Err(error),
                 Ok(()) | Err(Idle::Timeout) => {}
@@ -288,17 +297,17 @@ impl Machine {
             }
         }
         self.workers.abandon();
-        while let Some(done) = self.waiting.pop_front() {
-            self.absorb(keeper, done)?;
-        }
+        // Nothing of these is in a WARC yet: their URLs wait for the next run.
+        self.waiting.clear();
         keeper.believe_sitemaps()?;
         keeper.commit()?;
         Ok(stopped)
     }
 
     /// Takes in what workers have done, and goes on with a large page in
-    /// between: nobody waits until it is done but the next such page.
-    fn take_in(&mut self, keeper: &mut Keeper<'_>) -> Result<(), Idle> {
+    /// between: nobody waits until it is done but the next such page. Where there
+    /// is nothing, waits for so long.
+    fn take_in(&mut self, keeper: &mut Keeper<'_>, tick: Duration) -> Result<(), Idle> {
         let mut is_idle = true;
         let next = if keeper.has_in_hand() || !self.waiting.is_empty() {
             self.outcomes.try_recv().map_err(|error| match error {
@@ -306,7 +315,7 @@ impl Machine {
                 TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
             })
         } else {
-            self.outcomes.recv_timeout(TICK)
+            self.outcomes.recv_timeout(tick)
         };
         match next {
             Ok(done) => {

@@ -222,6 +222,73 @@ fn a_host_that_asks_for_hours_is_left_alone_and_the_crawl_stops_resumable() {
     );
 }
 
+/// How often each page and `/bad` were asked for after a crawl and so many
+/// resumes, where `/bad` says each time that the host wants a day for itself.
+fn asked_beside_one_that_wants_a_day(
+    settings: &str,
+    bad: &'static str,
+    resumes: &[i32],
+) -> (Vec<usize>, Snapshot, tempfile::TempDir) {
+    let pages = ["/p1", "/p2", "/p3", "/p4", "/p5"];
+    let site = Wire::serve(move |asked| match asked.target.as_str() {
+        target if target == bad => Some(Reply::Keep(answer(
+            "503 Service Unavailable",
+            &["Retry-After: 86400"],
+            "come back tomorrow",
+        ))),
+        "/" => Some(Reply::Keep(page(&[
+            "/bad", "/p1", "/p2", "/p3", "/p4", "/p5",
+        ]))),
+        target if pages.contains(&target) => Some(Reply::Keep(page(&["/bad"]))),
+        _ => None,
+    });
+    let directory = scratch();
+    let into = directory.path().join("day");
+    let robots = if bad == "/robots.txt" {
+        "ignore"
+    } else {
+        "obey"
+    };
+    paced(&site.url("/"), &into)
+        .config(directory.path(), settings)
+        .args(["--delay", "1ms", "--connections", "1", "--robots", robots])
+        .run()
+        .exits(3);
+    for code in resumes {
+        lastlight(["resume"]).arg(&into).run().exits(*code);
+    }
+    let mut times: Vec<usize> = pages.iter().map(|page| site.times(page)).collect();
+    times.push(site.times(bad));
+    let snapshot = Snapshot::at(&into);
+    lastlight(["verify"]).arg(&into).run().exits(0);
+    (times, snapshot, directory)
+}
+
+#[test]
+fn one_url_that_asks_for_hours_does_not_keep_its_host_from_being_captured() {
+    // Its tries are counted over all runs, and the last of them ends it.
+    let (times, snapshot, _directory) =
+        asked_beside_one_that_wants_a_day("[fetch]\nretries = 2\n", "/bad", &[3, 1]);
+    assert_eq!(times, [1, 1, 1, 1, 1, 3]);
+    let failed = snapshot.ledger().into_values();
+    let failed: Vec<_> = failed.filter(|row| row["state"] == "failed").collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["reason"], "status-503");
+}
+
+#[test]
+fn nor_does_one_that_failed_with_it_and_is_asked_for_again() {
+    let (times, ..) = asked_beside_one_that_wants_a_day("[fetch]\nretries = 0\n", "/bad", &[1]);
+    assert_eq!(times, [1, 1, 1, 1, 1, 2]);
+}
+
+#[test]
+fn nor_does_a_robots_txt_that_is_ignored() {
+    let (times, ..) =
+        asked_beside_one_that_wants_a_day("[fetch]\nretries = 3\n", "/robots.txt", &[3]);
+    assert_eq!(times[..5], [1; 5]);
+}
+
 /// A host that asks for hours, whatever became of the URL that it says it of.
 fn asks_for_hours(answer_of_x: Vec<u8>, settings: &str, reason: &str) {
     let site = Wire::serve(move |asked| match asked.target.as_str() {

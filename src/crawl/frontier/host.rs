@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::outage::Outage;
-use super::{Gate, HostId, LATER, NAMES};
+use super::{Decision, Gate, HostId, LATER, NAMES, REFUSALS};
+use crate::config::Span;
 use crate::crawl::fetch::Turn;
 use crate::crawl::imprint::Imprint;
 use crate::crawl::job::{Job, Path};
@@ -154,7 +155,7 @@ impl Host {
     }
 
     /// Anything that waits, whether it is due or not.
-    pub fn any(
+    fn any(
         &mut self,
         id: HostId,
         store: &Store,
@@ -165,6 +166,27 @@ impl Host {
             Some(Reverse((_, job))) => Ok(self.later_jobs.remove(&job)),
             None => self.first(id, store, held, may_read),
         }
+    }
+
+    /// Lets go of what waits, as it isn't waited for any longer.
+    pub fn give_up(
+        &mut self,
+        id: HostId,
+        patience: Span,
+        (store, held): (&Store, usize),
+        decisions: &mut Vec<Decision>,
+    ) -> store::Result<()> {
+        for refusals in 0..REFUSALS {
+            let Some(job) = self.any(id, store, held, refusals == 0)? else {
+                break;
+            };
+            if self.outage.is_news() {
+                decisions.push(Decision::GivenUp(id));
+            }
+            let reason = format!("no-answer: the host gave none, or 429 or 503, for {patience}");
+            decisions.push(Decision::Closed(job, reason));
+        }
+        Ok(())
     }
 
     /// The next URL: one whose second try is due, else the first in the queue.

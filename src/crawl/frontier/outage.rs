@@ -14,6 +14,9 @@ pub struct Outage {
     has_answered: bool,
     failures: u32,
     since: Option<Instant>,
+    /// The host itself asked to be left alone until then.
+    held: Option<Instant>,
+    is_given_up: bool,
     is_told: bool,
 }
 
@@ -42,20 +45,29 @@ impl Outage {
         self.has_answered = true;
     }
 
-    /// It doesn't answer, or not what it was asked for.
-    pub fn failed(&mut self) {
+    /// It asks to be left alone until then: that time is no outage.
+    pub fn hold(&mut self, until: Instant) {
+        self.held = self.held.max(Some(until));
+    }
+
+    /// It doesn't answer, or not what it was asked for. Only that can tell that
+    /// an outage lasts for longer than is waited: time in which nobody asked
+    /// tells nothing.
+    pub fn failed(&mut self, patience: Duration) {
         self.failures = self.failures.saturating_add(1);
         if self.has_answered && self.failures >= OUTAGE_AFTER {
-            self.since.get_or_insert_with(Instant::now);
+            let since = *self.since.get_or_insert_with(Instant::now);
+            let since = self.held.map_or(since, |held| since.max(held));
+            self.is_given_up |= since.elapsed() > patience;
         }
     }
 
-    /// How it stands if an outage is waited out for so long.
-    pub fn standing(&self, patience: Duration) -> Standing {
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
         match self.since {
             None => Standing::Up,
-            Some(since) if since.elapsed() <= patience => Standing::Out,
-            Some(_) => Standing::GivenUp,
+            Some(_) if self.is_given_up => Standing::GivenUp,
+            Some(_) => Standing::Out,
         }
     }
 

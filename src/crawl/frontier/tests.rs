@@ -57,6 +57,17 @@ impl Bench {
         turns.collect()
     }
 
+    /// The host's pause is over and it is probed, which tells this.
+    fn probed(&mut self, health: Health) {
+        let host = self.frontier.hosts.get_mut(&self.host).unwrap();
+        host.next_start = Instant::now();
+        let turns = self.turns();
+        assert_eq!(turns.len(), 1);
+        assert!(turns[0].job.is_probe);
+        self.frontier.finished(self.host, turns[0].job.id);
+        self.frontier.note(self.host, health);
+    }
+
     fn fails(&mut self, times: usize) {
         for _ in 0..times {
             self.frontier.note(self.host, Health::Silent);
@@ -189,6 +200,7 @@ fn a_host_that_stays_silent_is_given_up_and_taken_up_again_when_it_answers() {
     let mut bench = Bench::new(600, "", |policy| {
         policy.outage.0 = Duration::from_millis(20);
         policy.connections = 1;
+        policy.delay.0 = Duration::from_millis(1);
     });
     let first = bench.turns().remove(0).job;
     bench.frontier.finished(bench.host, first.id);
@@ -199,6 +211,8 @@ fn a_host_that_stays_silent_is_given_up_and_taken_up_again_when_it_answers() {
     let decisions = bench.dispatch();
     assert!(!decisions.iter().any(|d| matches!(d, Decision::Closed(..))));
     std::thread::sleep(Duration::from_millis(30));
+    // That time has passed tells nothing: it is probed once more.
+    bench.probed(Health::Silent);
     let decisions = bench.dispatch();
     assert!(matches!(decisions[0], Decision::GivenUp(host) if host == bench.host));
     let mut closed = HashSet::new();
@@ -230,4 +244,84 @@ fn a_host_that_stays_silent_is_given_up_and_taken_up_again_when_it_answers() {
         .open(bench.host, Gate::Open(None), Duration::ZERO);
     let outstanding: Vec<i64> = bench.turns().iter().map(|turn| turn.job.id).collect();
     assert_eq!(outstanding, [last]);
+}
+
+#[test]
+fn time_that_a_host_asked_for_is_no_outage_of_it() {
+    let mut bench = Bench::new(20, "", |policy| {
+        policy.outage.0 = Duration::from_millis(40);
+        policy.max_retry_after.0 = Duration::from_millis(50);
+    });
+    let turns = bench.turns();
+    assert!(turns.len() > 5);
+    for turn in turns {
+        bench.frontier.finished(bench.host, turn.job.id);
+        let asked = Duration::from_millis(100);
+        bench.frontier.asked_to_wait(bench.host, asked);
+        bench.frontier.note(bench.host, Health::Busy);
+        bench.frontier.put_last(bench.host);
+    }
+    assert!(bench.dispatch().is_empty());
+    std::thread::sleep(Duration::from_millis(110));
+    // Not answered either, but the outage has only begun.
+    bench.probed(Health::Silent);
+    assert!(bench.dispatch().is_empty());
+    bench.probed(Health::Well);
+    let turns = bench.turns();
+    assert!(!turns.is_empty() && turns.iter().all(|turn| !turn.job.is_probe));
+    for turn in turns {
+        bench.frontier.finished(bench.host, turn.job.id);
+    }
+    // One that it didn't ask for is one.
+    bench.fails(5);
+    std::thread::sleep(Duration::from_millis(50));
+    bench.probed(Health::Silent);
+    assert!(matches!(bench.dispatch()[0], Decision::GivenUp(_)));
+}
+
+#[test]
+fn a_url_that_asks_for_hours_comes_after_all_others_of_its_host() {
+    let mut bench = Bench::new(2, "", |policy| {
+        policy.connections = 1;
+        policy.delay.0 = Duration::from_millis(1);
+        policy.max_retry_after.0 = Duration::from_millis(20);
+    });
+    let first = bench.turns().remove(0).job;
+    bench.store.put_last(first.id).unwrap();
+    bench.store.put_last(first.id).unwrap();
+    bench.frontier.finished(bench.host, first.id);
+    let asked = Duration::from_millis(40);
+    bench.frontier.asked_to_wait(bench.host, asked);
+    bench.frontier.put_last(bench.host);
+    assert!(bench.dispatch().is_empty() && bench.frontier.is_postponed());
+    // What is found meanwhile goes before it too, and finding it again by a way
+    // as near changes nothing.
+    add(&bench.store, bench.host, "/found");
+    let path = Path::default().then(Hop::Link);
+    let again = NewUrl {
+        url: &first.url,
+        host: bench.host,
+        path: &path,
+        via: None,
+        via_imprint: crate::crawl::imprint::Imprint::default(),
+        barren: 0,
+        nested: 0,
+        excluded: None,
+    };
+    assert_eq!(bench.store.add(&again).unwrap(), Added::Known);
+    std::thread::sleep(Duration::from_millis(50));
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        let job = bench.turns().remove(0).job;
+        bench.frontier.finished(bench.host, job.id);
+        bench
+            .store
+            .settle(job.id, state::CAPTURED, None, 1)
+            .unwrap();
+        asked.push(job.url.to_string());
+    }
+    assert_eq!(
+        asked,
+        ["/1", "/found", "/0"].map(|path| format!("{HOST}{path}"))
+    );
 }

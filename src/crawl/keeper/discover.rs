@@ -335,6 +335,11 @@ impl Keeper<'_> {
         if !came_from_it || !with_cookie {
             return Ok(());
         }
+        // A robots.txt that is asked for again already stays captured meanwhile.
+        let known = self.store.find(target.as_str())?;
+        if known.is_some_and(|(id, _)| self.refetching.contains(&id)) {
+            return Ok(());
+        }
         if self
             .store
             .ask_again(target, self.config.traps.cookie_loops)?
@@ -347,8 +352,7 @@ impl Keeper<'_> {
             self.frontier.add_host(host, host_key);
             return Ok(());
         }
-        let loops = self.store.find(target.as_str())?.is_some();
-        if loops {
+        if known.is_some() {
             let note = "trap-cookie-loop: the redirect leads back here, with its cookie too";
             let fields = serde_json::json!({ "url": target.as_str(), "note": note });
             self.log.event("irregular", fields)?;

@@ -182,6 +182,11 @@ impl Keeper<'_> {
         if self.refetching.contains(&id) {
             state = state::QUEUED;
         }
+        // Nothing waits for it, and it asked for hours before: it has its turn
+        // after the host's pages.
+        if state == state::QUEUED && !self.obeys() && self.store.goes_last(id)? {
+            return Ok(());
+        }
         match state {
             state::QUEUED => {
                 let waiting = self.robots_waiting.entry(id).or_default();

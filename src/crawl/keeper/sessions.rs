@@ -2,6 +2,8 @@
 //! ids says the same, and stories by their ids don't. Until two have been seen,
 //! a few are let in and the rest waits outside.
 
+use std::time::Instant;
+
 use super::Keeper;
 use super::budget::Cost;
 use super::tallies::key;
@@ -18,7 +20,7 @@ pub(super) const COMPARED: u64 = 3;
 /// another, isn't asked to prove it of each page.
 const PROVEN: u64 = 10;
 /// Rows that are looked at in one piece.
-const PIECE: u32 = 10_000;
+const PIECE: i64 = 1000;
 
 /// What ids in URLs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,35 +98,48 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// Lets in what was taken for pages under other session ids and may be pages
-    /// of their own; whether anything was.
-    pub(in crate::crawl) fn let_in_what_isnt_of_sessions(&mut self) -> Result<bool, CrawlError> {
-        if !std::mem::take(&mut self.ids_are_news) {
-            return Ok(false);
-        }
-        let (mut after, mut let_in) = (0, 0);
-        loop {
-            let piece = self.store.excluded_for(SESSION_ID, after, PIECE)?;
-            let Some((last, ..)) = piece.last() else {
-                break;
-            };
-            after = *last;
-            for (id, host, url) in &piece {
-                let cost = Cost::of_link(url, *host, &self.config.traps);
+    /// Lets in, until this time, what was taken for pages under other session ids
+    /// and may be pages of their own; whether anything was, or there is more to
+    /// look at.
+    pub(in crate::crawl) fn let_in_what_isnt_of_sessions(
+        &mut self,
+        until: Instant,
+    ) -> Result<bool, CrawlError> {
+        let mut after = match self.let_in_up_to.take() {
+            Some(row) => row,
+            None if std::mem::take(&mut self.ids_are_news) => 0,
+            None => return Ok(false),
+        };
+        let end = self.store.last_row()?;
+        let mut let_in = 0;
+        while after < end {
+            let last = after.saturating_add(PIECE);
+            for (id, host, url) in self.store.excluded_for(SESSION_ID, (after, last))? {
+                let cost = Cost::of_link(&url, host, &self.config.traps);
                 if self.budget(&cost)?.is_none() {
-                    self.store.let_in(*id)?;
+                    self.store.let_in(id)?;
                     self.spend(&cost)?;
                     let_in += 1;
                 }
             }
+            after = last;
+            if Instant::now() >= until {
+                break;
+            }
         }
+        self.let_in_up_to = (after < end).then_some(after);
         let counts = &mut self.progress.counts;
         counts.excluded -= let_in;
         counts.unreached += let_in;
         if let_in > 0 {
             self.load_hosts()?;
         }
-        Ok(let_in > 0)
+        Ok(let_in > 0 || self.is_letting_in())
+    }
+
+    /// Whether more is to be looked at.
+    pub(in crate::crawl) fn is_letting_in(&self) -> bool {
+        self.let_in_up_to.is_some()
     }
 }
 

@@ -28,7 +28,14 @@ impl Keeper<'_> {
             }
             return Ok(());
         }
-        let silent = self.heed_host(&mut outcome, host)?;
+        let asked = outcome.host_pause.unwrap_or_default();
+        let silent = self.heed_host(&mut outcome, host, asked)?;
+        // Else it would be the first to be asked for when the time is over, and
+        // might say the same again before the host is asked for anything else.
+        let goes_last = asked > self.config.politeness.max_retry_after.0;
+        if goes_last {
+            self.store.put_last(outcome.job.id)?;
+        }
         self.mark(&mut outcome, host, place)?;
         self.count_challenges(&outcome, host);
         let job = &outcome.job;
@@ -50,7 +57,9 @@ impl Keeper<'_> {
             Verdict::Failed(reason) => (state::FAILED, Some(reason.as_str())),
             Verdict::Excluded(reason) => (state::EXCLUDED, Some(reason.as_str())),
             Verdict::Retry(pause, reason) => {
-                self.try_again(host, job, (*pause, reason), silent)?;
+                let mut again = job.clone();
+                again.tries += u32::from(!silent);
+                self.try_again(host, again, (*pause, reason), goes_last)?;
                 (state::QUEUED, None)
             }
         };
@@ -62,9 +71,14 @@ impl Keeper<'_> {
         self.add_links(outcome)
     }
 
-    /// Takes in what an outcome tells of its host. True if the host has gone
-    /// silent or asks for more time than there is: that takes no try away.
-    fn heed_host(&mut self, outcome: &mut Outcome, host: HostId) -> Result<bool, CrawlError> {
+    /// Takes in what an outcome tells of its host, which may ask for some time.
+    /// True if the host has gone silent: that takes no try away.
+    fn heed_host(
+        &mut self,
+        outcome: &mut Outcome,
+        host: HostId,
+        asked: Duration,
+    ) -> Result<bool, CrawlError> {
         if let Some(elapsed) = outcome.elapsed {
             self.frontier.took(host, elapsed);
         }
@@ -75,7 +89,6 @@ impl Keeper<'_> {
         if let Some(pause) = outcome.host_pause {
             self.frontier.asked_to_wait(host, pause);
         }
-        let asked = outcome.host_pause.unwrap_or_default();
         if outcome.health != Health::Untold
             && let Some(pause) = self.frontier.note(host, outcome.health)
             && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
@@ -84,28 +97,30 @@ impl Keeper<'_> {
             outcome.robots = None;
             return Ok(true);
         }
-        Ok(asked > self.config.politeness.max_retry_after.0)
+        Ok(false)
     }
 
     fn try_again(
         &mut self,
         host: HostId,
-        job: &Job,
+        mut again: Job,
         (pause, reason): (Duration, &str),
-        silent: bool,
+        goes_last: bool,
     ) -> Result<(), CrawlError> {
-        self.trouble(&job.url, reason);
-        let mut again = job.clone();
-        again.tries += u32::from(!silent);
+        self.trouble(&again.url, reason);
         // A gate may have come to wait for it meanwhile.
-        let waiting = self.robots_waiting.get(&job.id);
+        let waiting = self.robots_waiting.get(&again.id);
         let behind = waiting.and_then(|gates| gates.first());
         again.as_robots = again.as_robots.or(behind.map(|&(_, behind)| behind));
-        if !self.refetching.contains(&job.id) {
+        if !self.refetching.contains(&again.id) {
             self.store
-                .settle(job.id, state::QUEUED, Some(reason), again.tries)?;
+                .settle(again.id, state::QUEUED, Some(reason), again.tries)?;
         }
-        self.frontier.retry(host, again, pause);
+        if goes_last && again.as_robots.is_none() {
+            self.frontier.put_last(host);
+        } else {
+            self.frontier.retry(host, again, pause);
+        }
         Ok(())
     }
 

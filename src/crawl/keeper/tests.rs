@@ -6,8 +6,10 @@ use rusqlite::Connection;
 use super::*;
 use crate::crawl::form::Form;
 use crate::crawl::imprint::Imprint;
-use crate::crawl::job::{Answer, Hop, Job, Link, Path, Verdict};
+use crate::crawl::job::{Answer, Hop, Job, Link, Path, Redirect, Verdict};
 use crate::crawl::judge::key;
+use crate::crawl::store::state;
+use crate::crawl::variant::SESSION_ID;
 use crate::url::CanonicalUrl;
 
 const LINKS: u32 = 5000;
@@ -17,7 +19,7 @@ fn url(path: &str) -> CanonicalUrl {
 }
 
 /// A page of a host that names so much.
-fn page(keeper: &mut Keeper<'_>, path: &str, links: u32) -> Outcome {
+pub(in crate::crawl) fn page(keeper: &mut Keeper<'_>, path: &str, links: u32) -> Outcome {
     let way = Path::default().then(Hop::Link);
     keeper.add(&way, None, &url(path), None).unwrap();
     let (id, _) = keeper.store.find(url(path).as_str()).unwrap().unwrap();
@@ -113,5 +115,53 @@ fn a_commit_and_the_next_large_page_finish_the_one_in_hand() {
         keeper.commit().unwrap();
         assert!(!keeper.has_in_hand());
         assert_eq!(durable(layout), (2, 2 * (1 + LINKS)));
+    });
+}
+
+#[test]
+fn a_robots_txt_that_is_asked_for_again_is_not_asked_for_as_a_redirect_too() {
+    with_keeper(|_, keeper| {
+        let mut robots = page(keeper, "/robots.txt", 0);
+        let answer = robots.answer.as_mut().unwrap();
+        answer.status = Some(302);
+        let job = robots.job.clone();
+        keeper.absorb(robots).unwrap();
+        let redirect = Redirect {
+            target: job.url.clone(),
+            sets_cookie: true,
+        };
+        let counts = |keeper: &Keeper<'_>| {
+            let (_, state) = keeper.store.find(job.url.as_str()).unwrap().unwrap();
+            let counts = &keeper.progress.counts;
+            (state, counts.captured, counts.unreached)
+        };
+        keeper.refetching.insert(job.id);
+        keeper.follow_loop(&job, &redirect).unwrap();
+        assert_eq!(counts(keeper), (state::CAPTURED, 1, 0));
+        keeper.refetching.remove(&job.id);
+        keeper.follow_loop(&job, &redirect).unwrap();
+        assert_eq!(counts(keeper), (state::QUEUED, 0, 1));
+    });
+}
+
+#[test]
+fn what_was_taken_for_sessions_is_let_in_bit_by_bit() {
+    const ROWS: u64 = 3500;
+    with_keeper(|_, keeper| {
+        let way = Path::default().then(Hop::Link);
+        for n in 0..ROWS {
+            let url = url(&format!("/{n}"));
+            keeper.add(&way, None, &url, Some(SESSION_ID)).unwrap();
+        }
+        keeper.ids_are_news = true;
+        let mut pieces = 0;
+        while keeper.let_in_what_isnt_of_sessions(Instant::now()).unwrap() {
+            pieces += 1;
+            let counts = &keeper.progress.counts;
+            assert_eq!(counts.unreached + counts.excluded, ROWS);
+            assert_eq!(keeper.is_letting_in(), counts.excluded > 0);
+        }
+        assert_eq!(pieces, 4);
+        assert_eq!(keeper.store.counts().unwrap().unreached, ROWS);
     });
 }

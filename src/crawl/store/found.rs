@@ -8,6 +8,9 @@ use crate::crawl::imprint::Imprint;
 use crate::crawl::job::Path;
 use crate::url::CanonicalUrl;
 
+/// What priorities of URLs begin at that go after all others of their host.
+const LAST: u32 = 1 << 16;
+
 /// A URL to add.
 pub struct NewUrl<'a> {
     /// The URL.
@@ -79,7 +82,7 @@ impl Store {
             // of what it names.
             state::QUEUED
                 if nearer
-                    || (found.path.priority() < known.priority
+                    || (found.path.priority() < known.priority % LAST
                         && found.path.depth <= known.depth) =>
             {
                 self.find_way(known.id, found)?;
@@ -200,17 +203,41 @@ impl Store {
             .optional()
     }
 
-    /// What is kept out for a reason: rows after one, with their hosts' rows.
+    /// Puts a URL behind all others of its host, in later runs too.
+    pub fn put_last(&self, id: i64) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE url SET priority = priority + ?2 WHERE id = ?1 AND priority < ?2",
+            )?
+            .execute(params![id, LAST])
+            .map(drop)
+    }
+
+    /// Whether a URL was put there.
+    pub fn goes_last(&self, id: i64) -> Result<bool> {
+        self.db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM url WHERE id = ? AND priority >= ?)")?
+            .query_row(params![id, LAST], |row| row.get(0))
+    }
+
+    /// The last row.
+    pub fn last_row(&self) -> Result<i64> {
+        self.db
+            .prepare_cached("SELECT COALESCE(MAX(id), 0) FROM url")?
+            .query_row([], |row| row.get(0))
+    }
+
+    /// What is kept out for a reason, of the rows after one and up to another,
+    /// with their hosts' rows.
     pub fn excluded_for(
         &self,
         reason: &str,
-        after: i64,
-        most: u32,
+        (after, last): (i64, i64),
     ) -> Result<Vec<(i64, i64, CanonicalUrl)>> {
         let mut query = self.db.prepare_cached(
-            "SELECT id, host, url FROM url WHERE id > ? AND state = 2 AND reason = ? ORDER BY id LIMIT ?",
+            "SELECT id, host, url FROM url WHERE id > ? AND id <= ? AND state = 2 AND reason = ? ORDER BY id",
         )?;
-        let rows = query.query_map(params![after, reason, most], |row| {
+        let rows = query.query_map(params![after, last, reason], |row| {
             let url = super::stored_url(&row.get::<_, String>(2)?);
             Ok((row.get(0)?, row.get(1)?, url))
         })?;
