@@ -212,6 +212,7 @@ pub fn start(
             "no contact is given: with fetch.contact or --contact a site's owner can reach you"
         );
     }
+    whole::create_directory(root)?;
     for folder in layout.folders() {
         fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
     }

@@ -48,6 +48,21 @@ pub fn clear(path: &Path) -> Result<(), SnapshotError> {
     }
 }
 
+/// Makes a directory and those above it that aren't there, with durable names.
+pub fn create_directory(path: &Path) -> Result<(), SnapshotError> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let above = path.parent().unwrap_or(Path::new(""));
+    create_directory(above)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(SnapshotError::io(path, "creating")(error))
+        }
+        _ => sync_directory(above),
+    }
+}
+
 /// Makes the names in a directory durable.
 pub fn sync_directory(path: &Path) -> Result<(), SnapshotError> {
     let path = if path.as_os_str().is_empty() {

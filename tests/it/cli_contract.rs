@@ -120,7 +120,12 @@ fn wrong_usage_exits_with_2_and_makes_nothing() {
         &["crawl", "http://127.0.0.1:9/", "--scope", "world"],
         &["crawl", "http://127.0.0.1:9/", "--robots", "maybe"],
         &["crawl", "http://127.0.0.1:9/", "--include", "("],
-        &["crawl", "http://127.0.0.1:9/", "--allow-address", "10.0.0.0/33"],
+        &[
+            "crawl",
+            "http://127.0.0.1:9/",
+            "--allow-address",
+            "10.0.0.0/33",
+        ],
         &["crawl", "http://127.0.0.1:9/", "--connections", "0"],
         &["crawl", "http://127.0.0.1:9/", "--warc-version", "2.0"],
         &[
