@@ -113,6 +113,9 @@ pub struct Traps {
     pub random_ids: Vec<String>,
     /// Further URLs that differ only in their session ids.
     pub sessions: u32,
+    /// URLs of one page that pages under such ids lead on to, each by one
+    /// new id.
+    pub endless_ids: u32,
     /// Further URLs that differ only in the order of their parameters.
     pub permutations: u32,
     /// Different sets of parameter names on one path.

@@ -277,6 +277,8 @@ pub struct Answer {
     pub figures: u64,
     /// What a page with a query says to a reader, as a number; 0 of others.
     pub text: u64,
+    /// Whether that is next to nothing: a script fills the page.
+    pub is_shell: bool,
     /// What it names below its own directory, folded.
     pub below: u64,
 }

@@ -12,6 +12,7 @@ mod discover;
 mod gate;
 mod generations;
 mod marking;
+mod named_ids;
 pub(super) mod read_back;
 mod seen;
 mod sessions;

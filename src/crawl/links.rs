@@ -33,6 +33,8 @@ pub struct Found {
     pub figures: u64,
     /// What a page with a query says to a reader, as a number.
     pub text: u64,
+    /// Whether that is next to nothing: a script fills the page.
+    pub is_shell: bool,
     /// What a page's meta robots asks.
     pub robots: Option<String>,
     /// Why not everything in it was found.
@@ -136,7 +138,7 @@ pub fn find(
         found.words = imprint::words(&entity);
         found.figures = figures::figures(&entity, url);
         if url.as_str().contains(['?', ';']) {
-            found.text = soft_404::text(url, &entity);
+            (found.text, found.is_shell) = soft_404::text(url, &entity);
         }
     }
     found.title = scanned.title;

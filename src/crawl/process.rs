@@ -350,6 +350,7 @@ impl Processing {
             words: found.words,
             figures: found.figures,
             text: found.text,
+            is_shell: found.is_shell,
             below: 0,
         };
         let robots = match (job.as_robots, &judged.verdict) {

@@ -67,6 +67,20 @@ pub fn without_sessions(url: &CanonicalUrl, traps: &Traps) -> String {
     page.into()
 }
 
+/// What in a URL may be a session id by its name and value.
+pub fn guessed_id(url: &CanonicalUrl, traps: &Traps) -> Option<String> {
+    if !url.as_str().contains(['?', ';']) {
+        return None;
+    }
+    let in_path = url.url().path().split(['/', ';']);
+    let in_query = url.url().query().unwrap_or_default().split('&');
+    let ids: Vec<&str> = in_path
+        .chain(in_query)
+        .filter(|field| is_guessed(field, traps))
+        .collect();
+    (!ids.is_empty()).then(|| ids.join("&"))
+}
+
 fn variant(trap: String, page: &::url::Url, most: u32) -> Option<Variant> {
     let page = CanonicalUrl::of(page.clone()).ok()?;
     let key = format!("{trap} {page}");

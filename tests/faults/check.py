@@ -221,8 +221,10 @@ def power(bench, chance, long):
         known = acknowledged_in(log)
         for variant in range(per_cut):
             choice = variant if long else chance.randrange(6)
-            snapshot = bench.work / "cut"
-            shutil.rmtree(snapshot, ignore_errors=True)
+            # Under the name that it had: WARCs are named by it.
+            snapshot = bench.work / "cut" / original.name
+            shutil.rmtree(snapshot.parent, ignore_errors=True)
+            snapshot.parent.mkdir()
             machine.write(snapshot, *keeping(choice, chance))
             what = f"after operation {cut} of {len(ops)} ({ops[cut - 1].name if cut else ''}), state {choice}"
             bench.completes(snapshot, what, known, bench.requests.copy())

@@ -28,6 +28,7 @@ mod proxies;
 mod records;
 mod revisits;
 mod scope;
+mod session_ids;
 mod tls;
 mod traps;
 mod verbatim;

@@ -236,6 +236,41 @@ fn what_a_sitemap_lists_is_no_missing_page() {
 }
 
 #[test]
+fn a_stale_entry_among_many_in_a_sitemap_leaves_the_other_missing_pages_marked() {
+    let wire = Wire::serve(move |asked| match asked.target.as_str() {
+        "/sitemap.xml" => {
+            let listed = (0..20).map(|n| format!("<url><loc>/real/{n}</loc></url>"));
+            let listed = listed.collect::<Vec<_>>().concat();
+            Some(Reply::Keep(answer(
+                "200 OK",
+                &["Content-Type: application/xml"],
+                format!("<urlset>{listed}<url><loc>/stale</loc></url></urlset>"),
+            )))
+        }
+        "/" => Some(Reply::Keep(page(&["/stale", "/gone", "/lost"]))),
+        path if path.starts_with("/real/") => Some(Reply::Keep(answer(
+            "200 OK",
+            &[HTML],
+            format!("<title>Hearing</title><p>{}", path.repeat(30)),
+        ))),
+        _ => soft(asked),
+    });
+    let directory = scratch();
+    let into = directory.path().join("stale");
+    crawl(wire.url("/"), &into)
+        .args(["--sitemap", "auto"])
+        .run()
+        .exits(0);
+    let snapshot = Snapshot::at(&into);
+    let marks =
+        ["/gone", "/lost", "/stale"].map(|path| snapshot.row(&wire.url(path))["mark"].clone());
+    assert_eq!(marks, ["soft-404", "soft-404", ""]);
+    let pages = snapshot.text("pages/pages.jsonl") + &snapshot.text("pages/extraPages.jsonl");
+    assert!(pages.contains("/stale") && !pages.contains("/gone"));
+    lastlight(["verify"]).arg(&into).run().exits(0);
+}
+
+#[test]
 fn a_front_page_that_the_server_makes_does_not_betray_an_application() {
     let wire = Wire::serve(|asked| match asked.target.as_str() {
         "/robots.txt" => None,

@@ -27,6 +27,8 @@ pub struct Cost {
     dates: Option<(u64, bool)>,
     /// Set where a page that says nothing new leads on: the sequence.
     barren: Option<u64>,
+    /// Set where a page under an id leads on by another: the page without it.
+    chain: Option<u64>,
 }
 
 /// What part of `traps.barren` in a row is nothing to wonder at: the pages of a
@@ -48,6 +50,7 @@ impl Cost {
             query_path,
             dates: None,
             barren: None,
+            chain: None,
         }
     }
 
@@ -62,6 +65,7 @@ impl Cost {
             query_path: None,
             dates: None,
             barren: None,
+            chain: None,
         };
         // A sitemap's list is what the site's owner takes for its pages.
         if is_requisite || link.is_listed {
@@ -78,6 +82,12 @@ impl Cost {
             });
         }
         cost
+    }
+
+    /// Notes the page that is led on to by a lone id, if it is, unless it costs
+    /// nothing.
+    pub fn leads_on_by_id(&mut self, page: Option<u64>) {
+        self.chain = page.filter(|_| !self.variants.is_empty());
     }
 }
 
@@ -116,6 +126,11 @@ impl Keeper<'_> {
             && count(Tally::Barren, sequence ^ host)? >= u64::from(traps.barren_pages)
         {
             return Ok(Some("trap-barren".into()));
+        }
+        if let Some(page) = cost.chain
+            && count(Tally::IdChain, page)? >= u64::from(traps.endless_ids)
+        {
+            return Ok(Some("trap-endless-ids".into()));
         }
         if let (Some(path), Some(most)) = (cost.query_path, budget.path_queries.value())
             && count(Tally::PathQueries, path)? >= most
@@ -172,6 +187,9 @@ impl Keeper<'_> {
         }
         if let Some(sequence) = cost.barren {
             add(Tally::Barren, sequence ^ host)?;
+        }
+        if let Some(page) = cost.chain {
+            add(Tally::IdChain, page)?;
         }
         if let Some((calendar, is_far)) = cost.dates {
             add(Tally::Dates, calendar ^ host)?;

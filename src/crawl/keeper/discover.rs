@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Keeper;
 use super::budget::Cost;
+use super::named_ids::NamedIds;
 use super::seen::Standing;
 use crate::config::ScopeKind;
 use crate::crawl::CrawlError;
@@ -23,6 +24,7 @@ pub(in crate::crawl) struct Via<'j> {
     imprint: Imprint,
     barren: u32,
     nested: u32,
+    ids: &'j NamedIds,
 }
 
 /// What an answer names and isn't added yet.
@@ -33,6 +35,7 @@ pub(super) struct Named {
     nested: u32,
     is_same: bool,
     own: Form,
+    ids: NamedIds,
     others: std::vec::IntoIter<Link>,
     /// Those of the answer's own form.
     alike: std::vec::IntoIter<Link>,
@@ -141,6 +144,9 @@ impl Keeper<'_> {
         };
         let (nested, is_same) = self.nested(job, imprint)?;
         let barren = barren(job, own, imprint);
+        let mut ids = NamedIds::of(&job.url, outcome.links.iter(), &self.config.traps);
+        let host = self.host(&job.host())?;
+        self.count_ids(host, &mut ids)?;
         let (alike, others): (Vec<Link>, Vec<Link>) = outcome.links.into_iter().partition(is_alike);
         Ok(Some(Named {
             imprint,
@@ -148,6 +154,7 @@ impl Keeper<'_> {
             nested,
             is_same,
             own,
+            ids,
             others: others.into_iter(),
             alike: alike.into_iter(),
             job: outcome.job,
@@ -173,6 +180,7 @@ impl Keeper<'_> {
                 imprint: named.imprint,
                 barren,
                 nested: named.nested,
+                ids: &named.ids,
             };
             self.add_link(via, &link, named.own)?;
             if until.is_some_and(|until| Instant::now() >= until) {
@@ -216,7 +224,9 @@ impl Keeper<'_> {
                 .map(drop);
         }
         let host = self.host(&link.url.host_key())?;
-        let cost = Cost::of(link, own, via.barren, host, &self.config.traps);
+        let traps = &self.config.traps;
+        let mut cost = Cost::of(link, own, via.barren, host, traps);
+        cost.leads_on_by_id(via.ids.chain(&link.url, traps));
         if let Some(reason) = self.budget(&cost)? {
             self.seen.spend(link.key, path);
             return self

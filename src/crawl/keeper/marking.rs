@@ -1,7 +1,6 @@
 //! Marks: challenges slow their host down, and each host that serves pages is
 //! asked once for one that can't exist.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,7 +10,7 @@ use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Gate, HostId};
 use crate::crawl::job::{Hop, Job, Outcome, Path, Verdict};
 use crate::crawl::marks::{Imprints, Look, Mark};
-use crate::crawl::store::marks::Unjudged;
+use crate::crawl::store::marks::{Marked, Unjudged};
 use crate::crawl::store::state;
 use crate::digest::Digest;
 use crate::url::{CanonicalUrl, HostKey};
@@ -137,15 +136,9 @@ impl Keeper<'_> {
         probe: Option<Imprints>,
     ) -> Result<(), CrawlError> {
         let waiting = self.store.unjudged(host)?;
-        let mut listed = HashSet::new();
-        for answer in &waiting {
-            if self.store.is_listed(answer.url)? {
-                listed.insert(answer.url);
-            }
-        }
         let known: Vec<Imprints> = waiting
             .iter()
-            .filter(|answer| answer.is_known || listed.contains(&answer.url))
+            .filter(|answer| answer.is_known)
             .map(|answer| answer.imprints.clone())
             .collect();
         let look = Look::learned(probe, &known);
@@ -166,14 +159,24 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// What a sitemap lists is there: where such a page looks like the host's
-    /// missing ones, those can't be told.
+    /// What a sitemap lists is taken for what is there; where such pages look like
+    /// the host's missing ones, and aren't a few entries that are out of date, those
+    /// can't be told.
     pub(in crate::crawl) fn believe_sitemaps(&mut self) -> Result<(), CrawlError> {
-        for (host, url) in self.store.listed_as_missing()? {
-            let (restored, pages) = self.store.forget_soft_404(host, &self.begun)?;
+        for disputed in self.store.listed_as_missing()? {
+            let (host, is_no_look) = (disputed.host, disputed.is_no_look());
+            let which = if is_no_look {
+                Marked::All
+            } else {
+                Marked::Listed
+            };
+            let (restored, pages) = self.store.forget_soft_404(host, which, &self.begun)?;
             self.progress.pages += pages;
+            if !is_no_look {
+                continue;
+            }
             self.store.learned(host, &Look::Plain)?;
-            if let Ok(url) = CanonicalUrl::parse(&url) {
+            if let Ok(url) = CanonicalUrl::parse(&disputed.url) {
                 let key = url.host_key();
                 let fields = json!({ "host": key.to_string(), "missing_pages_are_told_by": "nothing",
                     "listed": url.as_str(), "restored": restored });

@@ -1,11 +1,13 @@
-//! Whether parameters that look like session ids are: the same page under two
-//! ids says the same, and stories by their ids don't. Until two have been seen,
-//! a few are let in and the rest waits outside.
+//! Whether parameters that look like session ids are: answers give all pages that
+//! they name the same new one; or the same page under two ids says the same, and
+//! stories by their ids don't. Until two have been seen, a few are let in and the
+//! rest waits outside.
 
 use std::time::Instant;
 
 use super::Keeper;
 use super::budget::Cost;
+use super::named_ids::id_of;
 use super::tallies::key;
 use crate::config::Traps;
 use crate::crawl::CrawlError;
@@ -16,9 +18,14 @@ use crate::crawl::variant::{self, SESSION_ID, Variant};
 
 /// URLs of one page that are let in to be compared.
 pub(super) const COMPARED: u64 = 3;
-/// A host on which so many pages were the same under other ids, and none was
-/// another, isn't asked to prove it of each page.
+/// A host on which so many pages were the same under other ids, and as many more
+/// for each that was another, isn't asked to prove it of each page.
 const PROVEN: u64 = 10;
+/// A page that so many answers name under an id as sessions' are, and fewer under
+/// several, is a session's whatever it says.
+const SHARED: u64 = 3;
+/// Pages that scripts fill after which no comparison is waited for.
+const SHELLS: u64 = 2;
 /// Rows that are looked at in one piece.
 const PIECE: i64 = 1000;
 
@@ -41,7 +48,18 @@ impl Keeper<'_> {
         }
         let store = &self.store;
         let mut count = |kind, key| self.tallies.of(store, kind, key);
-        let key = key(&variant.key);
+        let (key, host) = (key(&variant.key), host.cast_unsigned());
+        let shared = (
+            count(Tally::SharedIds, key)?,
+            count(Tally::SeveralIds, key)?,
+        );
+        if shared.0 >= SHARED && shared.0 > shared.1 {
+            return Ok(Ids::Sessions);
+        }
+        let host_shares = count(Tally::SharedIds, host)?;
+        if shared.1 == 0 && is_proven(host_shares, count(Tally::SeveralIds, host)?) {
+            return Ok(Ids::Sessions);
+        }
         let (same, other) = (count(Tally::SameById, key)?, count(Tally::OtherById, key)?);
         if same + other > 0 {
             let ids = if other >= same {
@@ -51,11 +69,15 @@ impl Keeper<'_> {
             };
             return Ok(ids);
         }
-        let host = host.cast_unsigned();
-        let is_proven =
-            count(Tally::SameById, host)? >= PROVEN && count(Tally::OtherById, host)? == 0;
-        Ok(if is_proven {
+        // Pages that scripts fill can't be compared: what names them decides.
+        let are_shells = count(Tally::ShellsById, key)? >= SHELLS;
+        let host_same = count(Tally::SameById, host)?;
+        Ok(if are_shells && shared.1 > 0 {
+            Ids::Pages
+        } else if is_proven(host_same, count(Tally::OtherById, host)?) {
             Ids::Sessions
+        } else if are_shells {
+            Ids::Pages
         } else {
             Ids::Unknown
         })
@@ -75,14 +97,23 @@ impl Keeper<'_> {
             return Ok(());
         }
         let variants = variant::variants(&outcome.job.url, &self.config.traps);
+        let id = id_of(&outcome.job.url, &self.config.traps).unwrap_or_default();
         for variant in variants.iter().filter(|variant| variant.is_guess) {
-            let (look, figures) = (look(outcome, answer, &self.config.traps), answer.figures);
             let (store, key) = (&self.store, key(&variant.key));
+            if answer.is_shell && outcome.redirect.is_none() {
+                self.tallies.add(store, Tally::ShellsById, key, 1)?;
+                self.ids_are_news = true;
+                continue;
+            }
+            let (look, figures) = (look(outcome, answer, &self.config.traps), answer.figures);
             let last = self.tallies.of(store, Tally::LookById, key)?;
             let last_figures = self.tallies.of(store, Tally::FiguresById, key)?;
+            let last_id = self.tallies.of(store, Tally::LastId, key)?;
             self.tallies.set(store, Tally::LookById, key, look)?;
             self.tallies.set(store, Tally::FiguresById, key, figures)?;
-            if last == 0 {
+            self.tallies.set(store, Tally::LastId, key, id)?;
+            // A URL that was asked for again is the same under its one id.
+            if last == 0 || last_id == id {
                 continue;
             }
             let is_same = last == look && figures_agree(last_figures, figures);
@@ -141,6 +172,10 @@ impl Keeper<'_> {
     pub(in crate::crawl) fn is_letting_in(&self) -> bool {
         self.let_in_up_to.is_some()
     }
+}
+
+fn is_proven(for_sessions: u64, against: u64) -> bool {
+    for_sessions >= PROVEN.saturating_mul(against.saturating_add(1))
 }
 
 /// What an answer says, whatever the session: never 0.

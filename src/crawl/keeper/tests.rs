@@ -3,12 +3,15 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::sessions::Ids;
 use super::*;
 use crate::crawl::form::Form;
 use crate::crawl::imprint::Imprint;
 use crate::crawl::job::{Answer, Hop, Job, Link, Path, Redirect, Verdict};
 use crate::crawl::judge::key;
+use crate::crawl::store::Tally;
 use crate::crawl::store::state;
+use crate::crawl::variant;
 use crate::crawl::variant::SESSION_ID;
 use crate::url::CanonicalUrl;
 
@@ -145,6 +148,26 @@ fn a_robots_txt_that_is_asked_for_again_is_not_asked_for_as_a_redirect_too() {
 }
 
 #[test]
+fn a_url_that_is_asked_for_again_is_not_compared_with_itself() {
+    with_keeper(|_, keeper| {
+        let mut asked = |path: &str| {
+            let mut outcome = page(keeper, path, 0);
+            let answer = outcome.answer.as_mut().unwrap();
+            (answer.status, answer.text) = (Some(200), 7);
+            let host = keeper.host(&outcome.job.host()).unwrap();
+            keeper.compare_ids(host, &outcome).unwrap();
+            let variants = variant::variants(&outcome.job.url, &keeper.config.traps);
+            keeper.ids(&variants[0], host).unwrap()
+        };
+        let one = "/a?sid=0123456789abcdef0123456789abcdef";
+        assert_eq!(asked(one), Ids::Unknown);
+        assert_eq!(asked(one), Ids::Unknown);
+        let other = one.replace("0123", "4567");
+        assert_eq!(asked(&other), Ids::Sessions);
+    });
+}
+
+#[test]
 fn what_was_taken_for_sessions_is_let_in_bit_by_bit() {
     const ROWS: u64 = 3500;
     with_keeper(|_, keeper| {
@@ -163,5 +186,22 @@ fn what_was_taken_for_sessions_is_let_in_bit_by_bit() {
         }
         assert_eq!(pieces, 4);
         assert_eq!(keeper.store.counts().unwrap().unreached, ROWS);
+    });
+}
+
+#[test]
+fn one_page_of_its_own_does_not_unsettle_what_a_host_has_proven() {
+    with_keeper(|_, keeper| {
+        let host = keeper.host(&url("/").host_key()).unwrap();
+        let key = host.cast_unsigned();
+        let mut set = |kind, to| keeper.tallies.set(&keeper.store, kind, key, to).unwrap();
+        set(Tally::SameById, 20);
+        set(Tally::OtherById, 1);
+        let new = url("/b?sid=0123456789abcdef0123456789abcdef");
+        let variants = variant::variants(&new, &keeper.config.traps);
+        assert_eq!(keeper.ids(&variants[0], host).unwrap(), Ids::Sessions);
+        let mut set = |kind, to| keeper.tallies.set(&keeper.store, kind, key, to).unwrap();
+        set(Tally::OtherById, 2);
+        assert_eq!(keeper.ids(&variants[0], host).unwrap(), Ids::Unknown);
     });
 }

@@ -216,10 +216,11 @@ impl PageImprint {
     }
 }
 
-/// What a page says, as a number: all its words but those of its own address.
-pub fn text(url: &CanonicalUrl, page: &[u8]) -> u64 {
+/// What a page says, as a number: all its words but those of its own address;
+/// and whether those are few, as a script makes the page.
+pub fn text(url: &CanonicalUrl, page: &[u8]) -> (u64, bool) {
     let page = PageImprint::of(url, page);
-    mixed(page.title ^ mixed(page.text))
+    (mixed(page.title ^ mixed(page.text)), page.is_shell)
 }
 
 /// The words of a URL's path and query, as a page may repeat them.

@@ -17,6 +17,36 @@ pub struct Unjudged {
     pub imprints: Imprints,
 }
 
+/// A host of which a sitemap lists pages that look like its missing ones.
+pub struct Disputed {
+    /// Its row.
+    pub host: i64,
+    /// One such page.
+    pub url: String,
+    /// How many there are.
+    pub missing: u64,
+    /// Pages of the host that sitemaps list and that were captured.
+    pub listed: u64,
+}
+
+impl Disputed {
+    /// Whether they are so many that the look is that of pages which are there. A
+    /// few entries of a sitemap may be out of date.
+    pub fn is_no_look(&self) -> bool {
+        let many = self.missing > 1 && self.missing * 10 > self.listed;
+        many || self.missing * 2 >= self.listed
+    }
+}
+
+/// Pages that are marked as missing.
+#[derive(Debug, Clone, Copy)]
+pub enum Marked {
+    /// All of a host.
+    All,
+    /// Those that a sitemap lists.
+    Listed,
+}
+
 impl Store {
     /// Marks the record at a place.
     pub fn mark(&self, (warc, offset): (i64, u64), mark: Mark) -> Result<()> {
@@ -150,32 +180,47 @@ impl Store {
         rows.collect()
     }
 
-    /// Hosts that have a page which a sitemap lists and which was taken for a
-    /// missing one, each with one such.
-    pub fn listed_as_missing(&self) -> Result<Vec<(i64, String)>> {
+    /// Hosts that have pages which a sitemap lists and which were taken for
+    /// missing ones.
+    pub fn listed_as_missing(&self) -> Result<Vec<Disputed>> {
         let mut query = self.db.prepare(
-            "SELECT url.host, MIN(url.url) FROM mark JOIN url ON url.warc = mark.warc AND url.offset = mark.offset
+            "SELECT url.host, MIN(url.url), COUNT(*), (SELECT COUNT(*) FROM url o WHERE o.host = url.host
+               AND o.listed IS NOT NULL AND o.state IN (1, 4) AND o.status < 400)
+             FROM mark JOIN url ON url.warc = mark.warc AND url.offset = mark.offset
              WHERE mark.mark = 'soft-404' AND url.listed IS NOT NULL GROUP BY url.host",
         )?;
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = query.query_map([], |row| {
+            Ok(Disputed {
+                host: row.get(0)?,
+                url: row.get(1)?,
+                missing: row.get::<_, i64>(2)?.unsigned_abs(),
+                listed: row.get::<_, i64>(3)?.unsigned_abs(),
+            })
+        })?;
         rows.collect()
     }
 
-    /// Takes the marks of missing pages off a host; how many, and how many pages
-    /// there are again that were asked for since a time.
-    pub fn forget_soft_404(&self, host: i64, since: &str) -> Result<(usize, u64)> {
-        const OF_HOST: &str = "(SELECT warc, offset FROM url WHERE host = ?1)";
-        let mut restore = self.db.prepare(
-            "UPDATE url SET page = 1 WHERE host = ?1 AND status = 200 AND state IN (1, 4)
+    /// Takes the marks of missing pages off a host, or off those of its pages
+    /// that are listed; how many, and how many pages there are again that were
+    /// asked for since a time.
+    pub fn forget_soft_404(&self, host: i64, of: Marked, since: &str) -> Result<(usize, u64)> {
+        let which = match of {
+            Marked::All => "host = ?1",
+            Marked::Listed => "host = ?1 AND listed IS NOT NULL",
+        };
+        let mut restore = self.db.prepare(&format!(
+            "UPDATE url SET page = 1 WHERE {which} AND status = 200 AND state IN (1, 4)
              AND rtrim(hops, 'R') NOT LIKE '%E' AND (warc, offset) IN
              (SELECT warc, offset FROM mark WHERE mark = 'soft-404') RETURNING COALESCE(time, '') >= ?2",
-        )?;
+        ))?;
         let mut pages = 0;
         for is_since in restore.query_map(params![host, since], |row| row.get::<_, bool>(0))? {
             pages += u64::from(is_since?);
         }
-        let marks =
-            format!("DELETE FROM mark WHERE mark = 'soft-404' AND (warc, offset) IN {OF_HOST}");
+        let marks = format!(
+            "DELETE FROM mark WHERE mark = 'soft-404'
+             AND (warc, offset) IN (SELECT warc, offset FROM url WHERE {which})"
+        );
         Ok((self.db.execute(&marks, [host])?, pages))
     }
 

@@ -40,15 +40,6 @@ impl Store {
             .map(drop)
     }
 
-    /// Whether a sitemap lists a URL.
-    pub fn is_listed(&self, url: i64) -> Result<bool> {
-        self.db
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM url WHERE id = ? AND listed IS NOT NULL)",
-            )?
-            .query_row([url], |row| row.get(0))
-    }
-
     /// How many URLs sitemaps list.
     pub fn sitemaps(&self) -> Result<Sitemaps> {
         self.db.query_row(

@@ -37,6 +37,20 @@ pub enum Tally {
     LookById = 14,
     /// Its figures, likewise.
     FiguresById = 15,
+    /// The id it was under, likewise.
+    LastId = 16,
+    /// Pages under such an id that only a script fills.
+    ShellsById = 17,
+    /// Whether an id was named.
+    IdNamed = 18,
+    /// Answers that name a page under an id that is new, the only one in them and
+    /// other pages' too.
+    SharedIds = 19,
+    /// Answers that name a page under several ids.
+    SeveralIds = 20,
+    /// URLs of a page that pages under an id lead on to, each by one other that is
+    /// new.
+    IdChain = 21,
 }
 
 impl Store {
