@@ -73,7 +73,7 @@ impl Store {
         // rests on.
         db.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;
-             PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000;",
+             PRAGMA wal_autocheckpoint = 8000;",
         )?;
         if found.is_none() {
             schema::make(&db)?;
