@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -186,6 +186,46 @@ pub fn allowed(config: &Config) -> Result<Vec<HostPattern>, CrawlError> {
     allowed.collect()
 }
 
+/// The time between two pieces of a large page. Where other answers come, those
+/// have 19 of 20 parts of the keeper: a server that sends nothing but large pages
+/// costs the others no more.
+struct Rest {
+    until: Instant,
+    others_came: bool,
+}
+
+impl Rest {
+    fn after(piece: Duration) -> Self {
+        Self {
+            until: Instant::now() + piece * 19,
+            others_came: false,
+        }
+    }
+
+    fn others_came(&mut self) {
+        self.others_came = true;
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    /// How long answers are waited for, instead of `tick`, before the next
+    /// piece.
+    fn before_more(&self, has_in_hand: bool, tick: Duration) -> Duration {
+        /// Nobody else seems to be there.
+        const SHORT: Duration = Duration::from_millis(1);
+        match (has_in_hand, self.others_came) {
+            (false, _) => tick,
+            (true, false) => SHORT,
+            (true, true) => self
+                .until
+                .saturating_duration_since(Instant::now())
+                .min(tick),
+        }
+    }
+}
+
 /// The threads of a running crawl.
 struct Machine {
     fetcher: Option<Arc<Fetcher>>,
@@ -197,6 +237,7 @@ struct Machine {
     waiting: VecDeque<Done>,
     /// The room that the page in hand takes.
     in_hand: Option<OwnedSemaphorePermit>,
+    rest: Rest,
     stop_lanes: watch::Sender<bool>,
     workers: Workers,
     /// How long a stop waits.
@@ -228,6 +269,7 @@ impl Machine {
             outcomes,
             waiting: VecDeque::new(),
             in_hand: None,
+            rest: Rest::after(Duration::ZERO),
             stop_lanes,
             workers,
             grace: GRACE,
@@ -308,18 +350,19 @@ impl Machine {
     /// between: nobody waits until it is done but the next such page. Where there
     /// is nothing, waits for so long.
     fn take_in(&mut self, keeper: &mut Keeper<'_>, tick: Duration) -> Result<(), Idle> {
+        let tick = self.rest.before_more(
+            keeper.has_in_hand(),
+            if self.waiting.is_empty() {
+                tick
+            } else {
+                Duration::ZERO
+            },
+        );
         let mut is_idle = true;
-        let next = if keeper.has_in_hand() || !self.waiting.is_empty() {
-            self.outcomes.try_recv().map_err(|error| match error {
-                TryRecvError::Empty => RecvTimeoutError::Timeout,
-                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
-            })
-        } else {
-            self.outcomes.recv_timeout(tick)
-        };
-        match next {
+        match self.outcomes.recv_timeout(tick) {
             Ok(done) => {
                 is_idle = false;
+                self.rest.others_came();
                 let begun = Instant::now();
                 self.absorb_or_keep(keeper, done)?;
                 while !(keeper.commit_is_due() || keeper.has_in_hand() && begun.elapsed() > SLICE)
@@ -336,7 +379,11 @@ impl Machine {
             Err(_) => {}
         }
         if keeper.has_in_hand() {
-            keeper.go_on(Instant::now() + SLICE)?;
+            if is_idle || self.rest.is_over() {
+                let begun = Instant::now();
+                keeper.go_on(begun + SLICE)?;
+                self.rest = Rest::after(begun.elapsed());
+            }
             is_idle = false;
         }
         if !keeper.has_in_hand() {
