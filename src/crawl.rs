@@ -136,6 +136,18 @@ pub enum CrawlError {
 }
 
 impl CrawlError {
+    /// Whether the machine failed under a crawl: its disk, its memory of open
+    /// files and the like. Where the crawl had begun, it can go on.
+    pub fn is_of_the_machine(&self) -> bool {
+        matches!(
+            self,
+            Self::Snapshot(SnapshotError::Io { .. })
+                | Self::Store(_)
+                | Self::Spool(_)
+                | Self::Runtime(_)
+        )
+    }
+
     /// Whether the disk is full.
     pub fn is_disk_full(&self) -> bool {
         match self {

@@ -259,11 +259,6 @@ impl From<CrawlError> for Failure {
                 "Nothing was captured: remove {} and start the crawl again.",
                 path.display()
             )),
-            _ if error.is_disk_full() => Self {
-                exit: Exit::Stopped,
-                what: error.to_string(),
-                hint: Some("The disk is full. Nothing captured is lost: make room, then `lastlight resume` the snapshot.".into()),
-            },
             CrawlError::NotASnapshot { .. } => {
                 Self::usage(&error).hint("Give the directory that `lastlight crawl` printed.")
             }
@@ -343,7 +338,7 @@ fn observed(
     let display = Display::start(control.clone(), output.quiet || output.json);
     let result = run(&control);
     drop(display);
-    let summary = result?;
+    let summary = result.map_err(|error| ended(layout, error))?;
     let exit = exit_of(&summary);
     let path = layout.root().display();
     if output.json {
@@ -354,6 +349,26 @@ fn observed(
         print(as_text(layout, &summary))?;
     }
     Ok(exit)
+}
+
+/// A crawl that the machine failed can go on, once it has begun.
+fn ended(layout: &Layout, error: CrawlError) -> Failure {
+    if !(error.is_of_the_machine() && layout.store().is_file()) {
+        return error.into();
+    }
+    let what_to_do = if error.is_disk_full() {
+        "The disk is full. Nothing captured is lost: make room"
+    } else {
+        "Nothing captured is lost: mend the cause, or copy the snapshot to a disk that works"
+    };
+    Failure {
+        exit: Exit::Stopped,
+        what: error.to_string(),
+        hint: Some(format!(
+            "{what_to_do}, then: lastlight resume {}",
+            layout.root().display()
+        )),
+    }
 }
 
 fn exit_of(summary: &Summary) -> Exit {
