@@ -353,8 +353,18 @@ fn observed(
 
 /// A crawl that the machine failed can go on, once it has begun.
 fn ended(layout: &Layout, error: CrawlError) -> Failure {
-    if !(error.is_of_the_machine() && layout.store().is_file()) {
+    if !error.is_of_the_machine() {
         return error.into();
+    }
+    if !layout.store().is_file() {
+        let failure = Failure::from(error);
+        return match failure.exit {
+            Exit::Environment => failure.hint(format!(
+                "Nothing was captured yet: mend the cause, remove {} and start the crawl again.",
+                layout.root().display()
+            )),
+            _ => failure,
+        };
     }
     let what_to_do = if error.is_disk_full() {
         "The disk is full. Nothing captured is lost: make room"
