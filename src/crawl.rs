@@ -119,6 +119,9 @@ pub enum CrawlError {
     /// The disk below the spool.
     #[error("state/spool: {0}")]
     Spool(io::Error),
+    /// Connections are files to the system.
+    #[error("no more files may be opened: {0}")]
+    OutOfFiles(io::Error),
     /// The earlier snapshot that isn't to be stored again.
     #[error(transparent)]
     Earlier(#[from] dedup::EarlierError),
@@ -144,6 +147,7 @@ impl CrawlError {
             Self::Snapshot(SnapshotError::Io { .. })
                 | Self::Store(_)
                 | Self::Spool(_)
+                | Self::OutOfFiles(_)
                 | Self::Runtime(_)
         )
     }

@@ -368,6 +368,8 @@ fn ended(layout: &Layout, error: CrawlError) -> Failure {
     }
     let what_to_do = if error.is_disk_full() {
         "The disk is full. Nothing captured is lost: make room"
+    } else if matches!(error, CrawlError::OutOfFiles(_)) {
+        "Nothing captured is lost: allow more (ulimit -n), or lower politeness.hosts or .connections"
     } else {
         "Nothing captured is lost: mend the cause, or copy the snapshot to a disk that works"
     };

@@ -103,6 +103,13 @@ impl Processing {
         job: Job,
         result: Result<Exchange, NetError>,
     ) -> std::io::Result<Outcome> {
+        let result = match result {
+            // The host isn't to blame: the next would be asked in vain too.
+            Err(NetError::Connect { source, .. }) if is_out_of_files(&source) => {
+                return Err(source);
+            }
+            result => result,
+        };
         if job.is_probe {
             return Ok(probed(job, &result));
         }
@@ -500,6 +507,15 @@ impl Outcome {
             index_wishes: None,
         }
     }
+}
+
+/// Whether the process or the system may open no more files.
+pub(super) fn is_out_of_files(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let number = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|errno| number == Some(errno.raw_os_error()))
 }
 
 /// Whether a host that had gone silent answers again.

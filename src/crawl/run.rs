@@ -19,7 +19,7 @@ use super::frontier::{Decision, HostId};
 use super::job::Outcome;
 use super::keeper::Keeper;
 use super::outfit::Outfit;
-use super::process::Processing;
+use super::process::{Processing, is_out_of_files};
 use super::progress::{Control, Stop};
 use super::request::Requests;
 use super::scope::Scope;
@@ -413,7 +413,13 @@ impl Machine {
         keeper: &mut Keeper<'_>,
         (outcome, permit): Done,
     ) -> Result<(), CrawlError> {
-        let outcome = outcome.map_err(CrawlError::Spool)?;
+        let outcome = outcome.map_err(|error| {
+            if is_out_of_files(&error) {
+                CrawlError::OutOfFiles(error)
+            } else {
+                CrawlError::Spool(error)
+            }
+        })?;
         let is_large = outcome.is_large();
         keeper.absorb(outcome)?;
         if is_large {

@@ -288,3 +288,16 @@ fn a_time_limit_stops_a_crawl_that_resume_goes_on_with() {
     }
     assert_eq!(snapshot.outcome(), bench.whole);
 }
+
+#[test]
+fn a_crawl_that_may_open_no_more_files_stops_and_goes_on() {
+    let bench = Bench::new();
+    let (run, snapshot) = bench.crawl("out-of-files");
+    run.args(["--connections", "40"])
+        .open_files(32)
+        .run()
+        .exits(3)
+        .warns("no more files may be opened")
+        .warns("ulimit -n");
+    bench.completes(&snapshot);
+}

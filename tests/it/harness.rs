@@ -92,6 +92,27 @@ impl Run {
         self.arg("--config").arg(path)
     }
 
+    /// Lets it open so many files at most, connections included.
+    pub fn open_files(mut self, most: u32) -> Self {
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(format!("ulimit -n {most} && exec \"$0\" \"$@\""))
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        self.command = command;
+        self
+    }
+
     /// Lets it take longer than others.
     pub fn patient(mut self, patience: Duration) -> Self {
         self.patience = patience;
