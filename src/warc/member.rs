@@ -1,6 +1,6 @@
 //! The gzip members of a compressed WARC: one a record (WARC 1.1 annex D).
 //! Writing a member that fits a buffer goes through libdeflate; larger ones
-//! stream through zlib. The only file that calls a C interface.
+//! stream through zlib. Calls a C interface, as `cli::heap` does and nothing else.
 
 #![expect(unsafe_code, reason = "libdeflate is called through its C interface")]
 
