@@ -375,6 +375,7 @@ impl<'s> Reader<'s> {
             Value::Handler => self.handler(range),
             Value::Data => self.data(meaning, range, false),
             Value::Reference => self.data(meaning, range, true),
+            Value::Field => self.field(meaning, range),
             Value::Pairs => self.pairs(range),
             Value::Object => {
                 let role = link::object_role(tag.value("type").unwrap_or_default());

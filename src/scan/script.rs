@@ -103,6 +103,11 @@ pub(super) fn is_reference(text: &str) -> bool {
     guard::is_url(text, Ground::Named)
 }
 
+/// Whether a value that a person may have typed names a page or document.
+pub(super) fn is_document(text: &str) -> bool {
+    guard::is_document(text)
+}
+
 /// Whether the value of something of this name is likely to be a URL.
 pub(super) fn is_value(name: &str, value: &str) -> bool {
     let ground = if is_url_name(name) {
@@ -115,11 +120,21 @@ pub(super) fn is_value(name: &str, value: &str) -> bool {
 
 /// Reports what a script or a JSON text names, in order.
 pub(super) fn read<'t>(text: &'t str, report: &mut dyn FnMut(Named<'t>)) {
+    read_on(text, Ground::Bare, report);
+}
+
+/// Reports what the code of an event handler or of a `javascript:` URL names.
+pub(super) fn read_handler<'t>(text: &'t str, report: &mut dyn FnMut(Named<'t>)) {
+    read_on(text, Ground::Handler, report);
+}
+
+fn read_on<'t>(text: &'t str, ground: Ground, report: &mut dyn FnMut(Named<'t>)) {
     let mut reader = Reader {
         before: [Seen::Nothing; 4],
         constants: HashMap::new(),
         pending: None,
         imports_scripts: false,
+        ground,
         named: 0,
         report,
     };
@@ -193,6 +208,8 @@ struct Reader<'t, 'r> {
     pending: Option<Pending<'t>>,
     /// Whether the arguments of `importScripts` are being read.
     imports_scripts: bool,
+    /// How a string stands that nothing is told of.
+    ground: Ground,
     named: usize,
     report: &'r mut dyn FnMut(Named<'t>),
 }
@@ -335,7 +352,7 @@ impl<'t> Reader<'t, '_> {
             (Mark(b'('), Word("get" | "ajax" | "load" | "when" | "navigate")) if is_member(b2) => {
                 Use::Other(Ground::Named)
             }
-            _ => Use::Other(Ground::Bare),
+            _ => Use::Other(self.ground),
         }
     }
 

@@ -38,6 +38,8 @@ pub(super) enum Value {
     Data,
     /// As `Data`, where the name says that it is a URL.
     Reference,
+    /// The value of a field: perhaps the name of a page.
+    Field,
     /// Names and values of a query, which plug-ins read.
     Pairs,
 }
@@ -94,6 +96,7 @@ pub(super) fn meaning(element: &str, attribute: &[u8], namespace: Namespace) -> 
         b"implementation" if element == "import" => ("implementation", Url, Role::Requisite),
         b"value" if element == "param" => ("value", Value::Parameter, Role::Requisite),
         b"value" if element == "option" => ("value", Value::Reference, Role::Page),
+        b"value" if matches!(element, "input" | "button") => ("value", Value::Field, Role::Guess),
         b"flashvars" => ("flashvars", Value::Pairs, Role::Guess),
         b"qtsrc" if element == "embed" => ("qtsrc", Url, Role::Media),
         b"altimg" if namespace == Namespace::MathMl => ("altimg", Url, Role::Image),

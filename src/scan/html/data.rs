@@ -72,7 +72,7 @@ impl Reader<'_> {
             .iter()
             .any(|byte| matches!(byte, b'\'' | b'"' | b'`' | b'&'))
         {
-            self.mentioned(value, true, script::read);
+            self.mentioned(value, true, script::read_handler);
         }
     }
 
@@ -87,7 +87,7 @@ impl Reader<'_> {
             let code = value.end - text.len() + SCHEME.len()..value.end;
             self.mentioned(code, true, |text, report| {
                 let decoded = percent_decoded(text);
-                script::read(&decoded, &mut |named| {
+                script::read_handler(&decoded, &mut |named| {
                     report(Named {
                         text: Cow::Owned(named.text.into_owned()),
                         ..named
@@ -120,6 +120,18 @@ impl Reader<'_> {
                 report(Named::of_page(Cow::Borrowed(text), role));
             }
         });
+    }
+
+    /// The value of a field, which a script may go to.
+    pub(super) fn field(&mut self, meaning: Meaning, value: Range<usize>) {
+        if self.document.text[value.clone()].contains(&b'.') {
+            self.mentioned(value, true, |text, report| {
+                let text = text.trim();
+                if script::is_document(text) {
+                    report(Named::of_page(Cow::Borrowed(text), meaning.role));
+                }
+            });
+        }
     }
 
     /// The values of a query or of a list of `name=value;`.

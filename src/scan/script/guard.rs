@@ -98,6 +98,12 @@ const FILES: &[&str] = &[
     "zip",
 ];
 
+/// Endings of pages and documents, which a bare file name may have where a person
+/// wrote it to be gone to.
+const PAGES: &[&str] = &[
+    "asp", "aspx", "cgi", "htm", "html", "jsp", "pdf", "php", "shtml", "xhtml",
+];
+
 /// Endings of modules, whose names build tools leave in scripts.
 const MODULES: &[&str] = &["js", "json", "mjs", "css"];
 
@@ -122,6 +128,8 @@ const NAMES: &[&str] = &[
 pub(super) enum Ground {
     /// A string like any other.
     Bare,
+    /// A string of an event handler or a `javascript:` URL.
+    Handler,
     /// The value of a member or attribute that is named like a URL's.
     Named,
     /// What the browser takes as a URL: the argument of `fetch`, `location`.
@@ -145,7 +153,8 @@ pub(super) fn is_url(text: &str, ground: Ground) -> bool {
     }
     match ground {
         Ground::Taken => is_taken(text),
-        Ground::Named => is_file(text, path) || is_named(path),
+        Ground::Named => is_file(text, path) || is_named(path) || is_page_name(path),
+        Ground::Handler => is_file(text, path) || is_page(path) || is_page_name(path),
         Ground::Bare => is_file(text, path) || is_page(path),
     }
 }
@@ -154,6 +163,12 @@ pub(super) fn is_url(text: &str, ground: Ground) -> bool {
 /// else may stand around it.
 pub(super) fn is_file_url(text: &str) -> bool {
     is_url(text, Ground::Bare) && (text.contains("//") || ending(path(text)).is_some())
+}
+
+/// Whether a text is the name or path of a page or document, and no more.
+pub(super) fn is_document(text: &str) -> bool {
+    let is_page = ending(path(text)).is_some_and(|ending| PAGES.contains(&ending));
+    is_page && is_url(text, Ground::Handler)
 }
 
 /// What is sure to be fetched of a text that goes on with something unknown:
@@ -197,7 +212,7 @@ fn has_host(rest: &str, ground: Ground) -> bool {
     };
     let has_path = rest.len() > authority.len();
     // A host of one label is common within a house, and so are words.
-    let may_be_word = ground != Ground::Bare && has_path;
+    let may_be_word = matches!(ground, Ground::Named | Ground::Taken) && has_path;
     host.split('.').all(label)
         && (host.contains('.') || host == "localhost" || may_be_word)
         && !NAMES.contains(&host)
@@ -231,6 +246,14 @@ fn is_file(text: &str, path: &str) -> bool {
     // What a build tool left: `./locale/de.js`.
     let is_module = text.starts_with('.') && MODULES.contains(&ending);
     (path.contains('/') && !is_module) || (DATA.contains(&ending) && !text.starts_with('.'))
+}
+
+/// The bare name of a page or document: `list.html`, `./list.html`.
+fn is_page_name(path: &str) -> bool {
+    let name = path.strip_prefix("./").unwrap_or(path);
+    !name.contains('/')
+        && name.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        && ending(name).is_some_and(|ending| PAGES.contains(&ending))
 }
 
 /// The path of a page: from the root, of several parts, or of one with an
@@ -290,12 +313,12 @@ mod tests {
 
     #[test]
     fn tables_are_sorted() {
-        assert!(DATA.is_sorted() && FILES.is_sorted());
+        assert!(DATA.is_sorted() && FILES.is_sorted() && PAGES.is_sorted());
     }
 
     #[test]
     fn a_text_needs_more_proof_the_less_says_that_it_is_a_url() {
-        use Ground::{Bare, Named, Taken};
+        use Ground::{Bare, Handler, Named, Taken};
         for (text, least) in [
             ("/data/list.json?page=1", Some(Bare)),
             ("data.csv", Some(Bare)),
@@ -311,7 +334,9 @@ mod tests {
             ("/blog/", Some(Named)),
             ("blog/post-1", Some(Named)),
             ("./locale/de.js", Some(Named)),
-            ("page.html", Some(Taken)),
+            ("page.html", Some(Handler)),
+            ("Page.PHP?x=1", Some(Handler)),
+            ("photo.png", Some(Taken)),
             ("page?x=1", Some(Taken)),
             ("items/", Some(Named)),
             ("/", None),
@@ -330,7 +355,7 @@ mod tests {
             ("<a/b.png>", None),
             ("@scope/package.js", None),
         ] {
-            let grounds = [Bare, Named, Taken];
+            let grounds = [Bare, Handler, Named, Taken];
             let found = grounds.into_iter().find(|ground| is_url(text, *ground));
             assert_eq!(found, least, "{text}");
         }

@@ -160,7 +160,7 @@ fn what_is_no_address_to_be_fetched_is_left_alone() {
         "<form method=post action=/x><button formaction=/y>",
         "<p itemtype=http://schema.example/X itemid=urn:x>",
         "<html xmlns=http://www.w3.org/1999/xhtml>",
-        "<input type=hidden value=/x/y.html><p title=/x/y.html>",
+        "<input type=hidden value=/x/y><p title=/x/y.html>",
         "<object classid='clsid:1'><param name=quality value=high>",
         "<meta name=description content='a/b c'><meta name=viewport content='width=1/2'>",
     ] {
@@ -359,6 +359,16 @@ fn data_and_code_in_attributes_is_read() {
     expect_mentions(
         "<a href=\"javascript:window.open('pop.html')\"><a href=' JavaScript:location=%27/x/y%27;'><iframe src='javascript:\"\"'>",
         &[("/dir/pop.html", Page), ("/x/y", Page)],
+    );
+    // A page that code of the page's own is handed.
+    expect_mentions(
+        "<a href=\"javascript:show('arg.html', 'word', 'x.y')\"><select><option value=map.htm></select>\
+         <input type=hidden name=to value=next.php><input value='text/x'><input value='a b.html'>",
+        &[
+            ("/dir/arg.html", Guess),
+            ("/dir/map.htm", Page),
+            ("/dir/next.php", Guess),
+        ],
     );
     expect_mentions(
         "<select onchange='location=this.value'><option value=/2026/01/><option value='http://host/2026/02/'><option value=word><option value=''><option value=1>",
