@@ -18,6 +18,7 @@ mod keeper;
 mod links;
 mod log;
 mod marks;
+mod named;
 mod of_host;
 mod outfit;
 mod pace;

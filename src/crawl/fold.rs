@@ -1,8 +1,10 @@
-//! A hash that is the same in every build and run (FNV-1a, 64 bits), for what is
-//! compared with what the store keeps. It isn't for tables: whoever chooses the
-//! input can make two alike.
+//! Numbers for what is compared with what the store keeps: the same in every build
+//! and run. A fold (FNV-1a, 64 bits) isn't for tables, since whoever chooses the
+//! input can make two alike; a key is.
 
 use std::hash::{Hash, Hasher};
+
+use crate::digest::Digest;
 
 /// Folds bytes into a number.
 pub struct Fold(u64);
@@ -38,4 +40,13 @@ pub fn fold(value: impl Hash) -> u64 {
     let mut fold = Fold::default();
     value.hash(&mut fold);
     fold.finish()
+}
+
+/// The key of what a text stands for: 64 bits of its SHA-256.
+pub fn key(text: &str) -> u64 {
+    let digest = Digest::sha256(text.as_bytes());
+    let first = digest.bytes()[..8]
+        .try_into()
+        .expect("SHA-256 has 32 bytes");
+    u64::from_be_bytes(first)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::form::Form;
 use super::imprint::Imprint;
 use super::marks::{Imprints, Mark};
+use super::named::Named;
 use super::robots::Rules;
 use crate::digest::Digest;
 use crate::snapshot::cdxj::CdxjEntry;
@@ -310,7 +311,7 @@ pub struct Outcome {
     /// The records to append, if the answer is kept.
     pub recording: Recording,
     /// What it names.
-    pub links: Vec<Link>,
+    pub named: Named,
     /// What was irregular in it, for the crawl log.
     pub notes: Vec<String>,
     /// Where a redirect leads that sets a cookie or follows one that may have.

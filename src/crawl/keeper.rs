@@ -12,7 +12,6 @@ mod discover;
 mod gate;
 mod generations;
 mod marking;
-mod named_ids;
 pub(super) mod read_back;
 mod seen;
 mod sessions;
@@ -40,7 +39,7 @@ use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::layout::Layout;
 use crate::time::Timestamp14;
 use crate::url::HostKey;
-use discover::Named;
+use discover::InHand;
 use seen::Seen;
 use tallies::Tallies;
 
@@ -58,7 +57,7 @@ pub struct Keeper<'c> {
     seen: Seen,
     tallies: Tallies,
     /// What a large page names and isn't added yet.
-    in_hand: Option<Named>,
+    in_hand: Option<InHand>,
     /// Redirects that set a cookie.
     cookie_setters: HashSet<u128>,
     /// Whether ids were found to be of pages that had been taken for sessions'.

@@ -10,6 +10,7 @@ use super::job::{Answer, Health, Hop, Job, Outcome, Recording, Redirect, RobotsO
 use super::judge;
 use super::links::{self, Found};
 use super::marks::{Imprints, Look, Looks, Mark, challenge, soft_404};
+use super::named::Named;
 use super::payload_start::payload_start;
 use super::recorder::{self, Digests, Findings, RecordContext, Recorder, digests, head_bytes};
 use super::robots::{Robots, meta};
@@ -57,6 +58,7 @@ pub struct Processing {
     /// What hosts' missing pages look like.
     pub looks: Arc<Looks>,
     marks: config::Marks,
+    traps: config::Traps,
 }
 
 /// What the keeper shares with the workers.
@@ -91,6 +93,7 @@ impl Processing {
             dedup: shared.dedup,
             looks: shared.looks,
             marks: config.marks.clone(),
+            traps: config.traps.clone(),
             max_wait: config.politeness.max_retry_after.0,
             nofollow: config.robots.nofollow,
         }
@@ -379,7 +382,7 @@ impl Processing {
             verdict: judged.verdict,
             answer: Some(answer),
             recording: judged.recording,
-            links: named.links,
+            named: Named::of(&job.url, named.links, &self.traps),
             notes,
             redirect,
             new_seed,
@@ -494,7 +497,7 @@ impl Outcome {
             verdict: Verdict::Captured,
             answer: None,
             recording: Recording::default(),
-            links: Vec::new(),
+            named: Named::default(),
             notes: Vec::new(),
             redirect: None,
             new_seed: None,

@@ -206,23 +206,21 @@ impl Rest {
         self.others_came = true;
     }
 
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.until
-    }
-
-    /// How long answers are waited for, instead of `tick`, before the next
-    /// piece.
-    fn before_more(&self, has_in_hand: bool, tick: Duration) -> Duration {
+    /// How long answers are waited for before the next piece.
+    fn before_more(&self) -> Duration {
         /// Nobody else seems to be there.
         const SHORT: Duration = Duration::from_millis(1);
-        match (has_in_hand, self.others_came) {
-            (false, _) => tick,
-            (true, false) => SHORT,
-            (true, true) => self
-                .until
-                .saturating_duration_since(Instant::now())
-                .min(tick),
+        if self.others_came {
+            self.until.saturating_duration_since(Instant::now())
+        } else {
+            SHORT
         }
+    }
+
+    /// Whether it is time for the next piece, where no answer came just now or one
+    /// did.
+    fn is_over(&self, is_idle: bool) -> bool {
+        (is_idle && !self.others_came) || Instant::now() >= self.until
     }
 }
 
@@ -350,14 +348,13 @@ impl Machine {
     /// between: nobody waits until it is done but the next such page. Where there
     /// is nothing, waits for so long.
     fn take_in(&mut self, keeper: &mut Keeper<'_>, tick: Duration) -> Result<(), Idle> {
-        let tick = self.rest.before_more(
-            keeper.has_in_hand(),
-            if self.waiting.is_empty() {
-                tick
-            } else {
-                Duration::ZERO
-            },
-        );
+        let tick = if keeper.has_in_hand() {
+            self.rest.before_more().min(tick)
+        } else if self.waiting.is_empty() {
+            tick
+        } else {
+            Duration::ZERO
+        };
         let mut is_idle = true;
         match self.outcomes.recv_timeout(tick) {
             Ok(done) => {
@@ -379,7 +376,7 @@ impl Machine {
             Err(_) => {}
         }
         if keeper.has_in_hand() {
-            if is_idle || self.rest.is_over() {
+            if self.rest.is_over(is_idle) {
                 let begun = Instant::now();
                 keeper.go_on(begun + SLICE)?;
                 self.rest = Rest::after(begun.elapsed());
@@ -421,9 +418,11 @@ impl Machine {
             }
         })?;
         let is_large = outcome.is_large();
+        let begun = Instant::now();
         keeper.absorb(outcome)?;
         if is_large {
             self.in_hand = permit;
+            self.rest = Rest::after(begun.elapsed());
         }
         Ok(())
     }

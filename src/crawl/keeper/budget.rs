@@ -3,9 +3,9 @@
 
 use super::Keeper;
 use super::sessions::{COMPARED, Ids};
-use super::tallies::key;
 use crate::config::Traps;
 use crate::crawl::CrawlError;
+use crate::crawl::fold::key;
 use crate::crawl::form::Form;
 use crate::crawl::frontier::HostId;
 use crate::crawl::job::{Hop, Job, Link, Outcome, Verdict};

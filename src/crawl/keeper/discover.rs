@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use super::Keeper;
 use super::budget::Cost;
-use super::named_ids::NamedIds;
 use super::seen::Standing;
 use crate::config::ScopeKind;
 use crate::crawl::CrawlError;
@@ -14,6 +13,7 @@ use crate::crawl::form::Form;
 use crate::crawl::imprint::Imprint;
 use crate::crawl::job::{Hop, Job, Link, Outcome, Path, Redirect};
 use crate::crawl::judge::key;
+use crate::crawl::named::NamedIds;
 use crate::crawl::store::{Added, NewUrl, SeedSource};
 use crate::url::CanonicalUrl;
 
@@ -28,7 +28,7 @@ pub(in crate::crawl) struct Via<'j> {
 }
 
 /// What an answer names and isn't added yet.
-pub(super) struct Named {
+pub(super) struct InHand {
     job: Job,
     imprint: Imprint,
     barren: u32,
@@ -41,7 +41,7 @@ pub(super) struct Named {
     alike: std::vec::IntoIter<Link>,
 }
 
-impl Named {
+impl InHand {
     /// The next of them, with the pages in a row that led to nothing else.
     fn next(&mut self) -> Option<(Link, u32)> {
         let others = self.others.next().map(|link| (link, 0));
@@ -54,7 +54,7 @@ impl Outcome {
     pub fn is_large(&self) -> bool {
         /// About ten milliseconds' worth.
         const MANY: usize = 1000;
-        self.links.len() > MANY
+        self.named.len() > MANY
     }
 }
 
@@ -90,7 +90,7 @@ impl Keeper<'_> {
     /// hand and is added bit by bit.
     pub(super) fn add_links(&mut self, outcome: Outcome) -> Result<(), CrawlError> {
         let is_large = outcome.is_large();
-        let Some(named) = self.named(outcome)? else {
+        let Some(named) = self.judged(outcome)? else {
             return Ok(());
         };
         if !is_large {
@@ -125,38 +125,32 @@ impl Keeper<'_> {
     /// Judges what an answer names by what came before it. A page that names
     /// nothing but what the page before it named, and pages of its own form, may
     /// be one of an endless sequence: how many came in a row goes with the links.
-    fn named(&mut self, outcome: Outcome) -> Result<Option<Named>, CrawlError> {
+    fn judged(&mut self, outcome: Outcome) -> Result<Option<InHand>, CrawlError> {
         let Some(answer) = outcome.answer else {
             return Ok(None);
         };
-        let job = &outcome.job;
+        let (job, mut named) = (&outcome.job, outcome.named);
         let own = Form::of(&job.url);
-        let is_alike = |link: &Link| link.hop == Hop::Link && own.leads_on_to(link.form);
-        // The months of a calendar name its days, and each other.
-        let is_counted = |link: &&Link| !is_alike(link) || link.form.date.is_some();
-        let others = outcome.links.iter().filter(is_counted);
         let imprint = Imprint {
             bytes: answer.bytes,
-            others: folded(others.filter(|link| link.excluded.is_none())),
+            others: named.folded,
             below: answer.below,
             words: answer.words,
             figures: answer.figures,
         };
         let (nested, is_same) = self.nested(job, imprint)?;
         let barren = barren(job, own, imprint);
-        let mut ids = NamedIds::of(&job.url, outcome.links.iter(), &self.config.traps);
         let host = self.host(&job.host())?;
-        self.count_ids(host, &mut ids)?;
-        let (alike, others): (Vec<Link>, Vec<Link>) = outcome.links.into_iter().partition(is_alike);
-        Ok(Some(Named {
+        self.count_ids(host, &mut named.ids)?;
+        Ok(Some(InHand {
             imprint,
             barren,
             nested,
             is_same,
             own,
-            ids,
-            others: others.into_iter(),
-            alike: alike.into_iter(),
+            ids: named.ids,
+            others: named.others.into_iter(),
+            alike: named.alike.into_iter(),
             job: outcome.job,
         }))
     }
@@ -164,9 +158,9 @@ impl Keeper<'_> {
     /// Adds links until a time; what is left of them then.
     fn add_some(
         &mut self,
-        mut named: Named,
+        mut named: InHand,
         until: Option<Instant>,
-    ) -> Result<Option<Named>, CrawlError> {
+    ) -> Result<Option<InHand>, CrawlError> {
         while let Some((mut link, barren)) = named.next() {
             if link.excluded.is_none() && !link.is_listed && link.hop == Hop::Link {
                 if barren > self.config.traps.barren {
@@ -389,18 +383,4 @@ fn barren(job: &Job, own: Form, imprint: Imprint) -> u32 {
         via.leads_on_to(own) && via.shape != own.shape
     });
     if goes_on { job.barren } else { 0 }
-}
-
-/// What a page names, folded into one number, whatever the order. Dates count
-/// once a form: each month names other days.
-fn folded<'l>(links: impl Iterator<Item = &'l Link>) -> u64 {
-    let mut forms = HashSet::new();
-    links.fold(0, |folded, link| {
-        if link.hop == Hop::Link && link.form.date.is_some() {
-            let is_first = forms.insert(link.form.key);
-            folded ^ if is_first { link.form.key } else { 0 }
-        } else {
-            folded ^ (link.key >> 64) as u64
-        }
-    })
 }

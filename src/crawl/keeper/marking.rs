@@ -10,6 +10,7 @@ use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Gate, HostId};
 use crate::crawl::job::{Hop, Job, Outcome, Path, Verdict};
 use crate::crawl::marks::{Imprints, Look, Mark};
+use crate::crawl::named::Named;
 use crate::crawl::store::marks::{Marked, Unjudged};
 use crate::crawl::store::state;
 use crate::digest::Digest;
@@ -43,7 +44,7 @@ impl Keeper<'_> {
         if self.probes.contains_key(&outcome.job.id) {
             answer.mark = answer.mark.or(Some(Mark::Probe));
             answer.is_page = false;
-            outcome.links.clear();
+            outcome.named = Named::default();
             self.store.mark(place, answer.mark.unwrap_or(Mark::Probe))?;
             // One that failed is asked for again by the next run.
             if matches!(outcome.verdict, Verdict::Captured | Verdict::Unchanged) {

@@ -3,16 +3,17 @@
 //! stories by their ids don't. Until two have been seen, a few are let in and the
 //! rest waits outside.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use super::Keeper;
 use super::budget::Cost;
-use super::named_ids::id_of;
-use super::tallies::key;
 use crate::config::Traps;
 use crate::crawl::CrawlError;
+use crate::crawl::fold::key;
 use crate::crawl::frontier::HostId;
 use crate::crawl::job::{Answer, Outcome, Verdict};
+use crate::crawl::named::{NamedIds, id_of};
 use crate::crawl::store::Tally;
 use crate::crawl::variant::{self, SESSION_ID, Variant};
 
@@ -41,6 +42,34 @@ pub(super) enum Ids {
 }
 
 impl Keeper<'_> {
+    /// Counts what the ids that an answer names tell of the pages that have them.
+    /// What a list named before is led on to by none.
+    pub(super) fn count_ids(&mut self, host: HostId, ids: &mut NamedIds) -> Result<(), CrawlError> {
+        let (store, host) = (&self.store, host.cast_unsigned());
+        if let Some((id, pages)) = &ids.sharing
+            && self.tallies.of(store, Tally::IdNamed, *id)? == 0
+        {
+            for &page in pages.iter().chain([&host]) {
+                self.tallies.add(store, Tally::SharedIds, page, 1)?;
+            }
+        }
+        if !ids.several.is_empty() {
+            for &page in ids.several.iter().chain([&host]) {
+                self.tallies.add(store, Tally::SeveralIds, page, 1)?;
+            }
+            self.ids_are_news = true;
+        }
+        let mut new = HashSet::new();
+        for &id in &ids.others {
+            if self.tallies.of(store, Tally::IdNamed, id)? == 0 {
+                self.tallies.set(store, Tally::IdNamed, id, 1)?;
+                new.insert(id);
+            }
+        }
+        ids.chained.retain(|_, id| new.contains(id));
+        Ok(())
+    }
+
     /// What the ids of a variant are, as far as it is known.
     pub(super) fn ids(&mut self, variant: &Variant, host: HostId) -> Result<Ids, CrawlError> {
         if !variant.is_guess {

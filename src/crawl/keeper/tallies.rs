@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use crate::crawl::store::{Result, Store, Tally};
-use crate::digest::Digest;
 
 /// Counts that are held in memory.
 const MOST: usize = 200_000;
@@ -68,13 +67,4 @@ impl Tallies {
         }
         Ok(())
     }
-}
-
-/// The key of what a text stands for, the same in every run.
-pub fn key(text: &str) -> u64 {
-    let digest = Digest::sha256(text.as_bytes());
-    let first = digest.bytes()[..8]
-        .try_into()
-        .expect("SHA-256 has 32 bytes");
-    u64::from_be_bytes(first)
 }

@@ -9,6 +9,7 @@ use crate::crawl::form::Form;
 use crate::crawl::imprint::Imprint;
 use crate::crawl::job::{Answer, Hop, Job, Link, Path, Redirect, Verdict};
 use crate::crawl::judge::key;
+use crate::crawl::named::Named;
 use crate::crawl::store::Tally;
 use crate::crawl::store::state;
 use crate::crawl::variant;
@@ -56,7 +57,7 @@ pub(in crate::crawl) fn page(keeper: &mut Keeper<'_>, path: &str, links: u32) ->
         given_back: false,
         verdict: Verdict::Captured,
         answer: Some(Answer::default()),
-        links: links.collect(),
+        named: Named::of(&job.url, links.collect(), &keeper.config.traps),
         ..Outcome::given_back(job)
     }
 }

@@ -2,30 +2,26 @@
 //! that of all pages which an answer names, and the next answer has another; a
 //! story's id is its own, though it may be read, printed and answered by it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
-use super::Keeper;
-use super::tallies::key;
 use crate::config::Traps;
-use crate::crawl::CrawlError;
-use crate::crawl::frontier::HostId;
+use crate::crawl::fold::key;
 use crate::crawl::job::{Hop, Link};
-use crate::crawl::store::Tally;
 use crate::crawl::variant;
 use crate::url::CanonicalUrl;
 
 /// What ids an answer names. Pages are URLs without their ids, as numbers.
 #[derive(Debug, Default)]
-pub(super) struct NamedIds {
+pub struct NamedIds {
     /// All but its own.
-    others: BTreeSet<u64>,
+    pub others: BTreeSet<u64>,
     /// Pages that it names under several.
-    several: BTreeSet<u64>,
+    pub several: BTreeSet<u64>,
     /// The one id that two pages at least have in it, and no other, where its own
     /// is not named; and those pages.
-    sharing: Option<(u64, Vec<u64>)>,
+    pub sharing: Option<(u64, Vec<u64>)>,
     /// Pages that it leads on to from its own id by one other, with that.
-    chained: HashMap<u64, u64>,
+    pub chained: HashMap<u64, u64>,
 }
 
 impl NamedIds {
@@ -86,7 +82,7 @@ impl NamedIds {
 }
 
 /// The id in a URL that may be a session's, as a number; it is its host's.
-pub(super) fn id_of(url: &CanonicalUrl, traps: &Traps) -> Option<u64> {
+pub fn id_of(url: &CanonicalUrl, traps: &Traps) -> Option<u64> {
     let id = variant::guessed_id(url, traps)?;
     Some(key(&format!("{} {id}", url.host_key())).max(1))
 }
@@ -95,36 +91,6 @@ fn page_of(url: &CanonicalUrl, traps: &Traps) -> Option<u64> {
     let variants = variant::variants(url, traps);
     let guess = variants.iter().find(|variant| variant.is_guess)?;
     Some(key(&guess.key))
-}
-
-impl Keeper<'_> {
-    /// Counts what the ids that an answer names tell of the pages that have them.
-    /// What a list named before is led on to by none.
-    pub(super) fn count_ids(&mut self, host: HostId, ids: &mut NamedIds) -> Result<(), CrawlError> {
-        let (store, host) = (&self.store, host.cast_unsigned());
-        if let Some((id, pages)) = &ids.sharing
-            && self.tallies.of(store, Tally::IdNamed, *id)? == 0
-        {
-            for &page in pages.iter().chain([&host]) {
-                self.tallies.add(store, Tally::SharedIds, page, 1)?;
-            }
-        }
-        if !ids.several.is_empty() {
-            for &page in ids.several.iter().chain([&host]) {
-                self.tallies.add(store, Tally::SeveralIds, page, 1)?;
-            }
-            self.ids_are_news = true;
-        }
-        let mut new = HashSet::new();
-        for &id in &ids.others {
-            if self.tallies.of(store, Tally::IdNamed, id)? == 0 {
-                self.tallies.set(store, Tally::IdNamed, id, 1)?;
-                new.insert(id);
-            }
-        }
-        ids.chained.retain(|_, id| new.contains(id));
-        Ok(())
-    }
 }
 
 #[cfg(test)]
