@@ -37,7 +37,7 @@ const LIGHT_KIB: u32 = 32 * 1024;
 const HEAVY_KIB: u32 = 16 * 1024;
 /// After an answer of a server that owes, the thread for them rests so many times
 /// as long as it worked while the others have something to do.
-const REST: u32 = 14;
+const REST: u32 = 24;
 /// Whether they have is looked at after so much of the rest.
 const NAP: Duration = Duration::from_millis(5);
 
