@@ -19,6 +19,7 @@ mod links;
 mod log;
 mod marks;
 mod named;
+mod network;
 mod of_host;
 mod outfit;
 mod pace;

@@ -231,6 +231,14 @@ impl Frontier {
         }
     }
 
+    /// The time that the network was gone is no outage of any host.
+    pub fn network_is_back(&mut self) {
+        let now = Instant::now();
+        for host in self.hosts.values_mut() {
+            host.outage.hold(now);
+        }
+    }
+
     fn hold(&mut self, id: HostId, until: Instant) {
         let Some(host) = self.hosts.get_mut(&id) else {
             return;

@@ -332,6 +332,8 @@ pub struct Outcome {
     pub index_wishes: Option<String>,
     /// What it tells of the host.
     pub health: Health,
+    /// Whether a whole answer came, of whatever kind.
+    pub heard: bool,
 }
 
 /// What a try tells of the host rather than of the URL.

@@ -188,6 +188,7 @@ impl Processing {
             return Ok(Outcome {
                 verdict: Verdict::Retry(pause, reason),
                 health: Health::of(status),
+                heard: exchange.truncated.is_none(),
                 host_pause,
                 elapsed,
                 bad_certificate,
@@ -258,6 +259,7 @@ impl Processing {
         Ok(Outcome {
             elapsed,
             bad_certificate,
+            heard: exchange.truncated.is_none(),
             ..outcome
         })
     }
@@ -504,6 +506,7 @@ impl Outcome {
             robots: None,
             host_pause: None,
             health: Health::Well,
+            heard: false,
             given_back: false,
             elapsed: None,
             bad_certificate: None,
