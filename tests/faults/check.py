@@ -346,6 +346,9 @@ def clock(bench, chance, long):
         ran = bench.crawl(snapshot, clock=jump)
         if ran.returncode != 0 or outcome(snapshot) != bench.expected:
             raise AssertionError(f"clock {jump}: exit {ran.returncode}: {ran.stderr.strip()}")
+        times = [json.loads(line)["time"] for line in open(snapshot / "logs" / "crawl.jsonl")]
+        if times[0][:10] == times[-1][:10] == time.strftime("%Y-%m-%d", time.gmtime()):
+            raise AssertionError(f"clock {jump}: it hasn't jumped")
         verified = bench.verify(snapshot)
         if verified.returncode != 0:
             raise AssertionError(f"clock {jump}: verify: {verified.stdout}{verified.stderr}")
