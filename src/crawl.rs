@@ -24,6 +24,7 @@ mod of_host;
 mod outfit;
 mod pace;
 mod page_text;
+mod payload_kind;
 mod payload_start;
 mod process;
 mod progress;
