@@ -29,7 +29,6 @@ mod progress;
 mod recorder;
 mod recover;
 mod request;
-pub mod robots;
 mod run;
 mod scope;
 mod seal;

@@ -12,6 +12,7 @@ pub mod time;
 pub mod url;
 
 // Floor 1: formats.
+pub mod robots;
 pub mod scan;
 pub mod warc;
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// the demo, which it tells about.
 const FLOORS: &[&[&str]] = &[
     &["config", "url", "time", "digest", "http"],
-    &["warc", "scan"],
+    &["warc", "scan", "robots"],
     &["snapshot", "net", "chromium"],
     &["crawl", "verify", "deposit", "replay", "report"],
     &["demo"],

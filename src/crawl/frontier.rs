@@ -13,9 +13,9 @@ use self::host::Host;
 use self::outage::Standing;
 use super::fetch::Turn;
 use super::job::{Health, Hop, Job};
-use super::robots::{Rules, Verdict as RobotsVerdict};
 use super::store::{self, Store};
 use crate::config::{Politeness, Robots, RobotsPolicy};
+use crate::robots::{Rules, Verdict as RobotsVerdict};
 use crate::url::{CanonicalUrl, HostKey};
 
 /// URLs of one host that are held in memory at most, and those of all hosts.

@@ -7,8 +7,8 @@ use super::form::Form;
 use super::imprint::Imprint;
 use super::marks::{Imprints, Mark};
 use super::named::Named;
-use super::robots::Rules;
 use crate::digest::Digest;
+use crate::robots::Rules;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::url::{CanonicalUrl, HostKey};
 

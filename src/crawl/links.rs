@@ -10,11 +10,11 @@ use super::imprint;
 use super::job::{Hop, Path};
 use super::marks::soft_404;
 use super::process::is_robots;
-use super::robots::{Robots, meta};
 use crate::config::Limits;
 use crate::http::coding::{Bounds, Decoded, Irregular};
 use crate::http::{Dechunked, Head};
 use crate::net::Spool;
+use crate::robots::{Robots, meta};
 use crate::scan::{self, Asked, Format, Role, fields};
 use crate::url::CanonicalUrl;
 
