@@ -20,6 +20,9 @@ pub mod warc;
 pub mod net;
 pub mod snapshot;
 
+// Above them: what a stored or received answer names.
+pub mod links;
+
 // Floor 3: jobs, which never import each other.
 pub mod crawl;
 pub mod deposit;

@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["config", "url", "time", "digest", "http"],
     &["warc", "scan", "robots"],
     &["snapshot", "net", "chromium"],
+    &["links"],
     &["crawl", "verify", "deposit", "replay", "report"],
     &["demo"],
     &["cli"],

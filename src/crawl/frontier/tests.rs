@@ -3,8 +3,8 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::config::Config;
-use crate::crawl::job::Path;
 use crate::crawl::store::{Added, NewUrl, state};
+use crate::links::Path;
 use crate::robots::Robots as RobotsTxt;
 
 const HOST: &str = "http://a.example";
