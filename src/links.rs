@@ -133,6 +133,20 @@ pub fn find(
     found
 }
 
+/// Whether the body of the answer to a URL may name URLs at all, however it was
+/// asked for. Else only its head does.
+pub fn may_name(url: &CanonicalUrl, head: &Head<'_>) -> bool {
+    let media_type = head.media_type().unwrap_or_default();
+    let asked = Asked {
+        url: url.url(),
+        media_type: &media_type,
+        charset: None,
+        via: None,
+        as_sitemap: true,
+    };
+    is_robots(url) || Format::may_be(&asked)
+}
+
 /// Entities from this size on are scanned one at a time, so that several large
 /// ones don't add up in memory.
 const LARGE: u64 = 1 << 20;
