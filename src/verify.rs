@@ -34,6 +34,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use crate::config::Limits;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Kind;
 use crate::snapshot::layout::{LEDGER, RECORDS};
@@ -282,9 +283,10 @@ pub fn verify(
     report.sealed = target.manifest.is_some();
     report.seal = target.manifest.as_ref().and_then(|m| m.lastlight.clone());
     report.findings.extend(target.findings.clone());
+    let mut limits = None;
     report.checks = Check::ALL
         .into_iter()
-        .map(|check| (check, outcome(check, &target, options)))
+        .map(|check| (check, outcome(check, &target, options, &mut limits)))
         .collect();
     let applies = |check| report.checks.contains(&(check, Outcome::Done));
 
@@ -316,7 +318,8 @@ pub fn verify(
         });
         drop(running);
         if reads {
-            records_and_joins(&mut report, target, wanted, report_records, meter, progress)?;
+            let wanted = (wanted, report_records, limits);
+            records_and_joins(&mut report, target, wanted, meter, progress)?;
         }
         while ended.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
             progress(meter.progress());
@@ -349,8 +352,7 @@ const LINK_WITHOUT_ROW: &str = "link-without-row";
 fn records_and_joins(
     report: &mut Report,
     target: &Target,
-    wanted: join::Wanted,
-    report_records: bool,
+    (wanted, report_records, limits): (join::Wanted, bool, Option<Limits>),
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), SnapshotError> {
@@ -358,11 +360,12 @@ fn records_and_joins(
     let mut joins = join::Joins::new(target, wanted, rows);
     let mut findings = Findings::default();
     let sorting = || SnapshotError::io(&report.path, "sorting in scratch space");
-    let limits = wanted.links.and_then(|_| closure::limits(target).ok());
     let needs_revisits = report_records || limits.is_some();
     let mut revisits = needs_revisits.then(|| revisits::Revisits::new(target));
     let (read, mut closed) = thread::scope(|scope| {
-        let mut links = limits.map(|limits| closure::Closure::new(target, limits, scope));
+        let mut links = limits
+            .as_ref()
+            .map(|limits| closure::Closure::new(target, limits, scope));
         let read = records::check(
             target,
             &mut joins,
@@ -418,7 +421,13 @@ fn records_and_joins(
 }
 
 /// What can be said about a check before doing it.
-fn outcome(check: Check, target: &Target, options: &Options) -> Outcome {
+/// `limits` is filled in for the check of links.
+fn outcome(
+    check: Check,
+    target: &Target,
+    options: &Options,
+    limits: &mut Option<Limits>,
+) -> Outcome {
     if !options.checks.contains(&check) {
         return Outcome::NotAsked;
     }
@@ -441,7 +450,10 @@ fn outcome(check: Check, target: &Target, options: &Options) -> Outcome {
             Outcome::NotApplicable("there is no ledger of a Lastlight crawl to be closed")
         }
         Check::Links => match closure::limits(target) {
-            Ok(_) => Outcome::Done,
+            Ok(told) => {
+                *limits = Some(told);
+                Outcome::Done
+            }
             Err(why) => Outcome::NotApplicable(why),
         },
         Check::Pages if !target.has_pages() => Outcome::NotApplicable("there is no page list"),
@@ -455,9 +467,10 @@ impl Target {
     fn weight_of_links(&self) -> Severity {
         let ours = concat!("lastlight/", env!("CARGO_PKG_VERSION"));
         let manifest = self.manifest.as_ref();
-        match manifest.is_some_and(|manifest| manifest.software == ours) {
-            true => Severity::Error,
-            false => Severity::Warning,
+        if manifest.is_some_and(|manifest| manifest.software == ours) {
+            Severity::Error
+        } else {
+            Severity::Warning
         }
     }
 

@@ -22,7 +22,7 @@ pub fn text(account: &Account) -> String {
     let what = "failed or unreached, by the page that names them first";
     list(&mut text, what, &account.pages, |page| {
         let named_by = match page.page.as_str() {
-            "" => "the archivist",
+            "" => "no page",
             page => page,
         };
         let more = page.urls - page.some.len() as u64;
@@ -32,30 +32,23 @@ pub fn text(account: &Account) -> String {
             String::new()
         };
         let some = page.some.join(" ");
-        printable(&format!("{} of {named_by}: {some}{more}", page.urls))
+        printable(&format!("{named_by}: {} ({some}{more})", page.urls))
     });
-    let what = "hosts that gave trouble";
+    let what = "hosts that gave trouble, with the URLs that failed";
     list(&mut text, what, &account.hosts, |host| {
         let reasons = host.reasons.iter();
         let reasons: Vec<String> = reasons.map(|(why, urls)| format!("{urls} {why}")).collect();
-        let told = format!(
-            "{}: {} failed ({})",
-            host.host,
-            host.urls,
-            reasons.join("; ")
-        );
+        let told = format!("{}: {} ({})", host.host, host.urls, reasons.join("; "));
         printable(&told)
     });
     if let Some(sitemaps) = &account.sitemaps {
         let others = sitemaps.others.iter();
-        let others: String = others
-            .map(|(what, urls)| format!(", {urls} {what}"))
-            .collect();
         let (listed, captured) = (sitemaps.listed, sitemaps.captured);
-        let _ = writeln!(
-            text,
-            "    sitemaps list {listed}: {captured} captured{others}"
-        );
+        let _ = write!(text, "    sitemaps list {listed}: {captured} captured");
+        for (what, urls) in others {
+            let _ = write!(text, ", {urls} {what}");
+        }
+        text.push('\n');
     }
     text
 }

@@ -55,6 +55,7 @@ impl Path {
     }
 
     /// The way with one more hop.
+    #[must_use]
     pub fn then(&self, hop: Hop) -> Self {
         const KEPT: usize = 50;
         let (before, letters) = self.hops.split_once('+').unwrap_or(("0", &self.hops));

@@ -67,7 +67,7 @@ pub struct Reason {
 /// A page that named URLs first which have no capture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page {
-    /// Its URL; empty for what the archivist named.
+    /// Its URL; empty for seeds and for robots.txt.
     pub page: String,
     /// How many.
     pub urls: u64,
@@ -312,5 +312,117 @@ impl Accounting {
             account.pages.add(page, |page| page.urls);
         }
         Ok(account)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn row(url: &str, state: State, reason: &str, via: &str) -> LedgerRow {
+        LedgerRow {
+            url: url.into(),
+            state,
+            reason: reason.into(),
+            mark: String::new(),
+            status: None,
+            media_type: String::new(),
+            bytes: None,
+            payload_digest: String::new(),
+            place: None,
+            via: via.into(),
+            hops: String::new(),
+            pass: 1,
+            time: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_by_reason_page_and_host() {
+        let mut accounting = Accounting::default();
+        for (url, state, reason, via) in [
+            (
+                "http://a.example/1",
+                State::Failed,
+                "timeout",
+                "http://a.example/p",
+            ),
+            (
+                "http://a.example/2",
+                State::Failed,
+                "status-500",
+                "http://a.example/p",
+            ),
+            (
+                "http://a.example/3",
+                State::Failed,
+                "status-500",
+                "http://a.example/q",
+            ),
+            (
+                "http://b.example/",
+                State::Excluded,
+                "out-of-scope",
+                "http://a.example/p",
+            ),
+            ("http://c.example/", State::Unreached, "time-limit", ""),
+            (
+                "http://d.example/",
+                State::Failed,
+                "dns",
+                "http://a.example/p",
+            ),
+        ] {
+            accounting.row(&row(url, state, reason, via)).unwrap();
+        }
+        let account = accounting.finish().unwrap();
+        let reasons = account.reasons.largest.iter();
+        let reasons: Vec<_> = reasons
+            .map(|r| (r.state, r.reason.as_str(), r.urls))
+            .collect();
+        assert_eq!(reasons[0], ("failed", "status-500", 2));
+        assert_eq!(reasons.len(), 5);
+        let pages = account.pages.largest.iter();
+        let pages: Vec<_> = pages.map(|p| (p.page.as_str(), p.urls)).collect();
+        assert_eq!(
+            pages,
+            [
+                ("http://a.example/p", 3),
+                ("", 1),
+                ("http://a.example/q", 1)
+            ]
+        );
+        let hosts = account.hosts.largest.iter();
+        let hosts: Vec<_> = hosts.map(|h| (h.host.as_str(), h.urls)).collect();
+        assert_eq!(hosts, [("http://a.example", 3), ("http://d.example", 1)]);
+        assert_eq!(
+            account.hosts.largest[0].reasons[0],
+            ("status-500".into(), 2)
+        );
+        assert_eq!(
+            account.sentence(),
+            "6 URLs discovered; each has its row: 0 captured, 0 unchanged, 1 excluded, 4 failed, \
+             1 unreached. Whether captured pages name others was not checked."
+        );
+    }
+
+    #[test]
+    fn lists_keep_the_largest_and_count_the_rest() {
+        let mut kept = Kept::default();
+        for urls in 0..KEPT as u64 + 3 {
+            kept.add(urls, |urls| *urls);
+        }
+        assert_eq!((kept.largest.len(), kept.more), (KEPT, 3));
+        assert_eq!(
+            (kept.largest[0], kept.largest[KEPT - 1]),
+            (KEPT as u64 + 2, 3)
+        );
+    }
+
+    #[test]
+    fn numbers_have_their_digits_in_threes() {
+        let numbers = [0, 999, 4812, 1_000_000].map(grouped);
+        assert_eq!(numbers, ["0", "999", "4,812", "1,000,000"]);
     }
 }

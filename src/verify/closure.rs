@@ -120,7 +120,7 @@ impl<'t> Closure<'t> {
     /// Starts its threads, which end with it.
     pub(super) fn new<'scope>(
         target: &'t Target,
-        limits: Limits,
+        limits: &Limits,
         scope: &'scope Scope<'scope, '_>,
     ) -> Self {
         Self {
@@ -243,6 +243,7 @@ impl<'t> Closure<'t> {
         if field("challenge").is_some() {
             return Ok(());
         }
+        let Sides { joins, revisits } = sides;
         let mut answer = waiting.answer;
         let hops = field("hopsFromSeed").unwrap_or_default();
         let via = field("via").map(str::to_owned);
@@ -255,11 +256,11 @@ impl<'t> Closure<'t> {
                 filename: answer.filename,
                 offset: answer.offset,
             };
-            return sides.revisits.scan(&digest, revisit);
+            return revisits.scan(&digest, revisit);
         }
         answer.path = Way::from_hops(hops);
         answer.via = via;
-        self.scan(answer, sides.joins)
+        self.scan(answer, joins)
     }
 
     /// Takes a revisit whose payload stands at a place, or nowhere here.

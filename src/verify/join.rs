@@ -240,7 +240,7 @@ impl Joins {
 
     /// A row of the ledger.
     pub(super) fn ledger(&mut self, row: &LedgerRow) -> io::Result<()> {
-        if let Some(place) = &row.place {
+        if let Some(place) = row.place.as_ref().filter(|_| self.wanted.ledger) {
             self.places.add(&line(&AtPlace::of_row(row, place)))?;
         }
         // A challenge is a whole answer, and none of the site's.
@@ -313,8 +313,7 @@ impl Joins {
             reported: false,
             captured: false,
             times: Vec::new(),
-            is_named: false,
-            in_sitemap: false,
+            mention: urls::Mention::default(),
             links: OfLinks::default(),
         };
         each_line(urls, |line| of_urls.line(line))?;

@@ -44,7 +44,7 @@ pub(super) struct Scanning {
 }
 
 impl Scanning {
-    pub(super) fn start<'scope>(limits: Limits, scope: &'scope Scope<'scope, '_>) -> Self {
+    pub(super) fn start<'scope>(limits: &Limits, scope: &'scope Scope<'scope, '_>) -> Self {
         let (answers, waiting) = sync_channel(WAITING);
         let (found, scanned) = channel();
         let waiting = Arc::new(Mutex::new(waiting));

@@ -23,10 +23,20 @@ pub(super) struct Urls<'f> {
     pub(super) captured: bool,
     /// Times of pages for which no capture was seen yet.
     pub(super) times: Vec<String>,
-    /// Whether a stored answer names it, and whether a sitemap lists it.
-    pub(super) is_named: bool,
-    pub(super) in_sitemap: bool,
+    pub(super) mention: Mention,
     pub(super) links: OfLinks,
+}
+
+/// What stored answers say of a URL.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mention {
+    /// Nothing.
+    #[default]
+    Never,
+    /// One names it.
+    Named,
+    /// A sitemap lists it.
+    Listed,
 }
 
 /// What stored answers name.
@@ -83,10 +93,15 @@ impl Urls<'_> {
                 filename,
                 offset,
             } => {
-                self.in_sitemap |= is_listed;
-                if !std::mem::replace(&mut self.is_named, true) {
+                if self.mention == Mention::Never {
                     self.named(&url, &page, &filename, offset);
                 }
+                let mention = if is_listed {
+                    Mention::Listed
+                } else {
+                    Mention::Named
+                };
+                self.mention = self.mention.max(mention);
             }
         }
     }
@@ -104,8 +119,9 @@ impl Urls<'_> {
         self.links.without_row += 1;
         let location = self.comparison.location(filename, offset, page);
         let message = format!("it names {}, and the ledger has no row of that", clip(url));
-        let findings = &mut self.comparison.findings;
-        findings.add(severity, LINK_WITHOUT_ROW, None, location, message);
+        self.comparison
+            .findings
+            .add(severity, LINK_WITHOUT_ROW, None, location, message);
     }
 
     /// What was answered whole is captured; only an answer that is cut or asks
@@ -160,11 +176,11 @@ impl Urls<'_> {
                 }
             }
         }
-        if self.in_sitemap {
+        if self.mention == Mention::Listed {
             self.links.sitemaps.add(self.listed.take());
         }
         self.listed = None;
-        (self.is_named, self.in_sitemap) = (false, false);
+        self.mention = Mention::Never;
         (self.reported, self.captured, self.unlike) = (false, false, false);
     }
 }
