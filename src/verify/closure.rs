@@ -103,6 +103,9 @@ pub(super) struct Revisit {
 /// A record's block, as far as it is needed here.
 pub(super) struct Kept {
     spool: Spool,
+    /// Of an HTTP message, its head.
+    head: Vec<u8>,
+    status: Option<u16>,
     goes_on: bool,
     failed: Option<io::Error>,
 }
@@ -137,6 +140,8 @@ impl<'t> Closure<'t> {
     pub(super) fn keep(&self, header: &Header, start: &[u8]) -> Option<Kept> {
         let kept = |goes_on| Kept {
             spool: Spool::new(&std::env::temp_dir(), IN_MEMORY),
+            head: Vec::new(),
+            status: None,
             goes_on,
             failed: None,
         };
@@ -152,8 +157,12 @@ impl<'t> Closure<'t> {
                 } else {
                     &start[..head.length]
                 });
-                kept.goes_on = goes_on;
-                Some(kept)
+                Some(Kept {
+                    head: start[..head.length].to_vec(),
+                    status: head.status(),
+                    goes_on,
+                    ..kept
+                })
             }
             // An answer without head (HTTP/0.9).
             RecordType::Resource => {
@@ -194,14 +203,8 @@ impl<'t> Closure<'t> {
             return Ok(());
         };
         let is_revisit = header.record_type() == RecordType::Revisit;
-        let is_headless = header.record_type() == RecordType::Resource;
-        let head = if is_headless {
-            Vec::new()
-        } else {
-            head_of(&kept.spool)?
-        };
-        let is_settled = Head::parse(&head)
-            .status()
+        let is_settled = kept
+            .status
             .is_none_or(|status| status != 429 && status < 500);
         let is_cut = !is_revisit && header.field("WARC-Truncated").is_some();
         if !is_settled || is_cut {
@@ -214,7 +217,7 @@ impl<'t> Closure<'t> {
                 url,
                 path: Way::default(),
                 via: None,
-                head,
+                head: kept.head,
                 spool: kept.spool,
                 filename: filename.to_owned(),
                 offset,
@@ -407,14 +410,13 @@ fn add_entity(
         (Err(_), _) => return Ok(None),
         (Ok(()), None) => {}
     }
-    let is_chunked = record.header.is_http() && Head::parse(&head_of(&block)?).is_chunked();
-    let start = if record.header.is_http() {
-        head_of(&block)?.len() as u64
+    let own_head = if record.header.is_http() {
+        head_of(&block)?
     } else {
-        0
+        Vec::new()
     };
-    let body = io::BufReader::new(block.reader_at(start));
-    let mut body: Box<dyn Read> = if is_chunked {
+    let body = io::BufReader::new(block.reader_at(own_head.len() as u64));
+    let mut body: Box<dyn Read> = if Head::parse(&own_head).is_chunked() {
         Box::new(Dechunked::new(body))
     } else {
         Box::new(body)
