@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use self::host::Host;
 use self::outage::Standing;
 use super::fetch::Turn;
-use super::job::{Health, Hop, Job};
-use super::robots::{Rules, Verdict as RobotsVerdict};
+use super::job::{Health, Job};
 use super::store::{self, Store};
 use crate::config::{Politeness, Robots, RobotsPolicy};
+use crate::links::Hop;
+use crate::robots::{Rules, Verdict as RobotsVerdict};
 use crate::url::{CanonicalUrl, HostKey};
 
 /// URLs of one host that are held in memory at most, and those of all hosts.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::dedup::Original;
-use super::job::{Hop, Job, Payload, Piece, Recording, StoredRecord};
+use super::job::{Job, Payload, Piece, Recording, StoredRecord};
 pub use super::of_host::Hosts;
 use super::of_host::OfHost;
 use super::payload_kind;
@@ -15,6 +15,7 @@ use super::process::headless_type;
 use super::warcs::Series;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::http::Head;
+use crate::links::Hop;
 use crate::net::spool::unnamed_file;
 use crate::net::{Exchange, Spool};
 use crate::snapshot::cdxj::{CdxjEntry, REVISIT};

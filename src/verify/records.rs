@@ -3,6 +3,7 @@
 
 use std::io;
 
+use super::closure::{Closure, Sides};
 use super::finding::clip;
 use super::join::{Beyond, Joins};
 use super::resync::Starts;
@@ -35,7 +36,7 @@ pub(super) struct Read {
 pub(super) fn check(
     target: &Target,
     joins: &mut Joins,
-    revisits: Option<&mut Revisits>,
+    (revisits, links): (Option<&mut Revisits>, Option<&mut Closure<'_>>),
     findings: &mut Findings,
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
@@ -44,6 +45,7 @@ pub(super) fn check(
         target,
         joins,
         revisits,
+        links,
         findings,
         meter,
         progress,
@@ -56,17 +58,18 @@ pub(super) fn check(
     Ok(pass.read)
 }
 
-struct Pass<'a> {
+struct Pass<'a, 't> {
     target: &'a Target,
     joins: &'a mut Joins,
     revisits: Option<&'a mut Revisits>,
+    links: Option<&'a mut Closure<'t>>,
     findings: &'a mut Findings,
     meter: &'a Meter,
     progress: &'a mut dyn FnMut(Progress),
     read: Read,
 }
 
-impl Pass<'_> {
+impl Pass<'_, '_> {
     fn warc(&mut self, warc: &Warc) -> io::Result<()> {
         let mut starts = Starts::new(self.target, warc);
         let (mut start, mut damage) = (0, 0);
@@ -177,6 +180,7 @@ impl Pass<'_> {
             .url(header.target_uri());
         let mut digesting = Digesting::new(&header, &record_type, self.joins.wants_digests());
         let mut start = Vec::new();
+        let mut kept = None;
         let read = (|| {
             if header.is_http() {
                 start = record.block(HEAD)?;
@@ -185,7 +189,13 @@ impl Pass<'_> {
                 }
                 digesting.update(&start);
             }
-            record.each_piece(|piece| digesting.update(piece))?;
+            kept = self.links.as_ref().and_then(|l| l.keep(&header, &start));
+            record.each_piece(|piece| {
+                digesting.update(piece);
+                if let Some(kept) = &mut kept {
+                    kept.add(piece);
+                }
+            })?;
             record.finish()
         })();
         let extent = match read {
@@ -229,6 +239,11 @@ impl Pass<'_> {
             truncated: header.field("WARC-Truncated").is_some(),
         };
         self.joins.record(&record_type, entry.as_ref(), beyond)?;
+        if let (Some(links), Some(revisits)) = (&mut self.links, &mut self.revisits) {
+            let joins = &mut *self.joins;
+            let sides = Sides { joins, revisits };
+            links.record(&header, kept, (&warc.filename, extent.offset), sides)?;
+        }
 
         self.read.records += 1;
         self.meter.read(extent.length);
