@@ -1,6 +1,6 @@
 //! The gzip members of a compressed WARC: one a record (WARC 1.1 annex D).
-//! Writing a member that fits a buffer goes through libdeflate; larger ones
-//! stream through zlib. Calls a C interface, as `cli::heap` does and nothing else.
+//! Members that fit a buffer are written and read through libdeflate; larger
+//! ones stream through zlib. Calls a C interface, as `cli::heap` does and nothing else.
 
 #![expect(unsafe_code, reason = "libdeflate is called through its C interface")]
 
@@ -9,8 +9,10 @@ use std::ptr::NonNull;
 
 use flate2::{Compression, write::GzEncoder};
 use libdeflate_sys::{
-    libdeflate_alloc_compressor, libdeflate_compressor, libdeflate_free_compressor,
-    libdeflate_gzip_compress, libdeflate_gzip_compress_bound,
+    libdeflate_alloc_compressor, libdeflate_alloc_decompressor, libdeflate_compressor,
+    libdeflate_decompressor, libdeflate_free_compressor, libdeflate_free_decompressor,
+    libdeflate_gzip_compress, libdeflate_gzip_compress_bound, libdeflate_gzip_decompress_ex,
+    libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE, libdeflate_result_LIBDEFLATE_SUCCESS,
 };
 
 /// Deflate levels, from 1 (fast) to 9 (small).
@@ -142,6 +144,83 @@ impl Drop for Level {
     }
 }
 
+/// A reusable decompressor of whole members.
+pub struct Decompressor(NonNull<libdeflate_decompressor>);
+
+// SAFETY: as that of a compressor: no thread affinity, and `&mut self`.
+unsafe impl Send for Decompressor {}
+
+/// What came of inflating a member in one piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inflated {
+    /// It is whole, checksum and length as they should be.
+    Whole {
+        /// Bytes of the input that are the member.
+        used: usize,
+        /// Bytes that came out.
+        made: usize,
+    },
+    /// More comes out than there is room for.
+    NoRoom,
+    /// It goes on behind the input, or is damaged, which looks the same.
+    Cut,
+    /// Its header brings a checksum of its own, which libdeflate doesn't look at.
+    Unfit,
+}
+
+impl Default for Decompressor {
+    fn default() -> Self {
+        // SAFETY: plain allocation; null means out of memory, as with every other.
+        let raw = unsafe { libdeflate_alloc_decompressor() };
+        Self(NonNull::new(raw).expect("memory for a decompressor"))
+    }
+}
+
+impl Decompressor {
+    /// Inflates the member that starts `input` into `out`.
+    pub fn member(&mut self, input: &[u8], out: &mut [u8]) -> Inflated {
+        const SUCCESS: u32 = libdeflate_result_LIBDEFLATE_SUCCESS;
+        const NO_ROOM: u32 = libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE;
+        if input
+            .get(FLAGS)
+            .is_some_and(|flags| flags & HEADER_CRC != 0)
+        {
+            return Inflated::Unfit;
+        }
+        let (mut used, mut made) = (0, 0);
+        // SAFETY: the decompressor is live, the buffers are valid for the lengths
+        // given and don't overlap, and the results have a place each.
+        let result = unsafe {
+            libdeflate_gzip_decompress_ex(
+                self.0.as_ptr(),
+                input.as_ptr().cast(),
+                input.len(),
+                out.as_mut_ptr().cast(),
+                out.len(),
+                &raw mut used,
+                &raw mut made,
+            )
+        };
+        match result {
+            SUCCESS => Inflated::Whole { used, made },
+            NO_ROOM => Inflated::NoRoom,
+            _ => Inflated::Cut,
+        }
+    }
+}
+
+impl Drop for Decompressor {
+    fn drop(&mut self) {
+        // SAFETY: allocated by libdeflate in `default`, freed once.
+        unsafe { libdeflate_free_decompressor(self.0.as_ptr()) }
+    }
+}
+
+/// Where the flags of a member stand, and the one that says that its header
+/// has a checksum (RFC 1952 §2.3.1).
+const FLAGS: usize = 3;
+const HEADER_CRC: u8 = 2;
+
 fn stream_member<W: Write>(mut parts: impl Read, level: i32, out: W) -> io::Result<W> {
     let mut encoder = GzEncoder::new(out, Compression::new(level.unsigned_abs().min(9)));
     io::copy(&mut parts, &mut encoder)?;
@@ -178,7 +257,42 @@ mod tests {
                     .read_to_end(&mut back)
                     .unwrap();
                 assert_eq!(back, data);
+                let mut out = vec![0; data.len()];
+                let inflated = Decompressor::default().member(gz, &mut out);
+                let (used, made) = (gz.len(), data.len());
+                assert_eq!(inflated, Inflated::Whole { used, made });
+                assert_eq!(out, data);
             }
         }
+    }
+
+    #[test]
+    fn a_member_comes_whole_or_not_at_all() {
+        let mut member = Vec::new();
+        let data: Vec<u8> = (0..20_000u32).map(|n| (n * n >> 7) as u8).collect();
+        Compressor::default().member(&data, &mut member);
+        let (mut decompressor, mut out) = (Decompressor::default(), vec![0; data.len()]);
+        for cut in 0..member.len() {
+            let found = decompressor.member(&member[..cut], &mut out);
+            assert_eq!(found, Inflated::Cut, "cut at {cut}");
+        }
+        let short = decompressor.member(&member, &mut out[1..]);
+        assert_eq!(short, Inflated::NoRoom);
+        let end = member.len();
+        // Checksum and length (RFC 1952 §2.3.1) that lie.
+        for at in end - 8..end {
+            let mut lying = member.clone();
+            lying[at] ^= 1;
+            assert_eq!(decompressor.member(&lying, &mut out), Inflated::Cut);
+        }
+        let used = member.len();
+        member.extend_from_slice(b"what follows");
+        let made = data.len();
+        let whole = decompressor.member(&member, &mut out);
+        assert_eq!(whole, Inflated::Whole { used, made });
+        assert_eq!(out, data);
+        // A header with a checksum is zlib's to read.
+        member[FLAGS] |= HEADER_CRC;
+        assert_eq!(decompressor.member(&member, &mut out), Inflated::Unfit);
     }
 }

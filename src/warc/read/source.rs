@@ -9,10 +9,17 @@ use super::super::frame::{
     DICTIONARY_MAGIC, Dictionary, FrameDecoder, MAX_DICTIONARY, SKIPPABLE_HEADER, ZSTD_MAGIC,
     is_skippable, skippable_length,
 };
-use super::super::member::GZIP_MAGIC;
+use super::super::member::{Decompressor, GZIP_MAGIC, Inflated};
 use crate::digest::Hasher;
 
+/// Stored bytes that are buffered at first, and decoded ones of a member that
+/// streams.
 const BUFFER: usize = 64 * 1024;
+/// Stored bytes that are buffered once reading goes on. A gzip member that isn't
+/// longer is inflated in one piece,
+const MAX_STORED: usize = 1024 * 1024;
+/// if no more than this comes out.
+const MAX_WHOLE: usize = 4 * 1024 * 1024;
 
 pub(super) enum SourceError {
     Io(io::Error),
@@ -26,41 +33,78 @@ pub(super) enum SourceError {
 /// The stored bytes: buffered, counted, and hashed as they are used.
 struct Stored<R> {
     inner: R,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     at: usize,
     end: usize,
     offset: u64,
     hasher: Option<Hasher>,
+    /// The file has no more.
+    ended: bool,
+    /// Reading ahead failed. It is told when what is buffered is used up: the
+    /// records in there can be read.
+    failed: Option<io::Error>,
 }
 
 impl<R: Read> Stored<R> {
+    fn visible(&self) -> &[u8] {
+        &self.buffer[self.at..self.end]
+    }
+
+    /// The next bytes; empty at the end of the file.
     fn fill(&mut self) -> Result<&[u8], SourceError> {
-        while self.at == self.end {
-            match self.inner.read(&mut self.buffer) {
-                Ok(n) => {
-                    (self.at, self.end) = (0, n);
-                    break;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(SourceError::Io(error)),
+        if self.at == self.end {
+            self.more();
+            if let Some(error) = self.failed.take() {
+                return Err(SourceError::Io(error));
             }
         }
-        Ok(&self.buffer[self.at..self.end])
+        Ok(self.visible())
     }
 
     /// Makes at least `n` bytes visible at once, if the file has them.
     fn peek(&mut self, n: usize) -> Result<&[u8], SourceError> {
-        while self.end - self.at < n {
+        while self.end - self.at < n && self.more() {}
+        if self.end - self.at < n
+            && let Some(error) = self.failed.take()
+        {
+            return Err(SourceError::Io(error));
+        }
+        Ok(self.visible())
+    }
+
+    /// Makes as much visible as may be looked at in one piece; `false` where
+    /// that isn't more than before.
+    fn see_all(&mut self) -> bool {
+        let before = self.end - self.at;
+        self.buffer.resize(MAX_STORED, 0);
+        while self.end - self.at < MAX_STORED && self.more() {}
+        self.end - self.at > before
+    }
+
+    /// Reads once; `false` where nothing came.
+    fn more(&mut self) -> bool {
+        if self.ended || self.failed.is_some() {
+            return false;
+        }
+        if self.at > 0 {
+            // One who reads on will read much.
+            let wanted = (self.buffer.len() * 4).min(MAX_STORED);
+            self.buffer.resize(wanted, 0);
             self.buffer.copy_within(self.at..self.end, 0);
             (self.at, self.end) = (0, self.end - self.at);
-            match self.inner.read(&mut self.buffer[self.end..]) {
-                Ok(0) => break,
-                Ok(read) => self.end += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(SourceError::Io(error)),
-            }
         }
-        Ok(&self.buffer[self.at..self.end])
+        loop {
+            match self.inner.read(&mut self.buffer[self.end..]) {
+                Ok(0) => self.ended = true,
+                Ok(read) => {
+                    self.end += read;
+                    return true;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => self.failed = Some(error),
+            }
+            return false;
+        }
     }
 
     fn consume(&mut self, n: usize) {
@@ -85,14 +129,48 @@ struct Coding {
     inflate: Inflate,
     /// Whether the member goes on.
     within: bool,
-    out: Box<[u8]>,
+    out: Vec<u8>,
     at: usize,
     end: usize,
 }
 
 enum Inflate {
-    Gzip(Decompress),
+    Gzip(Gzip),
     Zstd(FrameDecoder),
+}
+
+/// A member is inflated in one piece by libdeflate, which takes half the time, or
+/// where it is too long or damaged by zlib, which also tells what is wrong.
+#[derive(Default)]
+struct Gzip {
+    whole: Decompressor,
+    /// Set once the member streams.
+    stream: Option<Decompress>,
+}
+
+impl Gzip {
+    /// The bytes that the member takes and gives, if it is inflated in one piece.
+    fn whole(
+        &mut self,
+        stored: &mut Stored<impl Read>,
+        out: &mut Vec<u8>,
+    ) -> Option<(usize, usize)> {
+        // Of many small members that are read ahead the last one is cut; with a
+        // rest like this it is seldom tried in vain.
+        if stored.end - stored.at < stored.buffer.len() / 8 {
+            stored.more();
+        }
+        loop {
+            match self.whole.member(stored.visible(), out) {
+                Inflated::Whole { used, made } => return Some((used, made)),
+                Inflated::NoRoom if out.len() < MAX_WHOLE => {
+                    out.resize((out.len() * 4).min(MAX_WHOLE), 0);
+                }
+                Inflated::Cut if stored.see_all() => {}
+                Inflated::NoRoom | Inflated::Cut | Inflated::Unfit => return None,
+            }
+        }
+    }
 }
 
 impl<R: Read> Decoded<R> {
@@ -100,11 +178,13 @@ impl<R: Read> Decoded<R> {
         Self {
             stored: Stored {
                 inner,
-                buffer: vec![0; BUFFER].into(),
+                buffer: vec![0; BUFFER],
                 at: 0,
                 end: 0,
                 offset,
                 hasher: None,
+                ended: false,
+                failed: None,
             },
             coding: None,
             sniffed: false,
@@ -170,7 +250,7 @@ impl<R: Read> Decoded<R> {
         if !self.sniffed {
             self.sniffed = true;
             let inflate = match (is_gzip, is_zstd) {
-                (true, _) => Some(Inflate::Gzip(Decompress::new(false))),
+                (true, _) => Some(Inflate::Gzip(Gzip::default())),
                 (_, true) => {
                     let decoder = FrameDecoder::new(self.dictionary.as_ref());
                     Some(Inflate::Zstd(decoder.map_err(SourceError::Io)?))
@@ -180,7 +260,7 @@ impl<R: Read> Decoded<R> {
             self.coding = inflate.map(|inflate| Coding {
                 inflate,
                 within: false,
-                out: vec![0; BUFFER].into(),
+                out: vec![0; BUFFER],
                 at: 0,
                 end: 0,
             });
@@ -188,8 +268,8 @@ impl<R: Read> Decoded<R> {
         self.member_start = offset;
         if let Some(coding) = &mut self.coding {
             let fits = match &mut coding.inflate {
-                Inflate::Gzip(inflate) => {
-                    *inflate = Decompress::new_gzip(15);
+                Inflate::Gzip(gzip) => {
+                    gzip.stream = None;
                     is_gzip
                 }
                 Inflate::Zstd(decoder) => {
@@ -259,6 +339,16 @@ impl<R: Read> Decoded<R> {
             return self.stored.fill();
         };
         while coding.at == coding.end && coding.within {
+            if let Inflate::Gzip(gzip) = &mut coding.inflate
+                && gzip.stream.is_none()
+                && let Some((used, made)) = gzip.whole(&mut self.stored, &mut coding.out)
+            {
+                self.stored.consume(used);
+                (coding.at, coding.end) = (0, made);
+                coding.within = false;
+                break;
+            }
+            let out = &mut coding.out[..BUFFER];
             let input = self.stored.fill()?;
             let at_end = input.is_empty();
             let zstd = matches!(coding.inflate, Inflate::Zstd(_));
@@ -268,16 +358,17 @@ impl<R: Read> Decoded<R> {
                 reason,
             };
             let (used, made, ended) = match &mut coding.inflate {
-                Inflate::Gzip(inflate) => {
+                Inflate::Gzip(gzip) => {
+                    let inflate = gzip.stream.get_or_insert_with(|| Decompress::new_gzip(15));
                     let (used, made) = (inflate.total_in(), inflate.total_out());
-                    let status = inflate.decompress(input, &mut coding.out, FlushDecompress::None);
+                    let status = inflate.decompress(input, out, FlushDecompress::None);
                     let used = (inflate.total_in() - used) as usize;
                     let made = (inflate.total_out() - made) as usize;
                     let status = status.map_err(|error| damaged(error.to_string()))?;
                     (used, made, status == Status::StreamEnd)
                 }
                 Inflate::Zstd(decoder) => {
-                    let step = decoder.step(input, &mut coding.out);
+                    let step = decoder.step(input, out);
                     let step = step.map_err(|error| damaged(error.to_string()))?;
                     (step.used, step.made, step.ended)
                 }
@@ -299,7 +390,7 @@ impl<R: Read> Decoded<R> {
     pub(super) fn buffered(&self) -> &[u8] {
         match &self.coding {
             Some(coding) => &coding.out[coding.at..coding.end],
-            None => &self.stored.buffer[self.stored.at..self.stored.end],
+            None => self.stored.visible(),
         }
     }
 
