@@ -6,6 +6,7 @@
 
 // Floor 0: vocabulary.
 pub mod config;
+pub mod count;
 pub mod digest;
 pub mod http;
 pub mod time;

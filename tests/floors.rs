@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// never import each other. Of the two faces the command line stands above
 /// the demo, which it tells about.
 const FLOORS: &[&[&str]] = &[
-    &["config", "url", "time", "digest", "http"],
+    &["config", "url", "time", "count", "digest", "http"],
     &["warc", "scan", "robots"],
     &["snapshot", "net", "chromium"],
     &["links"],

@@ -73,6 +73,24 @@ pub struct Link {
     pub excluded: Option<&'static str>,
 }
 
+#[cfg(test)]
+impl Link {
+    /// A link to another page.
+    pub fn plain(url: CanonicalUrl) -> Self {
+        Self {
+            key: super::judge::key(&url),
+            form: Form::of(&url),
+            url,
+            hop: Hop::Link,
+            is_below: false,
+            beyond: 0,
+            is_listed: false,
+            is_seed: false,
+            excluded: None,
+        }
+    }
+}
+
 /// What is stored of one record.
 #[derive(Debug)]
 pub struct StoredRecord {

@@ -218,14 +218,12 @@ impl<'c> Keeper<'c> {
         if outcome.heard {
             let news = self.network.answered(&outcome.job.host(), Instant::now());
             self.network_news(news)?;
-        } else if outcome.health == Health::Silent && !outcome.job.is_probe {
-            match self.network.failed(Instant::now()) {
-                Blame::InDoubt => {
-                    self.doubtful.push(outcome);
-                    return Ok(());
-                }
-                Blame::Host | Blame::Network => {}
-            }
+        } else if outcome.health == Health::Silent
+            && !outcome.job.is_probe
+            && self.network.failed(Instant::now()) == Blame::InDoubt
+        {
+            self.doubtful.push(outcome);
+            return Ok(());
         }
         let place = self.append(&mut outcome)?;
         self.settle(outcome, place)

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::scope::domain_of;
 use crate::net::Reach;
 use crate::url::HostKey;
 
@@ -19,7 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// What is known of the network.
 #[derive(Default)]
 pub struct Network {
-    /// The hosts that answered last.
+    /// The hosts that answered last, one a registrable domain: those of one site may
+    /// be one machine.
     known: Vec<HostKey>,
     /// When it was last seen to work.
     seen: Option<Instant>,
@@ -72,7 +74,7 @@ impl Network {
     /// A host has answered, whatever it said.
     pub fn answered(&mut self, host: &HostKey, now: Instant) -> Option<News> {
         if self.known.first() != Some(host) {
-            self.known.retain(|known| known != host);
+            self.known.retain(|known| site(known) != site(host));
             self.known.insert(0, host.clone());
             self.known.truncate(WITNESSES);
         }
@@ -171,6 +173,10 @@ impl Network {
     }
 }
 
+fn site(host: &HostKey) -> &str {
+    domain_of(host.host(), host.literal_address().is_none())
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -230,6 +236,7 @@ mod tests {
     fn one_host_that_is_silent_is_to_blame_itself_and_two_are_not() {
         for (hosts, is_gone) in [
             (&["a.example"][..], false),
+            (&["a.example", "www.a.example"], false),
             (&["a.example", "b.example"], true),
         ] {
             let (mut network, mut now) = (Network::default(), Instant::now());
@@ -238,7 +245,8 @@ mod tests {
             }
             now += TELLS_FOR * 2;
             assert_eq!(network.failed(now), Blame::InDoubt);
-            assert_eq!(network.look(now).unwrap().len(), hosts.len());
+            let witnesses = 1 + usize::from(is_gone);
+            assert_eq!(network.look(now).unwrap().len(), witnesses);
             network.looked(Reach::Silent, now);
             assert_eq!((network.is_gone(), network.is_in_doubt()), (is_gone, false));
         }

@@ -12,6 +12,7 @@ use crate::config::{Config, Limit, Traps};
 use crate::links::{Hop, Path};
 use crate::url::CanonicalUrl;
 use site::Site;
+pub use site::domain_of;
 use surt_prefix::SurtPrefixes;
 
 /// A pattern of the configuration that is neither a regular expression nor a

@@ -22,8 +22,8 @@ pub type Done = (std::io::Result<Outcome>, Option<OwnedSemaphorePermit>);
 /// A stored answer from this size on is heavy.
 const HEAVY_BYTES: u64 = 512 * 1024;
 /// What an answer may take of a worker's time without any being owed for it, and
-/// for each MiB of it. Ordinary pages take less than a millisecond; a large PDF
-/// or page some 30 for each MiB.
+/// for each MiB of it. Ordinary pages take less than a millisecond; `tests/hostile`
+/// has answers that take more than they may.
 const FREE: Duration = Duration::from_millis(25);
 const FREE_PER_MIB: Duration = Duration::from_millis(50);
 /// A server owes at most this much.
@@ -313,16 +313,18 @@ fn yield_to_others() {
 mod tests {
     use super::*;
 
+    fn owes(debts: &Debts, server: SocketAddr) -> bool {
+        debts
+            .0
+            .lock()
+            .is_ok_and(|debts| debts.contains_key(&server))
+    }
+
     #[test]
     fn a_debt_is_paid_by_answers_that_take_less() {
         let debts = Debts::default();
         let server = SocketAddr::from(([192, 0, 2, 1], 80));
-        let owes = || {
-            debts
-                .0
-                .lock()
-                .is_ok_and(|debts| debts.contains_key(&server))
-        };
+        let owes = || owes(&debts, server);
         debts.note(server, 8192, FREE / 10);
         assert!(!owes());
         debts.note(server, 8192, FREE * 21);
@@ -343,12 +345,7 @@ mod tests {
     fn what_a_large_answer_takes_by_its_size_is_not_owed() {
         let debts = Debts::default();
         let server = SocketAddr::from(([192, 0, 2, 1], 80));
-        let owes = || {
-            debts
-                .0
-                .lock()
-                .is_ok_and(|debts| debts.contains_key(&server))
-        };
+        let owes = || owes(&debts, server);
         debts.note(server, 10 << 20, FREE_PER_MIB * 10);
         assert!(!owes());
         debts.note(server, 1 << 20, FREE_PER_MIB * 10);

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::closure::Closed;
 use super::finding::clip;
 use super::join::each_line;
+use crate::count::{counted, grouped};
 use crate::snapshot::ledger::{LedgerRow, State};
 use crate::snapshot::manifest::Counts;
 use crate::snapshot::scratch::LineSorter;
@@ -164,52 +165,34 @@ impl Account {
         };
         let told = format!(
             "{} discovered; {accounted}: {}",
-            numbered(counts.discovered, "URL", "URLs"),
+            counted(counts.discovered, "URL"),
             states.join(", ")
         );
         let Some(links) = &self.links else {
             return format!("{told}. Whether captured pages name others was not checked.");
         };
-        let answers = numbered(links.answers, "answer", "answers");
-        let named = numbered(links.named, "URL", "URLs");
+        let answers = counted(links.answers, "answer");
+        let named = counted(links.named, "URL");
         let closed = if links.without_row == 0 {
             format!("each of the {named} that {answers} in the archive name has its row")
         } else {
             format!(
                 "of the {named} that {answers} in the archive name, {} no row",
-                numbered(links.without_row, "has", "have")
+                match links.without_row {
+                    1 => "1 has".to_owned(),
+                    many => format!("{} have", grouped(many)),
+                }
             )
         };
         let unread = match links.unread {
             0 => String::new(),
             unread => format!(
-                "; {} not be looked into, as the payload or the exchange isn't whole here",
-                numbered(unread, "answer could", "answers could")
+                "; {} could not be looked into, as the payload or the exchange isn't whole here",
+                counted(unread, "answer")
             ),
         };
         format!("{told}; {closed}{unread}.")
     }
-}
-
-/// A number with its digits in groups of three.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-fn numbered(number: u64, one: &str, many: &str) -> String {
-    format!(
-        "{} {}",
-        grouped(number),
-        if number == 1 { one } else { many }
-    )
 }
 
 /// An account while the rows of the ledger go by, in their order.

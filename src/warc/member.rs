@@ -25,8 +25,8 @@ pub struct Levels {
 }
 
 impl Default for Levels {
-    /// zlib's default, which libdeflate reaches in two thirds of the time; what is
-    /// compressed comes out hardly larger at the lowest level, in a third of it.
+    /// zlib's default, which libdeflate reaches in two thirds of the time; from what
+    /// is compressed the lowest level gains as little, and sooner.
     fn default() -> Self {
         Self {
             usual: 6,

@@ -9,9 +9,8 @@ second host is named by every page and was never asked before. Exit 77 where the
 system allows no network of one's own.
 """
 
-import contextlib
+import collections
 import csv
-import json
 import os
 import pathlib
 import shutil
@@ -112,7 +111,7 @@ class Bench:
             raise AssertionError("the second host isn't asked")
 
     def crawl(self, into, outage, command=None):
-        self.network.server.requests = site_server.collections.Counter()
+        self.network.server.requests = collections.Counter()
         self.network.server.went.clear()
         settings = self.work / f"{outage}.toml"
         settings.write_text(
@@ -154,13 +153,6 @@ def run(*command):
 def outcome(snapshot):
     with open(snapshot / "reports" / "ledger.csv", newline="") as rows:
         return {row["url"]: (row["state"], row["payload_digest"]) for row in csv.DictReader(rows)}
-
-
-def tries(snapshot):
-    """The most tries that a URL was counted."""
-    with contextlib.suppress(FileNotFoundError), open(snapshot / "logs" / "crawl.jsonl") as log:
-        return sum(json.loads(line)["event"] == "failed" for line in log)
-    return 0
 
 
 def short(bench):

@@ -5,10 +5,8 @@ use rusqlite::Connection;
 
 use super::sessions::Ids;
 use super::*;
-use crate::crawl::form::Form;
 use crate::crawl::imprint::Imprint;
 use crate::crawl::job::{Answer, Job, Link, Redirect, Verdict};
-use crate::crawl::judge::key;
 use crate::crawl::named::Named;
 use crate::crawl::store::Tally;
 use crate::crawl::store::state;
@@ -40,20 +38,7 @@ pub(in crate::crawl) fn page(keeper: &mut Keeper<'_>, path: &str, links: u32) ->
         as_robots: None,
         is_probe: false,
     };
-    let links = (0..links).map(|n| {
-        let url = url(&format!("{path}/{n}"));
-        Link {
-            key: key(&url),
-            form: Form::of(&url),
-            url,
-            hop: Hop::Link,
-            is_below: false,
-            beyond: 0,
-            is_listed: false,
-            is_seed: false,
-            excluded: None,
-        }
-    });
+    let links = (0..links).map(|n| Link::plain(url(&format!("{path}/{n}"))));
     Outcome {
         given_back: false,
         verdict: Verdict::Captured,

@@ -99,22 +99,11 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::config::Config;
-    use crate::crawl::form::Form;
 
     /// Which ids of an answer are shared, of several on a page, and lead on.
     fn told(own: &str, links: &[&str]) -> (bool, usize, usize) {
         let url = |path: &str| CanonicalUrl::parse(&format!("http://a.example{path}")).unwrap();
-        let links = links.iter().map(|path| Link {
-            key: crate::crawl::judge::key(&url(path)),
-            form: Form::of(&url(path)),
-            url: url(path),
-            hop: Hop::Link,
-            is_below: false,
-            beyond: 0,
-            is_listed: false,
-            is_seed: false,
-            excluded: None,
-        });
+        let links = links.iter().map(|path| Link::plain(url(path)));
         let links: Vec<Link> = links.collect();
         let ids = NamedIds::of(&url(own), links.iter(), &Config::defaults().traps);
         (ids.sharing.is_some(), ids.several.len(), ids.chained.len())

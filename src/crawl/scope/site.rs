@@ -95,11 +95,15 @@ fn host(url: &CanonicalUrl) -> String {
 /// below the last label where the list doesn't know it. An address, and a host
 /// that is itself a suffix, stand for themselves.
 fn domain(url: &CanonicalUrl) -> &str {
-    let name = url.host().trim_end_matches('.');
-    match url.url().host() {
-        Some(::url::Host::Domain(_)) => psl::domain_str(name).unwrap_or(name),
-        _ => name,
-    }
+    let is_name = matches!(url.url().host(), Some(::url::Host::Domain(_)));
+    domain_of(url.host(), is_name)
+}
+
+/// As [`domain`], of a host that is a name or an address.
+pub fn domain_of(host: &str, is_name: bool) -> &str {
+    let host = host.trim_end_matches('.');
+    let domain = if is_name { psl::domain_str(host) } else { None };
+    domain.unwrap_or(host)
 }
 
 /// The directory of a seed: `/a/b.html` and `/a/` mean `/a/`.

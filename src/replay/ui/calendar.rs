@@ -2,7 +2,8 @@
 
 use jiff::civil::Date;
 
-use super::moment::{Moment, counted, month_name};
+use super::moment::{Moment, month_name};
+use crate::count::counted;
 
 /// The timeline has at most so many bars.
 const MAX_BARS: usize = 180;

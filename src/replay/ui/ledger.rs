@@ -4,10 +4,11 @@ use std::io::{self, Read};
 
 use askama::Template;
 
-use super::moment::{Moment, clipped, count, size};
+use super::moment::{Moment, clipped, size};
 use super::problem::Problem;
 use super::query::{Paging, Query};
 use super::{UiResponse, html, link};
+use crate::count::grouped;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
 use crate::snapshot::layout::LEDGER;
@@ -196,7 +197,7 @@ pub(super) fn word_on(collection: &Collection, urls: &[String]) -> Result<Word, 
     };
     for (read, row) in (0u64..).zip(rows) {
         if read == MAX_ROWS {
-            let said = format!("its first {} rows don’t have the URL", count(MAX_ROWS));
+            let said = format!("its first {} rows don’t have the URL", grouped(MAX_ROWS));
             return Ok(Word::NotReached(said));
         }
         let row = match row {

@@ -2,7 +2,8 @@
 //! stretch at a time, so that no collection is too large for it.
 
 use super::link;
-use super::moment::{Moment, clipped, counted};
+use super::moment::{Moment, clipped};
+use crate::count::counted;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;

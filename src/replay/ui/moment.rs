@@ -1,5 +1,6 @@
 //! How times, numbers and sizes are written for a reader.
 
+use crate::count::{counted, grouped};
 use std::fmt;
 
 use crate::time::{Timestamp14, WarcDate};
@@ -94,25 +95,6 @@ pub(super) fn month_name(month: i8) -> &'static str {
     MONTHS[at]
 }
 
-/// A number with its thousands apart: `12,345`.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number with the word for what is counted: `1 capture`, `2 captures`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(number))
-}
-
 /// A length in bytes, in decimal units.
 pub(super) fn size(bytes: u64) -> String {
     let mut unit = 1000u64;
@@ -132,7 +114,7 @@ pub(super) fn size(bytes: u64) -> String {
     if tenths < 100 {
         format!("{}.{} {name}", tenths / 10, tenths % 10)
     } else {
-        format!("{} {name}", count(tenths / 10))
+        format!("{} {name}", grouped(tenths / 10))
     }
 }
 
@@ -173,9 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_sizes_are_short() {
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(counted(1, "capture"), "1 capture");
+    fn sizes_are_short() {
         assert_eq!(size(999), "999 bytes");
         assert_eq!(size(1_000), "1.0 kB");
         assert_eq!(size(12_345_678), "12 MB");

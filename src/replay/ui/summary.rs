@@ -6,7 +6,8 @@ use std::io::{BufReader, Read};
 use serde::Deserialize;
 
 use super::link;
-use super::moment::{Moment, clipped, count, size};
+use super::moment::{Moment, clipped, size};
+use crate::count::grouped;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::{Collection, Kind};
 use crate::snapshot::layout::{LEDGER, MANIFEST, PAGES};
@@ -101,12 +102,12 @@ impl Summary {
             first,
             last,
             counts: seal.map_or_else(Vec::new, |seal| by_state(&collection.name, &seal.counts)),
-            discovered: seal.map(|seal| count(seal.counts.discovered)),
-            captures: format!("{}{plus}", count(span.captures)),
+            discovered: seal.map(|seal| grouped(seal.counts.discovered)),
+            captures: format!("{}{plus}", grouped(span.captures)),
             complete: seal.map(|seal| seal.complete),
             sealed: Moment::parse(&brief.created),
             software: clipped(&brief.software, 80),
-            warcs: count(warcs.len() as u64),
+            warcs: grouped(warcs.len() as u64),
             bytes: size(warcs.iter().map(|warc| warc.region().len()).sum()),
             damage: collection.damage.clone(),
             has_ledger: has_ledger(collection),
@@ -153,7 +154,7 @@ fn by_state(collection: &str, counts: &Counts) -> Vec<StateCount> {
     ];
     let shown = states.into_iter().map(|(state, number)| StateCount {
         state,
-        count: count(number),
+        count: grouped(number),
         none: number == 0,
         link: link::ledger(collection, state, ""),
     });
