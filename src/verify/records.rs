@@ -2,26 +2,27 @@
 //! recomputed. After damage it goes on with the next record that reads.
 
 use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
 
-use super::finding::clip;
+use super::finding::{InOrder, clip};
 use super::join::{Beyond, Joins};
 use super::resync::Starts;
 use super::revisits::Revisits;
 use super::target::Target;
 use super::{Findings, Location, Meter, Progress, Severity};
 use crate::digest::{Algorithm, Digest, DigestError, Hasher};
-use crate::http::{Head, MAX_HEAD_BYTES, head_length};
-use crate::snapshot::cdxj::CdxjEntry;
+use crate::http::Head;
+use crate::snapshot::cdxj::{BlockStart, CdxjEntry};
 use crate::snapshot::collection::{Again, Warc};
-use crate::snapshot::container::RegionReader;
+use crate::snapshot::crew::{self, Crew};
+use crate::snapshot::reading::{self, Needs, Work};
 use crate::warc::payload::{PayloadDigests, PayloadHasher};
 use crate::warc::rules::{self, Strength};
-use crate::warc::{Extent, Header, Irregular, ReadError, Reader, Record, RecordType};
+use crate::warc::{Extent, Header, Irregular, ReadError, RecordType};
 
 /// So many damaged places in a WARC are passed over before it is given up.
 const MOST_DAMAGE: u64 = 10_000;
-/// The start of a block in which its HTTP head is looked for first.
-const HEAD: usize = 64 * 1024;
 
 /// What was read.
 #[derive(Default)]
@@ -31,7 +32,7 @@ pub(super) struct Read {
     pub(super) digests: u64,
 }
 
-/// Reads every WARC. An error means that scratch space failed.
+/// Reads every WARC, on several threads. An error means that scratch space failed.
 pub(super) fn check(
     target: &Target,
     joins: &mut Joins,
@@ -40,50 +41,97 @@ pub(super) fn check(
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
 ) -> io::Result<Read> {
-    let mut pass = Pass {
+    let judge = Judge {
         target,
-        joins,
-        revisits,
-        findings,
-        meter,
-        progress,
-        read: Read::default(),
+        for_index: joins.wants_digests(),
     };
-    for warc in &target.warcs {
-        pass.warc(warc)?;
-        pass.read.warcs += 1;
-    }
-    Ok(pass.read)
+    let pass = Pass {
+        target,
+        meter,
+        told: Mutex::new(Told {
+            joins,
+            revisits,
+            findings: InOrder::default(),
+            read: Read::default(),
+        }),
+    };
+    let bytes = target.warcs.iter().map(|warc| warc.region().len()).sum();
+    crew::run(
+        crew::threads(bytes),
+        target.warcs.len(),
+        || progress(meter.progress()),
+        |crew, at| pass.warc(crew, &judge, at),
+    )?;
+    let told = pass.told.into_inner();
+    let told = told.unwrap_or_else(PoisonError::into_inner);
+    findings.extend(told.findings.all());
+    Ok(told.read)
 }
 
+/// All WARCs, each by one thread that reads it and tells what the judge said.
 struct Pass<'a> {
     target: &'a Target,
+    meter: &'a Meter,
+    told: Mutex<Told<'a>>,
+}
+
+/// What was found of all records so far; its parts don't mind their order.
+struct Told<'a> {
     joins: &'a mut Joins,
     revisits: Option<&'a mut Revisits>,
-    findings: &'a mut Findings,
-    meter: &'a Meter,
-    progress: &'a mut dyn FnMut(Progress),
+    findings: InOrder,
     read: Read,
 }
 
+impl Told<'_> {
+    fn take(&mut self, judged: &Judged, warc: &Warc) -> io::Result<()> {
+        self.read.records += 1;
+        self.read.digests += judged.digests;
+        if let Some(revisits) = &mut self.revisits {
+            revisits.record(&judged.header, &judged.location)?;
+        }
+        let beyond = Beyond {
+            extent: judged.extent,
+            filename: &warc.filename,
+            id: judged.header.record_id().unwrap_or_default(),
+            entity: judged.entity.clone(),
+            truncated: judged.header.field("WARC-Truncated").is_some(),
+        };
+        let record_type = judged.header.record_type();
+        self.joins
+            .record(&record_type, judged.entry.as_ref(), beyond)
+    }
+}
+
 impl Pass<'_> {
-    fn warc(&mut self, warc: &Warc) -> io::Result<()> {
+    fn told<T>(&self, tell: impl FnOnce(&mut Told<'_>) -> T) -> T {
+        tell(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn warc<'env>(&self, crew: &Crew<'env>, judge: &'env Judge<'env>, at: usize) -> io::Result<()> {
+        let warc = &judge.target.warcs[at];
+        let mut findings = Findings::default();
         let mut starts = Starts::new(self.target, warc);
         let (mut start, mut damage) = (0, 0);
         let mut again = Again::of(warc);
         if warc.region().is_empty() {
             let location = self.target.location(&warc.path);
             let message = "an empty file holds no record";
-            self.findings
-                .add(Severity::Warning, "warc-empty", None, location, message);
+            findings.add(Severity::Warning, "warc-empty", None, location, message);
         }
         loop {
+            let sink = |mut judged: Judged| {
+                findings.extend(std::mem::take(&mut judged.findings));
+                self.meter.records.fetch_add(1, Relaxed);
+                self.told(|told| told.take(&judged, warc))
+            };
             let mut reader = warc.reader_at(start);
-            let Err(error) = self.read_on(&mut reader, warc)? else {
-                return Ok(());
+            let passed = |bytes| self.meter.read(bytes);
+            let Err(error) = reading::read(crew, judge, warc, &mut reader, sink, passed)? else {
+                break;
             };
             damage += 1;
-            self.joins.damaged(&warc.filename);
+            self.told(|told| told.joins.damaged(&warc.filename));
             let failed_at = error.offset().max(start);
             // A file that the system can't read isn't read on: it would fail
             // at every byte.
@@ -95,15 +143,27 @@ impl Pass<'_> {
             } else {
                 None
             };
-            self.damaged(warc, failed_at, &error, next);
+            self.damaged(warc, failed_at, &error, next, &mut findings);
             match next {
                 Some(next) => start = next,
-                None => return Ok(()),
+                None => break,
             }
         }
+        self.told(|told| {
+            told.read.warcs += 1;
+            told.findings.add(at, findings);
+        });
+        Ok(())
     }
 
-    fn damaged(&mut self, warc: &Warc, at: u64, error: &ReadError, next: Option<u64>) {
+    fn damaged(
+        &self,
+        warc: &Warc,
+        at: u64,
+        error: &ReadError,
+        next: Option<u64>,
+        findings: &mut Findings,
+    ) {
         let rule = match error {
             ReadError::Io { .. } => "file-unreadable",
             ReadError::Truncated { .. } | ReadError::HeaderTruncated { .. } => "record-truncated",
@@ -140,108 +200,132 @@ impl Pass<'_> {
             .strip_prefix(&warc.path)
             .and_then(|told| told.strip_prefix(": "))
             .unwrap_or(&told);
-        self.findings
-            .add(severity, rule, section, location, format!("{told}{ending}"));
+        findings.add(severity, rule, section, location, format!("{told}{ending}"));
+    }
+}
+
+/// Judges single records, on any thread.
+struct Judge<'a> {
+    target: &'a Target,
+    /// Whether a payload digest is computed for records that state none.
+    for_index: bool,
+}
+
+/// A record that goes by.
+struct Judging {
+    header: Header,
+    location: Location,
+    digesting: Digesting,
+    /// Of an HTTP block.
+    start: BlockStart,
+}
+
+/// What there is to say of a record.
+struct Judged {
+    header: Header,
+    location: Location,
+    findings: Findings,
+    /// Digests that were recomputed.
+    digests: u64,
+    /// Its line in an index.
+    entry: Option<CdxjEntry>,
+    extent: (u64, u64),
+    /// Length and media type of the entity of an HTTP message.
+    entity: Option<(u64, String)>,
+}
+
+impl Work for Judge<'_> {
+    type Open = Judging;
+    type Made = Judged;
+
+    fn needs(&self, _: &Header) -> Needs {
+        Needs::All
     }
 
-    /// Reads records up to the end or the first that doesn't read.
-    fn read_on(
-        &mut self,
-        reader: &mut Reader<RegionReader>,
-        warc: &Warc,
-    ) -> io::Result<Result<(), ReadError>> {
-        loop {
-            match reader.next_record() {
-                Ok(Some(record)) => match self.record(record, warc)? {
-                    Ok(()) => {}
-                    Err(error) => return Ok(Err(error)),
-                },
-                Ok(None) => return Ok(Ok(())),
-                Err(error) => return Ok(Err(error)),
-            }
+    fn begin(&self, warc: &Warc, header: Header, offset: u64) -> Judging {
+        Judging {
+            location: self
+                .target
+                .location(&warc.path)
+                .at(offset)
+                .record(header.record_id())
+                .url(header.target_uri()),
+            digesting: Digesting::new(&header, self.for_index),
+            start: BlockStart::default(),
+            header,
         }
     }
 
-    fn record(
-        &mut self,
-        mut record: Record<'_, RegionReader>,
-        warc: &Warc,
-    ) -> io::Result<Result<(), ReadError>> {
-        let header = record.header.clone();
-        let record_type = header.record_type();
-        let location = self
-            .target
-            .location(&warc.path)
-            .at(record.offset())
-            .record(header.record_id())
-            .url(header.target_uri());
-        let mut digesting = Digesting::new(&header, &record_type, self.joins.wants_digests());
-        let mut start = Vec::new();
-        let read = (|| {
-            if header.is_http() {
-                start = record.block(HEAD)?;
-                if start.len() == HEAD && head_length(&start).is_none() {
-                    start.extend(record.block(MAX_HEAD_BYTES)?);
-                }
-                digesting.update(&start);
-            }
-            record.each_piece(|piece| digesting.update(piece))?;
-            record.finish()
-        })();
-        let extent = match read {
-            Ok(extent) => extent,
-            Err(error) => return Ok(Err(error)),
-        };
-        for violation in rules::violations(&header) {
-            let severity = match violation.strength {
-                Strength::Must => Severity::Error,
-                Strength::Should => Severity::Warning,
-            };
-            self.findings.add(
-                severity,
-                violation.rule,
-                violation.section,
-                location.clone(),
-                violation.message,
-            );
+    fn piece(&self, judging: &mut Judging, piece: &[u8]) {
+        if judging.digesting.is_http {
+            judging.start.update(piece);
         }
-        self.irregular(&extent, &location);
+        judging.digesting.update(piece);
+    }
+
+    fn end(&self, warc: &Warc, judging: Judging, extent: &Extent) -> Judged {
+        let Judging {
+            header,
+            location,
+            digesting,
+            start,
+        } = judging;
+        let is_http = digesting.is_http;
         let computed = digesting.finish();
-        self.digests(&header, &computed, &location);
-        if let Some(revisits) = &mut self.revisits {
-            revisits.record(&header, &location)?;
-        }
+        let mut telling = Telling {
+            location,
+            findings: Findings::default(),
+            digests: 0,
+        };
+        telling.violations(&header);
+        telling.irregular(extent);
+        telling.digests(&header, &computed);
 
-        let head = (!start.is_empty()).then(|| Head::parse(&start));
+        let head = start.head();
         let digest = header
             .field("WARC-Payload-Digest")
             .map(str::to_owned)
             .or_else(|| computed.fallback.as_ref().map(Digest::to_string));
         let place = (extent.offset, extent.length);
         let entry = CdxjEntry::of_record(&header, head.as_ref(), digest, place, &warc.filename);
-        let entity = computed.payload.as_ref().filter(|_| header.is_http());
+        let entity = computed.payload.as_ref().filter(|_| is_http);
         let media_type = || head.as_ref().and_then(Head::media_type).unwrap_or_default();
-        let beyond = Beyond {
-            extent: place,
-            filename: &warc.filename,
-            id: header.record_id().unwrap_or_default(),
+        Judged {
             entity: entity.map(|payload| (payload.entity_length, media_type())),
-            truncated: header.field("WARC-Truncated").is_some(),
-        };
-        self.joins.record(&record_type, entry.as_ref(), beyond)?;
-
-        self.read.records += 1;
-        self.meter.read(extent.length);
-        self.meter
-            .records
-            .store(self.read.records, std::sync::atomic::Ordering::Relaxed);
-        if self.read.records.is_multiple_of(256) {
-            (self.progress)(self.meter.progress());
+            location: telling.location,
+            findings: telling.findings,
+            digests: telling.digests,
+            entry,
+            extent: place,
+            header,
         }
-        Ok(Ok(()))
+    }
+}
+
+/// What is wrong with one record.
+struct Telling {
+    location: Location,
+    findings: Findings,
+    digests: u64,
+}
+
+impl Telling {
+    fn violations(&mut self, header: &Header) {
+        for violation in rules::violations(header) {
+            let severity = match violation.strength {
+                Strength::Must => Severity::Error,
+                Strength::Should => Severity::Warning,
+            };
+            self.tell(
+                severity,
+                violation.rule,
+                violation.section,
+                violation.message,
+            );
+        }
     }
 
-    fn irregular(&mut self, extent: &Extent, location: &Location) {
+    fn irregular(&mut self, extent: &Extent) {
         for irregular in &extent.irregular {
             let (severity, rule, section, message) = match irregular {
                 Irregular::NoRecordEnd => (
@@ -264,69 +348,53 @@ impl Pass<'_> {
                         .to_owned(),
                 ),
             };
-            self.findings
-                .add(severity, rule, section, location.clone(), message);
+            self.tell(severity, rule, section, message);
         }
     }
 
-    fn digests(&mut self, header: &Header, computed: &Computed, location: &Location) {
-        if let Some(stated) = self.stated(header.block_digest(), "WARC 1.1 §5.8", location)
+    fn digests(&mut self, header: &Header, computed: &Computed) {
+        if let Some(stated) = self.stated(header.block_digest(), "WARC 1.1 §5.8")
             && let Some(found) = &computed.block
         {
-            self.read.digests += 1;
+            self.digests += 1;
             let of_nothing = Hasher::new(stated.algorithm()).finish();
             if *found != stated
                 && stated == of_nothing
                 && header.record_type() == RecordType::Revisit
             {
                 let message = "its block digest is that of no bytes, as wget writes on revisits";
-                self.warning(
-                    "block-digest-of-nothing",
-                    "WARC 1.1 §5.8",
-                    location,
-                    message,
-                );
+                self.warning("block-digest-of-nothing", "WARC 1.1 §5.8", message);
             } else if *found != stated {
                 let message = format!("its block's digest is {found}, and it says {stated}");
-                self.mismatch("block-digest", "WARC 1.1 §5.8", location, message);
+                self.mismatch("block-digest", "WARC 1.1 §5.8", message);
             }
         }
-        let Some(stated) = self.stated(header.payload_digest(), "WARC 1.1 §5.9", location) else {
+        let Some(stated) = self.stated(header.payload_digest(), "WARC 1.1 §5.9") else {
             return;
         };
         let Some(found) = &computed.payload else {
             return;
         };
-        self.read.digests += 1;
+        self.digests += 1;
         if found.broken_chunks {
             let message = "it says chunked, and its chunks don't read to the end";
-            self.note("chunks-broken", "WARC 1.1 §5.9", location, message);
+            self.note("chunks-broken", "WARC 1.1 §5.9", message);
         }
         if found.entity == stated {
             return;
         }
         if found.received == stated {
             let message = "its payload digest counts the chunk framing in, as older tools do";
-            self.note(
-                "payload-digest-as-received",
-                "WARC 1.1 §5.9",
-                location,
-                message,
-            );
+            self.note("payload-digest-as-received", "WARC 1.1 §5.9", message);
         } else if header.field("WARC-Truncated").is_some() {
             let message = "the record is truncated, and its digest may be of the whole payload";
-            self.note(
-                "payload-digest-truncated",
-                "WARC 1.1 §5.15",
-                location,
-                message,
-            );
+            self.note("payload-digest-truncated", "WARC 1.1 §5.15", message);
         } else {
             let message = format!(
                 "its payload's digest is {}, and it says {stated}",
                 found.entity
             );
-            self.mismatch("payload-digest", "WARC 1.1 §5.9", location, message);
+            self.mismatch("payload-digest", "WARC 1.1 §5.9", message);
         }
     }
 
@@ -335,58 +403,47 @@ impl Pass<'_> {
         &mut self,
         digest: Option<Result<Digest, DigestError>>,
         section: &'static str,
-        location: &Location,
     ) -> Option<Digest> {
         match digest? {
             Ok(digest) => Some(digest),
             Err(error @ DigestError::UnknownAlgorithm(_)) => {
-                self.note("digest-unknown", section, location, error.to_string());
+                self.note("digest-unknown", section, error.to_string());
                 None
             }
             Err(error) => {
-                self.warning("digest-malformed", section, location, &error.to_string());
+                self.warning("digest-malformed", section, &error.to_string());
                 None
             }
         }
     }
 
-    fn mismatch(
-        &mut self,
-        rule: &'static str,
-        section: &'static str,
-        location: &Location,
-        message: String,
-    ) {
-        self.findings
-            .add(Severity::Error, rule, section, location.clone(), message);
+    fn mismatch(&mut self, rule: &'static str, section: &'static str, message: String) {
+        self.tell(Severity::Error, rule, section, message);
     }
 
-    fn warning(
-        &mut self,
-        rule: &'static str,
-        section: &'static str,
-        location: &Location,
-        message: &str,
-    ) {
-        self.findings
-            .add(Severity::Warning, rule, section, location.clone(), message);
+    fn warning(&mut self, rule: &'static str, section: &'static str, message: &str) {
+        self.tell(Severity::Warning, rule, section, message);
     }
 
-    fn note(
+    fn note(&mut self, rule: &'static str, section: &'static str, message: impl Into<String>) {
+        self.tell(Severity::Note, rule, section, clip(&message.into()));
+    }
+
+    fn tell(
         &mut self,
+        severity: Severity,
         rule: &'static str,
         section: &'static str,
-        location: &Location,
         message: impl Into<String>,
     ) {
-        let message = clip(&message.into());
         self.findings
-            .add(Severity::Note, rule, section, location.clone(), message);
+            .add(severity, rule, section, self.location.clone(), message);
     }
 }
 
 /// The digests of one record while its block goes by.
 struct Digesting {
+    is_http: bool,
     block: Option<Hasher>,
     payload: Payload,
     /// What cdxj-indexer puts into an index for a record that states no
@@ -411,14 +468,15 @@ struct Computed {
 }
 
 impl Digesting {
-    fn new(header: &Header, record_type: &RecordType, for_index: bool) -> Self {
+    fn new(header: &Header, for_index: bool) -> Self {
+        let (record_type, is_http) = (header.record_type(), header.is_http());
         let algorithm = |digest: Option<Result<Digest, DigestError>>| {
             digest.and_then(Result::ok).map(|d| d.algorithm())
         };
         let block = algorithm(header.block_digest());
         let stated = algorithm(header.payload_digest());
         let of = |algorithm| {
-            if header.is_http() {
+            if is_http {
                 Payload::Http(Box::new(PayloadHasher::new(algorithm)))
             } else {
                 Payload::Whole(Hasher::new(algorithm))
@@ -431,7 +489,7 @@ impl Digesting {
         let payload = match stated {
             None => Payload::None,
             Some(_) if elsewhere => Payload::None,
-            Some(_) if stated == block && !header.is_http() => Payload::Block,
+            Some(_) if stated == block && !is_http => Payload::Block,
             Some(algorithm) => of(algorithm),
         };
         let indexed = matches!(
@@ -443,6 +501,7 @@ impl Digesting {
         );
         let unstated = header.field("WARC-Payload-Digest").is_none();
         Self {
+            is_http,
             block: block.map(Hasher::new),
             payload,
             fallback: (for_index && indexed && unstated).then(|| of(Algorithm::Sha1)),

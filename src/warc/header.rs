@@ -151,6 +151,14 @@ impl Header {
         &self.version_line
     }
 
+    /// Its size in memory, in bytes.
+    pub fn size(&self) -> usize {
+        let of = |(name, value): &(String, String)| {
+            size_of::<(String, String)>() + name.len() + value.len()
+        };
+        self.version_line.len() + self.fields.iter().map(of).sum::<usize>()
+    }
+
     /// Every named field in order.
     pub fn fields(&self) -> &[(String, String)] {
         &self.fields
