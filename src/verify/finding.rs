@@ -224,6 +224,9 @@ impl InOrder {
 /// A header of a megabyte must not fill a report.
 pub(super) fn clip(text: &str) -> String {
     const LONGEST: usize = 2000;
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

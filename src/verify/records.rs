@@ -44,11 +44,13 @@ pub(super) fn check(
     let judge = Judge {
         target,
         for_index: joins.wants_digests(),
+        entries: joins.wants_entries(),
     };
     let pass = Pass {
         target,
         meter,
         told: Mutex::new(Told {
+            target,
             joins,
             revisits,
             findings: InOrder::default(),
@@ -77,6 +79,7 @@ struct Pass<'a> {
 
 /// What was found of all records so far; its parts don't mind their order.
 struct Told<'a> {
+    target: &'a Target,
     joins: &'a mut Joins,
     revisits: Option<&'a mut Revisits>,
     findings: InOrder,
@@ -88,7 +91,8 @@ impl Told<'_> {
         self.read.records += 1;
         self.read.digests += judged.digests;
         if let Some(revisits) = &mut self.revisits {
-            revisits.record(&judged.header, &judged.location)?;
+            let path = self.target.location(&warc.path).path;
+            revisits.record(&judged.header, &path, judged.extent.0)?;
         }
         let beyond = Beyond {
             extent: judged.extent,
@@ -209,12 +213,14 @@ struct Judge<'a> {
     target: &'a Target,
     /// Whether a payload digest is computed for records that state none.
     for_index: bool,
+    /// Whether it is told what an index has of records.
+    entries: bool,
 }
 
 /// A record that goes by.
 struct Judging {
     header: Header,
-    location: Location,
+    offset: u64,
     digesting: Digesting,
     /// Of an HTTP block.
     start: BlockStart,
@@ -223,7 +229,6 @@ struct Judging {
 /// What there is to say of a record.
 struct Judged {
     header: Header,
-    location: Location,
     findings: Findings,
     /// Digests that were recomputed.
     digests: u64,
@@ -242,14 +247,9 @@ impl Work for Judge<'_> {
         Needs::All
     }
 
-    fn begin(&self, warc: &Warc, header: Header, offset: u64) -> Judging {
+    fn begin(&self, _: &Warc, header: Header, offset: u64) -> Judging {
         Judging {
-            location: self
-                .target
-                .location(&warc.path)
-                .at(offset)
-                .record(header.record_id())
-                .url(header.target_uri()),
+            offset,
             digesting: Digesting::new(&header, self.for_index),
             start: BlockStart::default(),
             header,
@@ -257,7 +257,7 @@ impl Work for Judge<'_> {
     }
 
     fn piece(&self, judging: &mut Judging, piece: &[u8]) {
-        if judging.digesting.is_http {
+        if self.entries && judging.digesting.is_http {
             judging.start.update(piece);
         }
         judging.digesting.update(piece);
@@ -266,35 +266,48 @@ impl Work for Judge<'_> {
     fn end(&self, warc: &Warc, judging: Judging, extent: &Extent) -> Judged {
         let Judging {
             header,
-            location,
+            offset,
             digesting,
             start,
         } = judging;
         let is_http = digesting.is_http;
         let computed = digesting.finish();
+        let location = || {
+            self.target
+                .location(&warc.path)
+                .at(offset)
+                .record(header.record_id())
+                .url(header.target_uri())
+        };
         let mut telling = Telling {
-            location,
+            location: &location,
             findings: Findings::default(),
             digests: 0,
         };
         telling.violations(&header);
         telling.irregular(extent);
         telling.digests(&header, &computed);
+        let Telling {
+            findings, digests, ..
+        } = telling;
 
-        let head = start.head();
-        let digest = header
-            .field("WARC-Payload-Digest")
-            .map(str::to_owned)
-            .or_else(|| computed.fallback.as_ref().map(Digest::to_string));
         let place = (extent.offset, extent.length);
-        let entry = CdxjEntry::of_record(&header, head.as_ref(), digest, place, &warc.filename);
-        let entity = computed.payload.as_ref().filter(|_| is_http);
-        let media_type = || head.as_ref().and_then(Head::media_type).unwrap_or_default();
+        let (mut entry, mut entity) = (None, None);
+        if self.entries {
+            let head = start.head();
+            let digest = header
+                .field("WARC-Payload-Digest")
+                .map(str::to_owned)
+                .or_else(|| computed.fallback.as_ref().map(Digest::to_string));
+            entry = CdxjEntry::of_record(&header, head.as_ref(), digest, place, &warc.filename);
+            let media_type = || head.as_ref().and_then(Head::media_type).unwrap_or_default();
+            let payload = computed.payload.as_ref().filter(|_| is_http);
+            entity = payload.map(|payload| (payload.entity_length, media_type()));
+        }
         Judged {
-            entity: entity.map(|payload| (payload.entity_length, media_type())),
-            location: telling.location,
-            findings: telling.findings,
-            digests: telling.digests,
+            entity,
+            findings,
+            digests,
             entry,
             extent: place,
             header,
@@ -303,13 +316,13 @@ impl Work for Judge<'_> {
 }
 
 /// What is wrong with one record.
-struct Telling {
-    location: Location,
+struct Telling<'a> {
+    location: &'a dyn Fn() -> Location,
     findings: Findings,
     digests: u64,
 }
 
-impl Telling {
+impl Telling<'_> {
     fn violations(&mut self, header: &Header) {
         for violation in rules::violations(header) {
             let severity = match violation.strength {
@@ -437,7 +450,7 @@ impl Telling {
         message: impl Into<String>,
     ) {
         self.findings
-            .add(severity, rule, section, self.location.clone(), message);
+            .add(severity, rule, section, (self.location)(), message);
     }
 }
 

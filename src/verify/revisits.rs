@@ -63,9 +63,9 @@ impl Revisits {
         }
     }
 
-    /// Takes a record. One that doesn't state its payload's digest can't be
-    /// looked for.
-    pub(super) fn record(&mut self, header: &Header, location: &Location) -> io::Result<()> {
+    /// Takes the record at an offset of a file. One that doesn't state its
+    /// payload's digest can't be looked for.
+    pub(super) fn record(&mut self, header: &Header, path: &str, offset: u64) -> io::Result<()> {
         let is_revisit = header.record_type() == RecordType::Revisit;
         let may_be_original = matches!(
             header.record_type(),
@@ -84,8 +84,8 @@ impl Revisits {
             self.any = true;
             Said::Revisit {
                 timestamp,
-                path: location.path.clone(),
-                offset: location.offset.unwrap_or_default(),
+                path: path.to_owned(),
+                offset,
                 id: header.record_id().unwrap_or_default().to_owned(),
                 url: header.target_uri().unwrap_or_default().to_owned(),
                 target: header.refers_to_target_uri().unwrap_or_default().to_owned(),

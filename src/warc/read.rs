@@ -262,7 +262,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn header(&mut self) -> Result<Option<Header>, ReadError> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(1024);
         let mut line_start = 0;
         loop {
             let decoded = match self.decoded.fill() {
