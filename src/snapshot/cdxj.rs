@@ -297,7 +297,8 @@ impl BlockStart {
 
     /// The head; `None` where nothing came.
     pub fn head(&self) -> Option<Head<'_>> {
-        (!self.bytes.is_empty()).then(|| Head::parse(&self.bytes))
+        let length = self.bytes.len();
+        (length > 0).then(|| Head::of_length(&self.bytes, length))
     }
 }
 

@@ -25,6 +25,10 @@ pub fn threads(bytes: u64) -> usize {
 /// Bytes that one thread reads in the time in which another is made.
 const LITTLE: u64 = 64 * 1024;
 
+/// Jobs that wait, for each thread: enough to do while whoever cuts them is kept
+/// from it.
+const WAITING: usize = 6;
+
 type Job<'env> = Box<dyn FnOnce() + Send + 'env>;
 
 /// The threads at work.
@@ -136,7 +140,7 @@ impl<'env> Crew<'env> {
     /// Leaves a job to the others, or does it where they have enough to do.
     fn offer(&self, job: Job<'env>) {
         let mut state = self.lock();
-        if self.threads > 1 && state.waiting.len() < 2 * self.threads {
+        if self.threads > 1 && state.waiting.len() < WAITING * self.threads {
             state.waiting.push_back(job);
             drop(state);
             self.changed.notify_all();
@@ -185,7 +189,7 @@ impl<'c, 'env, T: Send + 'env> Lane<'c, 'env, T> {
 
     /// Whether so many results are outstanding that the first should be awaited.
     pub fn is_full(&self) -> bool {
-        self.slots.len() > 4 * self.crew.threads
+        self.slots.len() > 2 * WAITING * self.crew.threads
     }
 
     /// The next result if it is there.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::finding::{InOrder, clip};
 use super::join::{Beyond, Joins};
 use super::resync::Starts;
-use super::revisits::Revisits;
+use super::revisits::{Revisits, SaidOfPayload};
 use super::target::Target;
 use super::{Findings, Location, Meter, Progress, Severity};
 use crate::digest::{Algorithm, Digest, DigestError, Hasher};
@@ -45,12 +45,12 @@ pub(super) fn check(
         target,
         for_index: joins.wants_digests(),
         entries: joins.wants_entries(),
+        payloads: revisits.is_some(),
     };
     let pass = Pass {
         target,
         meter,
         told: Mutex::new(Told {
-            target,
             joins,
             revisits,
             findings: InOrder::default(),
@@ -79,7 +79,6 @@ struct Pass<'a> {
 
 /// What was found of all records so far; its parts don't mind their order.
 struct Told<'a> {
-    target: &'a Target,
     joins: &'a mut Joins,
     revisits: Option<&'a mut Revisits>,
     findings: InOrder,
@@ -90,9 +89,8 @@ impl Told<'_> {
     fn take(&mut self, judged: &Judged, warc: &Warc) -> io::Result<()> {
         self.read.records += 1;
         self.read.digests += judged.digests;
-        if let Some(revisits) = &mut self.revisits {
-            let path = self.target.location(&warc.path).path;
-            revisits.record(&judged.header, &path, judged.extent.0)?;
+        if let (Some(revisits), Some(said)) = (&mut self.revisits, &judged.of_payload) {
+            revisits.take(said)?;
         }
         let beyond = Beyond {
             extent: judged.extent,
@@ -213,8 +211,10 @@ struct Judge<'a> {
     target: &'a Target,
     /// Whether a payload digest is computed for records that state none.
     for_index: bool,
-    /// Whether it is told what an index has of records.
+    /// Whether it is told what an index has of records,
     entries: bool,
+    /// and what records say of their payloads.
+    payloads: bool,
 }
 
 /// A record that goes by.
@@ -234,6 +234,7 @@ struct Judged {
     digests: u64,
     /// Its line in an index.
     entry: Option<CdxjEntry>,
+    of_payload: Option<SaidOfPayload>,
     extent: (u64, u64),
     /// Length and media type of the entity of an HTTP message.
     entity: Option<(u64, String)>,
@@ -304,7 +305,12 @@ impl Work for Judge<'_> {
             let payload = computed.payload.as_ref().filter(|_| is_http);
             entity = payload.map(|payload| (payload.entity_length, media_type()));
         }
+        let path = || self.target.location(&warc.path).path;
+        let of_payload = self
+            .payloads
+            .then(|| SaidOfPayload::of(&header, &path(), offset));
         Judged {
+            of_payload: of_payload.flatten(),
             entity,
             findings,
             digests,

@@ -125,7 +125,7 @@ impl Header {
     /// Parses a header from its version line to its blank line. `None` where
     /// the first line isn't a version line.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let head = Head::parse(bytes);
+        let head = Head::of_length(bytes, bytes.len());
         let mut text = String::with_capacity(bytes.len());
         text.push_str(String::from_utf8_lossy(head.start_line).trim());
         let number = text

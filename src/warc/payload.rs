@@ -77,7 +77,7 @@ impl PayloadHasher {
 
     /// The head is there: so many of these bytes. The others are the body's.
     fn begin(&mut self, bytes: &[u8], length: usize) {
-        let chunked = Head::parse(&bytes[..length]).is_chunked();
+        let chunked = Head::of_length(bytes, length).is_chunked();
         let mut body = Body::new(self.algorithm, chunked);
         body.update(&bytes[length..]);
         self.body = Some(body);
