@@ -1,5 +1,6 @@
 //! The command line: the only place that prints and decides exit codes.
 
+mod account;
 mod bar;
 mod crawl;
 mod demo;

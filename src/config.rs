@@ -184,8 +184,12 @@ pub struct Warc {
     pub is_part_of: String,
     /// How records are compressed.
     pub compression: Compression,
+    /// Gzip's level, from 1 to 9.
+    pub level: Level<9>,
+    /// Gzip's level for answers that are compressed in themselves.
+    pub level_compressed: Level<9>,
     /// Zstandard's level, from 1 to 19.
-    pub zstd_level: Level,
+    pub zstd_level: Level<19>,
     /// The file of a Zstandard dictionary; empty for none.
     pub zstd_dictionary: String,
     /// Outlinks of a metadata record at most.
@@ -202,31 +206,32 @@ pub enum Compression {
     Zstd,
 }
 
-/// `warc.zstd_level`: from 1 to 19.
+/// The level of a compression: from 1 (fast) to `MOST` (small).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
-pub struct Level(i32);
+pub struct Level<const MOST: i64>(i32);
 
-impl Level {
+impl<const MOST: i64> Level<MOST> {
     /// The number.
     pub fn value(self) -> i32 {
         self.0
     }
 }
 
-impl TryFrom<i64> for Level {
+impl<const MOST: i64> TryFrom<i64> for Level<MOST> {
     type Error = String;
 
     fn try_from(number: i64) -> Result<Self, String> {
-        match number {
-            1..=19 => Ok(Self(number as i32)),
-            _ => Err(format!("{number} is no level from 1 to 19")),
+        if (1..=MOST).contains(&number) {
+            Ok(Self(number as i32))
+        } else {
+            Err(format!("{number} is no level from 1 to {MOST}"))
         }
     }
 }
 
-impl From<Level> for i64 {
-    fn from(level: Level) -> Self {
+impl<const MOST: i64> From<Level<MOST>> for i64 {
+    fn from(level: Level<MOST>) -> Self {
         level.0.into()
     }
 }

@@ -12,12 +12,16 @@ pub mod time;
 pub mod url;
 
 // Floor 1: formats.
+pub mod robots;
 pub mod scan;
 pub mod warc;
 
 // Floor 2: the snapshot and the wire.
 pub mod net;
 pub mod snapshot;
+
+// Above them: what a stored or received answer names.
+pub mod links;
 
 // Floor 3: jobs, which never import each other.
 pub mod crawl;

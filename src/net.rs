@@ -9,7 +9,7 @@ pub mod proxy;
 pub mod spool;
 pub mod trust;
 
-pub use connection::{Connection, Connector, Lookup};
+pub use connection::{Connection, Connector, Lookup, Reach};
 pub use exchange::{Exchange, Limits, Truncated};
 pub use guard::{AddressGuard, Cidr};
 pub use host_pattern::{HostPattern, HostPatternError};

@@ -1,15 +1,19 @@
 //! Verification: whether every byte is as it was sealed, every record reads
 //! and has the digest it states, and index, ledger and pages say what the
-//! records say. Broken archives are normal input: what is wrong becomes a
+//! records say, and whether each URL that a stored answer names has its row in
+//! the ledger. Broken archives are normal input: what is wrong becomes a
 //! [`Finding`]; an error means that we could not look. Nothing is written
 //! beside what is verified. Memory doesn't grow with the number of records:
 //! what must be compared across files is sorted in scratch files.
 
+mod account;
 mod bag;
+mod closure;
 mod finding;
 mod fixity;
 mod index;
 mod join;
+mod judge;
 mod ledger;
 mod pages;
 mod records;
@@ -20,6 +24,8 @@ mod target;
 mod zip_structure;
 mod zipped;
 
+pub use account::{Account, Coverage, Host, KEPT, Kept, Page as MissingOfPage, Reason};
+pub use closure::Closed;
 pub use finding::{Finding, Findings, KEPT_PER_RULE, Location, Severity};
 
 use std::panic::resume_unwind;
@@ -29,6 +35,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use crate::config::Limits;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Kind;
 use crate::snapshot::layout::{LEDGER, RECORDS};
@@ -49,16 +56,19 @@ pub enum Check {
     Ledger,
     /// The page lists against the records.
     Pages,
+    /// What stored answers name against the ledger.
+    Links,
 }
 
 impl Check {
     /// Every check, in the order of reports.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Fixity,
         Self::Records,
         Self::Index,
         Self::Ledger,
         Self::Pages,
+        Self::Links,
     ];
 
     /// The word on the command line and in reports.
@@ -69,6 +79,7 @@ impl Check {
             Self::Index => "index",
             Self::Ledger => "ledger",
             Self::Pages => "pages",
+            Self::Links => "links",
         }
     }
 
@@ -129,6 +140,9 @@ pub enum Verdict {
     /// Nothing is seen to be altered, but records break the standard in what
     /// names or dates them.
     Irregular,
+    /// Nothing is seen to be altered, but stored answers name URLs that the
+    /// ledger has no row of.
+    NotClosed,
     /// Bytes, records or files are altered, lost or contradict each other.
     Altered,
 }
@@ -141,6 +155,7 @@ impl Verdict {
             Self::Unsealed => "unsealed",
             Self::NothingChecked => "nothing-checked",
             Self::Irregular => "irregular",
+            Self::NotClosed => "not-closed",
             Self::Altered => "altered",
         }
     }
@@ -175,6 +190,8 @@ pub struct Report {
     pub ledger_rows: u64,
     /// Pages looked up.
     pub pages: u64,
+    /// What became of all URLs, where there is a ledger.
+    pub account: Option<Account>,
     /// Bytes read, counting each pass over a file.
     pub bytes: u64,
     /// All findings.
@@ -197,6 +214,7 @@ impl Report {
             index_lines: 0,
             ledger_rows: 0,
             pages: 0,
+            account: None,
             bytes: 0,
             findings: Findings::default(),
         }
@@ -212,7 +230,12 @@ impl Report {
         };
         for (severity, rule, _) in self.findings.counts() {
             match severity {
-                Severity::Error if rule.starts_with("field-") => verdict = Verdict::Irregular,
+                Severity::Error if rule == LINK_WITHOUT_ROW => verdict = Verdict::NotClosed,
+                Severity::Error if rule.starts_with("field-") => {
+                    if verdict != Verdict::NotClosed {
+                        verdict = Verdict::Irregular;
+                    }
+                }
                 Severity::Error => return Verdict::Altered,
                 Severity::Warning | Severity::Note => {}
             }
@@ -261,9 +284,10 @@ pub fn verify(
     report.sealed = target.manifest.is_some();
     report.seal = target.manifest.as_ref().and_then(|m| m.lastlight.clone());
     report.findings.extend(target.findings.clone());
+    let mut limits = None;
     report.checks = Check::ALL
         .into_iter()
-        .map(|check| (check, outcome(check, &target, options)))
+        .map(|check| (check, outcome(check, &target, options, &mut limits)))
         .collect();
     let applies = |check| report.checks.contains(&(check, Outcome::Done));
 
@@ -279,6 +303,7 @@ pub fn verify(
         index: applies(Check::Index),
         ledger: applies(Check::Ledger),
         pages: applies(Check::Pages),
+        links: applies(Check::Links).then(|| target.weight_of_links()),
     };
     let report_records = applies(Check::Records);
     thread::scope(|scope| {
@@ -294,7 +319,8 @@ pub fn verify(
         });
         drop(running);
         if reads {
-            records_and_joins(&mut report, target, wanted, report_records, meter, progress)?;
+            let wanted = (wanted, report_records, limits);
+            records_and_joins(&mut report, target, wanted, meter, progress)?;
         }
         while ended.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
             progress(meter.progress());
@@ -320,12 +346,14 @@ pub fn verify(
     Ok(report)
 }
 
+/// The rule of a URL that a stored answer names and that has no row.
+const LINK_WITHOUT_ROW: &str = "link-without-row";
+
 /// Reads all records, and compares index, ledger and pages with them.
 fn records_and_joins(
     report: &mut Report,
     target: &Target,
-    wanted: join::Wanted,
-    report_records: bool,
+    (wanted, report_records, limits): (join::Wanted, bool, Option<Limits>),
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), SnapshotError> {
@@ -333,27 +361,48 @@ fn records_and_joins(
     let mut joins = join::Joins::new(target, wanted, rows);
     let mut findings = Findings::default();
     let sorting = || SnapshotError::io(&report.path, "sorting in scratch space");
-    let mut revisits = report_records.then(|| revisits::Revisits::new(target));
-    let read = records::check(
-        target,
-        &mut joins,
-        revisits.as_mut(),
-        &mut findings,
-        meter,
-        progress,
-    )
+    let needs_revisits = report_records || limits.is_some();
+    let mut revisits = needs_revisits.then(|| revisits::Revisits::new(target));
+    let (read, mut closed) = thread::scope(|scope| {
+        let mut links = limits
+            .as_ref()
+            .map(|limits| closure::Closure::new(target, limits, scope));
+        let read = records::check(
+            target,
+            &mut joins,
+            (revisits.as_mut(), links.as_mut()),
+            &mut findings,
+            meter,
+            progress,
+        )?;
+        let mut of_revisits = Findings::default();
+        if let Some(revisits) = revisits {
+            revisits.compare(&mut of_revisits, |revisit, original| match &mut links {
+                Some(links) => links.revisit(revisit, original, &mut joins),
+                None => Ok(()),
+            })?;
+        }
+        findings.extend(of_revisits);
+        let closed = links.map(|links| links.finish(&mut joins)).transpose()?;
+        Ok((read, closed))
+    })
     .map_err(sorting())?;
     (report.warcs, report.records, report.digests) = (read.warcs, read.records, read.digests);
-    if let Some(revisits) = revisits {
-        revisits.compare(&mut findings).map_err(sorting())?;
+    if report_records {
         report.findings.extend(findings);
     }
     let mut findings = Findings::default();
     if wanted.index {
         report.index_lines = index::gather(target, &mut joins, &mut findings)?;
     }
-    if wanted.ledger {
-        report.ledger_rows = ledger::gather(target, &mut joins, &mut findings)?;
+    let mut account = None;
+    if wanted.ledger || wanted.links.is_some() {
+        let (mut accounting, mut of_ledger) = (account::Accounting::default(), Findings::default());
+        report.ledger_rows = ledger::gather(target, &mut joins, &mut accounting, &mut of_ledger)?;
+        account = Some(accounting.finish().map_err(sorting())?);
+        if wanted.ledger {
+            findings.extend(of_ledger);
+        }
     }
     if wanted.pages {
         report.pages = pages::gather(target, &mut joins, &mut findings)?;
@@ -361,15 +410,25 @@ fn records_and_joins(
     if rows {
         stored::gather(target, &mut joins)?;
     }
-    joins
-        .compare(&mut findings)
-        .map_err(SnapshotError::io(&report.path, "sorting in scratch space"))?;
+    let links = joins.compare(&mut findings).map_err(sorting())?;
+    if let (Some(account), Some(closed)) = (&mut account, &mut closed) {
+        (closed.named, closed.without_row) = (links.named, links.without_row);
+        account.links = Some(*closed);
+        account.sitemaps = Some(links.sitemaps).filter(|sitemaps| sitemaps.listed > 0);
+    }
+    report.account = account;
     report.findings.extend(findings);
     Ok(())
 }
 
 /// What can be said about a check before doing it.
-fn outcome(check: Check, target: &Target, options: &Options) -> Outcome {
+/// `limits` is filled in for the check of links.
+fn outcome(
+    check: Check,
+    target: &Target,
+    options: &Options,
+    limits: &mut Option<Limits>,
+) -> Outcome {
     if !options.checks.contains(&check) {
         return Outcome::NotAsked;
     }
@@ -380,18 +439,42 @@ fn outcome(check: Check, target: &Target, options: &Options) -> Outcome {
         Check::Fixity if target.kind == Kind::Folder => {
             Outcome::NotApplicable("a folder of WARCs has no manifest")
         }
-        Check::Fixity | Check::Index | Check::Ledger | Check::Pages if target.is_unsealed() => {
+        Check::Fixity | Check::Index | Check::Ledger | Check::Pages | Check::Links
+            if target.is_unsealed() =>
+        {
             Outcome::NotApplicable("not sealed yet")
         }
         Check::Records if target.warcs.is_empty() => Outcome::NotApplicable("there is no WARC"),
         Check::Index if target.indexes.is_empty() => Outcome::NotApplicable("there is no index"),
         Check::Ledger if !target.has(LEDGER) => Outcome::NotApplicable("there is no ledger"),
+        Check::Links if !target.is_ours() || !target.has(LEDGER) => {
+            Outcome::NotApplicable("there is no ledger of a Lastlight crawl to be closed")
+        }
+        Check::Links => match closure::limits(target) {
+            Ok(told) => {
+                *limits = Some(told);
+                Outcome::Done
+            }
+            Err(why) => Outcome::NotApplicable(why),
+        },
         Check::Pages if !target.has_pages() => Outcome::NotApplicable("there is no page list"),
         _ => Outcome::Done,
     }
 }
 
 impl Target {
+    /// How much a URL without a row weighs: another version's scanner may have
+    /// found less.
+    fn weight_of_links(&self) -> Severity {
+        let ours = concat!("lastlight/", env!("CARGO_PKG_VERSION"));
+        let manifest = self.manifest.as_ref();
+        if manifest.is_some_and(|manifest| manifest.software == ours) {
+            Severity::Error
+        } else {
+            Severity::Warning
+        }
+    }
+
     /// Whether records.csv vouches for the WARCs.
     fn has_rows(&self) -> bool {
         !self.is_unsealed() && self.has(RECORDS)

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 /// the demo, which it tells about.
 const FLOORS: &[&[&str]] = &[
     &["config", "url", "time", "digest", "http"],
-    &["warc", "scan"],
+    &["warc", "scan", "robots"],
     &["snapshot", "net", "chromium"],
+    &["links"],
     &["crawl", "verify", "deposit", "replay", "report"],
     &["demo"],
     &["cli"],

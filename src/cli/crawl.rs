@@ -527,6 +527,10 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
         let _ = writeln!(text, "Next: lastlight verify {path}");
         let _ = writeln!(text, "      lastlight replay {path}");
     } else {
+        if summary.stopped == Some(Stop::NoNetwork) {
+            let text = &mut text;
+            let _ = writeln!(text, "Nobody answered any more: see to the network.");
+        }
         let _ = writeln!(text, "Stopped early. Next: lastlight resume {path}");
     }
     text

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::account;
 use super::bar::Bar;
 use super::exit::{Exit, Failure, print};
-use crate::verify::{self, Check, Finding, Options, Outcome, Progress, Report, Severity, Verdict};
+use crate::verify::{
+    self, Account, Check, Finding, Options, Outcome, Progress, Report, Severity, Verdict,
+};
 
 /// Checks snapshots, WARCs, WACZs and bags: every byte, record, index line and
 /// ledger row.
@@ -19,6 +22,8 @@ Checks:
   index    each index line points at its record, each capture is in the index
   ledger   each captured URL has its record, each record its row
   pages    each page has a capture
+  links    each URL that a stored page, style sheet, script, sitemap or feed
+           names has its row in the ledger
 
 Examples:
   lastlight verify snapshots/example.org-20261122022846
@@ -69,7 +74,7 @@ fn exit_of(report: &Report) -> Exit {
     match report.verdict() {
         Verdict::IntactUnsigned | Verdict::Unsealed => Exit::Done,
         Verdict::NothingChecked => Exit::Usage,
-        Verdict::Irregular | Verdict::Altered => Exit::Findings,
+        Verdict::Irregular | Verdict::NotClosed | Verdict::Altered => Exit::Findings,
     }
 }
 
@@ -132,6 +137,9 @@ fn human(report: &Report, quiet: bool) -> String {
             let _ = writeln!(text, "  {:<8} {told}", check.as_str());
         }
         findings(report, &mut text);
+        if let Some(told) = &report.account {
+            text.push_str(&account::text(told));
+        }
     }
     let _ = writeln!(text, "  {}", conclusion(report));
     text
@@ -153,6 +161,15 @@ fn done(check: Check, report: &Report) -> String {
         Check::Index => count(report.index_lines, "line", "lines"),
         Check::Ledger => count(report.ledger_rows, "URL", "URLs"),
         Check::Pages => count(report.pages, "page", "pages"),
+        Check::Links => {
+            let links = report.account.as_ref().and_then(|account| account.links);
+            let links = links.unwrap_or_default();
+            format!(
+                "{} named by {}",
+                count(links.named, "URL", "URLs"),
+                count(links.answers, "answer", "answers")
+            )
+        }
     }
 }
 
@@ -187,6 +204,14 @@ fn conclusion(report: &Report) -> String {
             "unsealed: every record reads, and no manifest says whether all are there".to_owned()
         }
         Verdict::NothingChecked => "nothing checked: no check asked for applies".to_owned(),
+        Verdict::NotClosed => {
+            let without_row = report.account.as_ref().and_then(|account| account.links);
+            let without_row = without_row.map_or(0, |links| links.without_row);
+            format!(
+                "NOT CLOSED: {} that stored pages name without a row in the ledger",
+                count(without_row, "URL", "URLs")
+            )
+        }
         Verdict::Irregular => format!(
             "IRREGULAR: {} against the standard, nothing seen to be altered",
             count(errors, "error", "errors")
@@ -261,6 +286,7 @@ fn machine(report: &Report) -> Value {
         "index_lines": report.index_lines,
         "ledger_rows": report.ledger_rows,
         "pages": report.pages,
+        "account": report.account.as_ref().map(account_of),
         "bytes": report.bytes,
         "errors": report.findings.count(Severity::Error),
         "warnings": report.findings.count(Severity::Warning),
@@ -268,6 +294,13 @@ fn machine(report: &Report) -> Value {
         "rules": rules,
         "findings": findings,
     })
+}
+
+fn account_of(account: &Account) -> Value {
+    let mut value = json!(account);
+    value["sentence"] = json!(account.sentence());
+    value["closed"] = json!(account.is_closed());
+    value
 }
 
 fn finding(finding: &Finding) -> Value {

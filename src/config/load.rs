@@ -68,7 +68,8 @@ impl Config {
         Self::over_defaults(path, &text)
     }
 
-    pub(super) fn over_defaults(path: &Path, text: &str) -> Result<Self, ConfigError> {
+    /// The defaults, overridden by the text of a file; `path` is for messages.
+    pub fn over_defaults(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let malformed = |reason: String| ConfigError::Malformed {
             path: path.to_owned(),
             reason,

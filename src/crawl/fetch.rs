@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, watch};
+use tokio::task::JoinSet;
 
 use super::job::Job;
 use super::pace::Pace;
@@ -14,7 +15,7 @@ use super::process;
 use super::request::Requests;
 use super::workers::Desk;
 use crate::config::Config;
-use crate::net::{Connection, Connector, Exchange, Limits, NetError};
+use crate::net::{Connection, Connector, Exchange, Limits, NetError, Reach};
 use crate::url::HostKey;
 
 /// A URL with the earliest time at which it may be asked for.
@@ -107,6 +108,19 @@ impl Fetcher {
             desk,
             stopping,
         }
+    }
+
+    /// Looks whether the network reaches one of these hosts.
+    pub async fn reach(self: Arc<Self>, hosts: &[HostKey]) -> Reach {
+        let mut looks = JoinSet::new();
+        for host in hosts {
+            let (fetcher, host) = (self.clone(), host.clone());
+            looks.spawn(async move { fetcher.connector.reach(&host).await });
+        }
+        let found = looks.join_all().await;
+        let first = [Reach::There, Reach::NoNetwork];
+        let first = first.into_iter().find(|reach| found.contains(reach));
+        first.unwrap_or(Reach::Silent)
     }
 
     /// Takes turns until there are no more.

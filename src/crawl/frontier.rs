@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use self::host::Host;
 use self::outage::Standing;
 use super::fetch::Turn;
-use super::job::{Health, Hop, Job};
-use super::robots::{Rules, Verdict as RobotsVerdict};
+use super::job::{Health, Job};
 use super::store::{self, Store};
 use crate::config::{Politeness, Robots, RobotsPolicy};
+use crate::links::Hop;
+use crate::robots::{Rules, Verdict as RobotsVerdict};
 use crate::url::{CanonicalUrl, HostKey};
 
 /// URLs of one host that are held in memory at most, and those of all hosts.
@@ -228,6 +229,14 @@ impl Frontier {
     pub fn heed_lanes(&mut self, id: HostId) {
         if let Some(until) = self.hosts.get(&id).map(|host| host.pace.earliest()) {
             self.hold(id, until);
+        }
+    }
+
+    /// The time that the network was gone is no outage of any host.
+    pub fn network_is_back(&mut self) {
+        let now = Instant::now();
+        for host in self.hosts.values_mut() {
+            host.outage.hold(now);
         }
     }
 

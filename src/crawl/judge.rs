@@ -7,9 +7,10 @@ use std::collections::hash_map::Entry;
 
 use super::fold::fold;
 use super::form::Form;
-use super::job::{Hop, Job, Link, Path};
+use super::job::{Job, Link};
 use super::scope::Scope;
 use crate::digest::Digest;
+use crate::links::{Hop, Path};
 use crate::url::CanonicalUrl;
 
 /// What an answer names, judged.

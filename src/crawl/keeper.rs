@@ -24,9 +24,10 @@ use super::CrawlError;
 use super::cookies::{Import, Jar};
 use super::dedup::{Dedup, Earlier, Original};
 use super::frontier::{Decision, Frontier, HostId};
-use super::job::{Outcome, Recording, StoredRecord};
+use super::job::{Health, Outcome, Recording, StoredRecord};
 use super::log::CrawlLog;
 use super::marks::Looks;
+use super::network::{Blame, Network};
 use super::process::Shared;
 use super::progress::Progress;
 use super::recorder::Recorder;
@@ -52,6 +53,9 @@ pub struct Keeper<'c> {
     config: &'c Config,
     pub(super) store: Store,
     pub(super) frontier: Frontier,
+    pub(super) network: Network,
+    /// Tries without answer of which it isn't known whether the network is to blame.
+    doubtful: Vec<Outcome>,
     warc: Option<WarcFile>,
     recorder: Recorder,
     seen: Seen,
@@ -130,6 +134,8 @@ impl<'c> Keeper<'c> {
             config,
             store,
             frontier: Frontier::new(config.politeness.clone(), config.robots.clone()),
+            network: Network::default(),
+            doubtful: Vec::new(),
             warc: None,
             recorder: Recorder::new(&series),
             seen: Seen::default(),
@@ -209,6 +215,18 @@ impl<'c> Keeper<'c> {
 
     /// Takes in one outcome: its records, its row, and what it names.
     pub fn absorb(&mut self, mut outcome: Outcome) -> Result<(), CrawlError> {
+        if outcome.heard {
+            let news = self.network.answered(&outcome.job.host(), Instant::now());
+            self.network_news(news)?;
+        } else if outcome.health == Health::Silent && !outcome.job.is_probe {
+            match self.network.failed(Instant::now()) {
+                Blame::InDoubt => {
+                    self.doubtful.push(outcome);
+                    return Ok(());
+                }
+                Blame::Host | Blame::Network => {}
+            }
+        }
         let place = self.append(&mut outcome)?;
         self.settle(outcome, place)
     }

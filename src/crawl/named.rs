@@ -6,8 +6,9 @@ mod ids;
 use std::collections::HashSet;
 
 use super::form::Form;
-use super::job::{Hop, Link};
+use super::job::Link;
 use crate::config::Traps;
+use crate::links::Hop;
 use crate::url::CanonicalUrl;
 
 pub use ids::{NamedIds, id_of};

@@ -83,8 +83,8 @@ impl Outfit {
             trust: Trust::load(&config.tls)?,
             proxy: Proxy::of(&config.proxy)?,
         };
-        if let Some(reason) = outfit.trust.cannot_verify()
-            && let Some(seed) = seeds.iter().find(|seed| seed.is_https())
+        if let Some(seed) = seeds.iter().find(|seed| seed.is_https())
+            && let Some(reason) = outfit.trust.cannot_verify()
         {
             return Err(OutfitError::NoRoots {
                 seed: seed.clone(),

@@ -1,9 +1,9 @@
 //! The start of an answer's payload, its codings removed: enough to tell what
 //! it is. The stored bytes are never touched.
 
-use super::links;
 use crate::http::Head;
 use crate::http::coding::{Bounds, Irregular};
+use crate::links;
 use crate::net::Spool;
 
 /// At most `limit` decoded bytes. What doesn't decode is left out, so less may

@@ -5,21 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dedup::{Dedup, Original};
+use super::found::Found;
 use super::identify::identify;
-use super::job::{Answer, Health, Hop, Job, Outcome, Recording, Redirect, RobotsOutcome, Verdict};
+use super::job::{Answer, Health, Job, Outcome, Recording, Redirect, RobotsOutcome, Verdict};
 use super::judge;
-use super::links::{self, Found};
 use super::marks::{Imprints, Look, Looks, Mark, challenge, soft_404};
 use super::named::Named;
 use super::payload_start::payload_start;
 use super::recorder::{self, Digests, Findings, RecordContext, Recorder, digests, head_bytes};
-use super::robots::{Robots, meta};
 use super::scope::Scope;
 use super::warcs::Series;
 use crate::config::{self, Config, Limits, Nofollow};
 use crate::http::Head;
 use crate::http::coding::Bounds;
+use crate::links::Hop;
+use crate::links::{self, is_robots};
 use crate::net::{CertificateVerdict, Exchange, NetError, Spool, Truncated};
+use crate::robots::{Robots, meta};
 use crate::scan::{Format, Kind};
 use crate::time::{WarcDate, lenient_seconds};
 use crate::url::CanonicalUrl;
@@ -188,6 +190,7 @@ impl Processing {
             return Ok(Outcome {
                 verdict: Verdict::Retry(pause, reason),
                 health: Health::of(status),
+                heard: exchange.truncated.is_none(),
                 host_pause,
                 elapsed,
                 bad_certificate,
@@ -200,7 +203,7 @@ impl Processing {
             None => self.scanned(&job, &head, &exchange.response),
         };
         let wire = exchange.irregular.iter().map(ToString::to_string);
-        found.notes.splice(0..0, wire);
+        found.named.notes.splice(0..0, wire);
         let is_whole = exchange.truncated.is_none() && challenge.is_none();
         let may_be_original = is_whole && self.is_payload_of_its_own(&job.url, &head, &digests);
         let original = may_be_original
@@ -222,7 +225,7 @@ impl Processing {
             original: original.as_ref(),
             may_be_original,
             identified: identify(&start),
-            links: &found.links,
+            links: &found.named.links,
             notes: challenge
                 .map(|vendor| ("challenge", vendor.to_owned()))
                 .into_iter()
@@ -258,6 +261,7 @@ impl Processing {
         Ok(Outcome {
             elapsed,
             bad_certificate,
+            heard: exchange.truncated.is_none(),
             ..outcome
         })
     }
@@ -316,10 +320,7 @@ impl Processing {
     /// What an answer names. Whatever a page does to the scanner, its record is
     /// kept.
     pub fn scanned(&self, job: &Job, head: &Head<'_>, response: &Spool) -> Found {
-        let scanned = std::panic::catch_unwind(|| {
-            let via = job.via.as_deref();
-            links::find(&job.url, &job.path, via, head, response, &self.limits)
-        });
+        let scanned = std::panic::catch_unwind(|| Found::of(job, head, response, &self.limits));
         scanned.unwrap_or_else(|_| Found::failed())
     }
 
@@ -335,14 +336,14 @@ impl Processing {
         judged: Judged<'_>,
     ) -> Outcome {
         let status = head.status();
-        let notes = std::mem::take(&mut found.notes);
+        let notes = std::mem::take(&mut found.named.notes);
         let (soft_404, imprints) = self.looks_missing(&job, head, response, &found, &judged);
         let mark = match (judged.is_challenge, soft_404) {
             (true, _) => Some(Mark::Challenge),
             (_, true) => Some(Mark::Soft404),
             _ => None,
         };
-        let is_html = found.format == Some(Format::Html) && status == Some(200);
+        let is_html = found.named.format == Some(Format::Html) && status == Some(200);
         let mut answer = Answer {
             status,
             media_type: if head.length == 0 {
@@ -354,7 +355,7 @@ impl Processing {
             digest: judged.digests.payload.entity.to_string(),
             time: started.timestamp14().rfc3339(),
             is_page: is_html && !job.path.ends_with(Hop::Embed) && mark.is_none(),
-            title: found.title.clone(),
+            title: found.named.title.clone(),
             mark,
             imprints,
             words: found.words,
@@ -370,8 +371,8 @@ impl Processing {
         let new_seed = self.new_seed(&job, &found);
         let redirect = redirect(head, &found);
         let index_wishes = meta::wishes(head, found.robots.as_deref());
-        let is_sitemap = found.is_sitemap();
-        let mut named = judge::judge(found.links, is_sitemap, &job, &self.scope);
+        let is_sitemap = found.named.is_sitemap();
+        let mut named = judge::judge(found.named.links, is_sitemap, &job, &self.scope);
         answer.below = named.below;
         if self.nofollow == Nofollow::Leave && meta::is_nofollow(index_wishes.as_deref()) {
             for link in named.links.iter_mut().filter(|link| link.hop == Hop::Link) {
@@ -418,7 +419,7 @@ impl Processing {
         {
             return (false, None);
         }
-        let is_page = found.format == Some(Format::Html) && head.status() == Some(200);
+        let is_page = found.named.format == Some(Format::Html) && head.status() == Some(200);
         let page = is_page.then(|| payload_start(head, response, soft_404::LOOKED_AT));
         let imprints = Imprints::of(&job.url, head, page.as_deref());
         match (look, imprints) {
@@ -431,7 +432,11 @@ impl Processing {
     /// Where a seed redirects is what the archivist means by it: the scope
     /// grows, before the links are judged.
     fn new_seed(&self, job: &Job, found: &Found) -> Option<CanonicalUrl> {
-        let (target, _) = found.links.iter().find(|(_, hop)| *hop == Hop::Redirect)?;
+        let (target, _) = found
+            .named
+            .links
+            .iter()
+            .find(|(_, hop)| *hop == Hop::Redirect)?;
         let leaves = job.path.is_seed() && !self.scope.belongs(target);
         leaves.then(|| {
             self.scope.add_seed(target);
@@ -442,7 +447,11 @@ impl Processing {
 
 /// The redirect of an answer, and whether it sets a cookie.
 fn redirect(head: &Head<'_>, found: &Found) -> Option<Redirect> {
-    let (target, _) = found.links.iter().find(|(_, hop)| *hop == Hop::Redirect)?;
+    let (target, _) = found
+        .named
+        .links
+        .iter()
+        .find(|(_, hop)| *hop == Hop::Redirect)?;
     let is_redirect = (300..400).contains(&head.status()?);
     is_redirect.then(|| Redirect {
         target: target.clone(),
@@ -477,10 +486,6 @@ impl Verdict {
     }
 }
 
-pub(super) fn is_robots(url: &CanonicalUrl) -> bool {
-    url.as_str().ends_with("/robots.txt") && *url == url.host_key().robots_url()
-}
-
 impl Outcome {
     /// A turn that wasn't taken.
     pub fn given_back(job: Job) -> Self {
@@ -504,6 +509,7 @@ impl Outcome {
             robots: None,
             host_pause: None,
             health: Health::Well,
+            heard: false,
             given_back: false,
             elapsed: None,
             bad_certificate: None,

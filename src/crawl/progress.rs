@@ -47,6 +47,9 @@ pub enum Stop {
     /// The hosts that are left ask for more time than
     /// `politeness.max_retry_after`.
     AskedToWait,
+    /// Nobody has answered for longer than `politeness.outage`, nor could a host
+    /// be connected to that did before.
+    NoNetwork,
 }
 
 impl Stop {
@@ -58,6 +61,7 @@ impl Stop {
             Self::TimeLimit => "time-limit",
             Self::DiskNearlyFull => "disk-nearly-full",
             Self::AskedToWait => "asked-to-wait",
+            Self::NoNetwork => "no-network",
         }
     }
 }

@@ -7,19 +7,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::dedup::Original;
-use super::job::{Hop, Job, Payload, Piece, Recording, StoredRecord};
+use super::job::{Job, Payload, Piece, Recording, StoredRecord};
 pub use super::of_host::Hosts;
 use super::of_host::OfHost;
+use super::payload_kind;
 use super::process::headless_type;
 use super::warcs::Series;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::http::Head;
+use crate::links::Hop;
 use crate::net::spool::unnamed_file;
 use crate::net::{Exchange, Spool};
 use crate::snapshot::cdxj::{CdxjEntry, REVISIT};
 use crate::time::WarcDate;
 use crate::url::CanonicalUrl;
 use crate::warc::coding::Coder;
+use crate::warc::member::PayloadKind;
 use crate::warc::payload::{PayloadDigests, PayloadHasher};
 use crate::warc::write::{RECORD_END, fresh_id, warc_fields};
 use crate::warc::{Draft, RecordType, Version};
@@ -166,7 +169,14 @@ impl Recorder {
                 response = response.field("WARC-Truncated", truncated.as_str());
             }
             let header = response.header(&findings.digests.block, exchange.response.len());
-            self.add(context, &mut recording, &response_id, &header, exchange)?;
+            let kind = payload_kind::of(head);
+            self.add(
+                context,
+                &mut recording,
+                &response_id,
+                (&header, kind),
+                exchange,
+            )?;
             recording.payload = findings.may_be_original.then(|| Payload {
                 digest: payload.clone(),
                 date: context.series.version.date(date).to_string(),
@@ -234,10 +244,20 @@ impl Recorder {
 
     /// A record that is whole in memory, such as warcinfo.
     pub fn add_small(&mut self, recording: &mut Recording, id: &str, record: &[u8]) {
+        self.add_whole(recording, id, record, PayloadKind::Plain);
+    }
+
+    fn add_whole(
+        &mut self,
+        recording: &mut Recording,
+        id: &str,
+        record: &[u8],
+        payload: PayloadKind,
+    ) {
         let offset = recording.length();
         let buffer = recording.memory();
         let start = buffer.len();
-        self.coder.record(record, buffer);
+        self.coder.record(record, payload, buffer);
         let (length, sha256) = (buffer.len() - start, Digest::sha256(&buffer[start..]));
         recording.records.push(StoredRecord {
             id: id.to_owned(),
@@ -253,13 +273,13 @@ impl Recorder {
         context: &RecordContext,
         recording: &mut Recording,
         id: &str,
-        header: &[u8],
+        (header, payload): (&[u8], PayloadKind),
         exchange: &Exchange,
     ) -> io::Result<()> {
         let block = &exchange.response;
         if let Some(bytes) = block.memory() {
             let record = [header, bytes, RECORD_END].concat();
-            self.add_small(recording, id, &record);
+            self.add_whole(recording, id, &record, payload);
             return Ok(());
         }
         let offset = recording.length();
@@ -267,7 +287,7 @@ impl Recorder {
         let parts = header.chain(block.reader()).chain(RECORD_END);
         let mut file = self
             .coder
-            .stream(parts, length, unnamed_file(&context.spool)?)?;
+            .stream(parts, length, payload, unnamed_file(&context.spool)?)?;
         file.rewind()?;
         let (sha256, length) = Digest::sha256_of(&mut file)?;
         file.rewind()?;

@@ -12,15 +12,16 @@ use serde_json::json;
 
 use super::CrawlError;
 use super::circumstances::SECRETS;
-use super::job::{Job, Path, Payload, Recording, StoredRecord, Verdict};
+use super::found::Found;
+use super::job::{Job, Payload, Recording, StoredRecord, Verdict};
 use super::keeper::Keeper;
 use super::keeper::read_back::payload_of;
-use super::links::Found;
 use super::process::{Judged, Processing, is_busy};
 use super::recorder::digests;
 use super::store::state;
 use super::warcs;
 use crate::http::{Head, MAX_HEAD_BYTES};
+use crate::links::Path;
 use crate::net::Spool;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::{CdxjEntry, REVISIT};

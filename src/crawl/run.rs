@@ -27,7 +27,7 @@ use super::store::state;
 use super::workers::{Done, Workers};
 use super::{CrawlError, Summary, recover, seal};
 use crate::config::Config;
-use crate::net::{AddressGuard, Connector, HostPattern};
+use crate::net::{AddressGuard, Connector, HostPattern, Reach};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
 use crate::url::CanonicalUrl;
@@ -107,6 +107,11 @@ pub fn run(
     keeper.commit()?;
     if resuming {
         keeper.requeue_failures()?;
+        if keeper.progress.counts.captured > 0
+            && let Some((seed, _)) = all_seeds.first()
+        {
+            keeper.network.remember(seed.host_key());
+        }
     }
     keeper.load_hosts()?;
     control.publish(keeper.progress.clone());
@@ -236,6 +241,8 @@ struct Machine {
     /// The room that the page in hand takes.
     in_hand: Option<OwnedSemaphorePermit>,
     rest: Rest,
+    /// What a look for the network finds.
+    looked: Option<mpsc::Receiver<Reach>>,
     stop_lanes: watch::Sender<bool>,
     workers: Workers,
     /// How long a stop waits.
@@ -268,10 +275,33 @@ impl Machine {
             waiting: VecDeque::new(),
             in_hand: None,
             rest: Rest::after(Duration::ZERO),
+            looked: None,
             stop_lanes,
             workers,
             grace: GRACE,
         })
+    }
+
+    /// Looks for the network where it may be gone.
+    fn look(&mut self, keeper: &mut Keeper<'_>) -> Result<(), CrawlError> {
+        if let Some(looked) = &self.looked
+            && let Ok(found) = looked.try_recv()
+        {
+            self.looked = None;
+            let news = keeper.network.looked(found, Instant::now());
+            keeper.network_news(news)?;
+        }
+        if let Some(fetcher) = &self.fetcher
+            && let Some(hosts) = keeper.network.look(Instant::now())
+        {
+            let (tell, looked) = mpsc::channel();
+            let (fetcher, hosts) = (fetcher.clone(), hosts.to_vec());
+            self.runtime.spawn(async move {
+                let _ = tell.send(fetcher.reach(&hosts).await);
+            });
+            self.looked = Some(looked);
+        }
+        Ok(())
     }
 
     /// The keeper's loop.
@@ -297,7 +327,10 @@ impl Machine {
                     if keeper.is_letting_in() {
                         keeper.let_in_what_isnt_of_sessions(Instant::now() + SLICE)?;
                     }
-                    self.dispatch(keeper)?;
+                    self.look(keeper)?;
+                    if !keeper.network.is_away() {
+                        self.dispatch(keeper)?;
+                    }
                     if keeper.frontier.is_done()
                         && keeper.pending.is_empty()
                         && !keeper.has_in_hand()
@@ -533,6 +566,10 @@ fn reason_to_stop(
         .is_some_and(|most| begun.elapsed() >= most.0)
     {
         return Ok(Some(Stop::TimeLimit));
+    }
+    let patience = config.politeness.outage.0;
+    if keeper.network.is_gone_for(patience, Instant::now()) {
+        return Ok(Some(Stop::NoNetwork));
     }
     if last_count.elapsed() > Duration::from_secs(1) {
         *last_count = Instant::now();

@@ -8,8 +8,8 @@ mod surt_prefix;
 
 use regex::RegexSet;
 
-use super::job::{Hop, Path};
 use crate::config::{Config, Limit, Traps};
+use crate::links::{Hop, Path};
 use crate::url::CanonicalUrl;
 use site::Site;
 use surt_prefix::SurtPrefixes;

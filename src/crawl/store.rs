@@ -21,7 +21,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::CrawlError;
 use super::imprint::Imprint;
-use super::job::{Answer, Job, Path, StoredRecord};
+use super::job::{Answer, Job, StoredRecord};
+use crate::links::Path;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::ledger::{LedgerRow, Place, State};
 use crate::snapshot::manifest::Counts;

@@ -15,6 +15,7 @@ use crate::snapshot::whole;
 use crate::warc::Version;
 use crate::warc::coding::Coding;
 use crate::warc::frame::{Dictionary, DictionaryError, MAX_DICTIONARY};
+use crate::warc::member::Levels;
 use crate::warc::write::fresh_id;
 
 /// What the WARCs of a run have in common.
@@ -43,7 +44,10 @@ impl Series {
             dictionary(config)?
         };
         let coding = match config.warc.compression {
-            Compression::Gzip => Coding::Gzip,
+            Compression::Gzip => Coding::Gzip(Levels {
+                usual: config.warc.level.value(),
+                compressed: config.warc.level_compressed.value(),
+            }),
             Compression::Zstd => Coding::Zstd {
                 level: config.warc.zstd_level.value(),
                 dictionary,

@@ -27,6 +27,8 @@ use crate::url::HostKey;
 const MOST_ADDRESSES: usize = 8;
 /// How long an address is tried alone (RFC 8305 §8).
 const HEAD_START: Duration = Duration::from_millis(250);
+/// How long a look for the network waits.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Answers for a name and a port.
 type LookUp = Box<dyn Fn(String, u16) -> Answering + Send + Sync>;
@@ -110,6 +112,34 @@ impl Connector {
                 limit,
             }),
         }
+    }
+
+    /// Looks whether the network reaches a host, or the proxy before it. Nothing is
+    /// said on the connection.
+    pub async fn reach(&self, host: &HostKey) -> Reach {
+        let limit = self.connect_timeout.min(LOOK);
+        let reached = async {
+            if let Some(proxy) = self.proxy_for(host) {
+                let opened = proxy.open(host).await;
+                return match opened {
+                    Ok(_)
+                    | Err(NetError::Proxy {
+                        is_denial: true, ..
+                    }) => Reach::There,
+                    Err(_) => Reach::Silent,
+                };
+            }
+            match self.admitted(host).await {
+                Ok((addresses, _)) => match first_to_answer(addresses).await {
+                    Ok(_) => Reach::There,
+                    Err(error) => Reach::of(&error),
+                },
+                Err(NetError::Dns { reason, .. }) if is_no_such_name(&reason) => Reach::Silent,
+                Err(NetError::Dns { .. }) => Reach::NoNetwork,
+                Err(_) => Reach::There,
+            }
+        };
+        timeout(limit, reached).await.unwrap_or(Reach::Silent)
     }
 
     fn proxy_for(&self, host: &HostKey) -> Option<&Proxy> {
@@ -236,6 +266,39 @@ impl Connector {
 /// Asks the system's resolver.
 fn system_look_up(name: String, port: u16) -> Answering {
     Box::pin(async move { Ok(lookup_host((name, port)).await?.collect()) })
+}
+
+/// What a look for a host finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Somebody there takes or refuses connections.
+    There,
+    /// This machine has no way to it, or can't look up names.
+    NoNetwork,
+    /// Nobody answers, or its name is gone: it may be the host or the network.
+    Silent,
+}
+
+impl Reach {
+    fn of(error: &io::Error) -> Self {
+        use io::ErrorKind::{
+            AddrNotAvailable, ConnectionAborted, ConnectionRefused, ConnectionReset, NetworkDown,
+            NetworkUnreachable,
+        };
+        match error.kind() {
+            ConnectionRefused | ConnectionReset | ConnectionAborted => Self::There,
+            NetworkDown | NetworkUnreachable | AddrNotAvailable => Self::NoNetwork,
+            _ => Self::Silent,
+        }
+    }
+}
+
+/// Whether a failed look-up says that there is no such name, in the words of the C
+/// libraries; it may also say that nobody could be asked.
+fn is_no_such_name(reason: &str) -> bool {
+    ["not known", "No address", "does not resolve", "no address"]
+        .iter()
+        .any(|words| reason.contains(words))
 }
 
 /// Connects to the address that answers first. The next is tried when one has

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -66,23 +66,27 @@ pub enum TrustError {
 
 /// The system's roots and the configuration's, and what they are used for.
 pub struct Trust {
+    policy: config::CertificatePolicy,
+    /// The configuration's own.
+    given: RootCertStore,
+    /// Read when the first https is spoken: the system may have hundreds of files.
+    roots: OnceLock<Roots>,
+}
+
+/// What is made of the roots.
+struct Roots {
     connector: TlsConnector,
     verifier: Option<Arc<WebPkiServerVerifier>>,
-    policy: config::CertificatePolicy,
-    /// Why there are no roots, where there are none.
+    /// Why there are none, where there are none.
     empty: Option<String>,
 }
 
-impl Trust {
-    /// Loads the roots. A root that doesn't parse is the system's matter; the
-    /// others count. One in `tls.roots` must parse: it was given on purpose.
-    pub fn load(settings: &config::Tls) -> Result<Self, TrustError> {
-        let mut roots = RootCertStore::empty();
+impl Roots {
+    /// A root of the system that doesn't parse is the system's matter; the others
+    /// count.
+    fn load(mut roots: RootCertStore, policy: config::CertificatePolicy) -> Self {
         let native = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(native.certs);
-        if !settings.roots.is_empty() {
-            add_file(&mut roots, Path::new(&settings.roots))?;
-        }
         let empty = roots.is_empty().then(|| {
             let found = native.errors.first().map(ToString::to_string);
             let found = found.map(|error| format!(" ({error})")).unwrap_or_default();
@@ -100,7 +104,7 @@ impl Trust {
             .with_safe_default_protocol_versions()
             .expect("ring speaks TLS 1.2 and 1.3")
             .dangerous();
-        let builder = match (&verifier, settings.verify) {
+        let builder = match (&verifier, policy) {
             (Some(verifier), config::CertificatePolicy::Require) => {
                 builder.with_custom_certificate_verifier(verifier.clone())
             }
@@ -108,18 +112,38 @@ impl Trust {
         };
         let mut config = builder.with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
+        Self {
             connector: TlsConnector::from(Arc::new(config)),
             verifier,
-            policy: settings.verify,
             empty,
+        }
+    }
+}
+
+impl Trust {
+    /// Loads the roots of the configuration, which must parse: they were given on
+    /// purpose. The system's are read when they are wanted.
+    pub fn load(settings: &config::Tls) -> Result<Self, TrustError> {
+        let mut given = RootCertStore::empty();
+        if !settings.roots.is_empty() {
+            add_file(&mut given, Path::new(&settings.roots))?;
+        }
+        Ok(Self {
+            policy: settings.verify,
+            given,
+            roots: OnceLock::new(),
         })
+    }
+
+    fn roots(&self) -> &Roots {
+        self.roots
+            .get_or_init(|| Roots::load(self.given.clone(), self.policy))
     }
 
     /// Why no site over https can be captured, where none can.
     pub fn cannot_verify(&self) -> Option<&str> {
         match self.policy {
-            config::CertificatePolicy::Require => self.empty.as_deref(),
+            config::CertificatePolicy::Require => self.roots().empty.as_deref(),
             config::CertificatePolicy::Record => None,
         }
     }
@@ -145,7 +169,7 @@ impl Trust {
             stream,
             first: Vec::new(),
         };
-        let connecting = self.connector.connect(name.clone(), opening);
+        let connecting = self.roots().connector.connect(name.clone(), opening);
         match connecting.into_fallible().await {
             Ok(stream) => {
                 let session = self.session(&name, stream.get_ref().1);
@@ -196,7 +220,7 @@ impl Trust {
             return CertificateVerdict::Valid;
         }
         let invalid = |reason: &str| CertificateVerdict::Invalid(reason.to_owned());
-        let Some(verifier) = &self.verifier else {
+        let Some(verifier) = &self.roots().verifier else {
             return invalid("no certificate is trusted on this system");
         };
         let Some((own, between)) = certificates.split_first() else {

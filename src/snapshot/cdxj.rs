@@ -273,11 +273,12 @@ pub struct BlockStart {
 }
 
 impl BlockStart {
-    /// Takes the next bytes.
-    pub fn update(&mut self, piece: &[u8]) {
+    /// Takes the next bytes; gives how many of them belong to it.
+    pub fn update(&mut self, piece: &[u8]) -> usize {
         if self.ended {
-            return;
+            return 0;
         }
+        let before = self.bytes.len();
         let piece = &piece[..piece.len().min(MAX_START - self.bytes.len())];
         // Most heads come in one piece, which is then not copied whole.
         let found = if self.bytes.is_empty() {
@@ -293,6 +294,17 @@ impl BlockStart {
             self.bytes.truncate(length);
         }
         self.ended = found.is_some() || self.bytes.len() == MAX_START;
+        self.bytes.len() - before
+    }
+
+    /// Whether nothing that comes will be of it.
+    pub fn is_over(&self) -> bool {
+        self.ended
+    }
+
+    /// Its bytes so far.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The head; `None` where nothing came.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::places::Places;
 use self::rows::Rows;
-use self::urls::Urls;
+use self::urls::{OfLinks, Urls};
 use super::target::Target;
 use super::{Findings, Location, Severity};
 use crate::snapshot::cdxj::CdxjEntry;
@@ -30,6 +30,9 @@ pub(super) struct Wanted {
     pub(super) index: bool,
     pub(super) ledger: bool,
     pub(super) pages: bool,
+    /// How much it weighs that a stored answer names a URL without a row, where
+    /// they are scanned.
+    pub(super) links: Option<Severity>,
 }
 
 /// What every side said.
@@ -115,8 +118,9 @@ struct OfUrl {
 /// In the order in which the lines of one URL are read.
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 enum Said {
+    /// The state and the HTTP status.
     #[serde(rename = "0listed")]
-    Listed(String),
+    Listed(String, Option<u16>),
     #[serde(rename = "1page")]
     Page(String),
     #[serde(rename = "2captured")]
@@ -125,6 +129,15 @@ enum Said {
         answer: bool,
         /// A whole answer that isn't asked for again.
         settled: bool,
+        filename: String,
+        offset: u64,
+    },
+    /// A stored answer names it.
+    #[serde(rename = "3named")]
+    Named {
+        /// Whether that is a sitemap, which lists it.
+        is_listed: bool,
+        page: String,
         filename: String,
         offset: u64,
     },
@@ -232,7 +245,7 @@ impl Joins {
 
     /// A row of the ledger.
     pub(super) fn ledger(&mut self, row: &LedgerRow) -> io::Result<()> {
-        if let Some(place) = &row.place {
+        if let Some(place) = row.place.as_ref().filter(|_| self.wanted.ledger) {
             self.places.add(&line(&AtPlace::of_row(row, place)))?;
         }
         // A challenge is a whole answer, and none of the site's.
@@ -240,7 +253,7 @@ impl Joins {
             (State::Failed, "challenge") => CHALLENGED.to_owned(),
             (state, _) => state.to_string(),
         };
-        self.url(&row.url, Said::Listed(state))
+        self.url(&row.url, Said::Listed(state, row.status))
     }
 
     /// A page.
@@ -250,13 +263,30 @@ impl Joins {
         self.url(&page.url, Said::Page(time))
     }
 
+    /// A URL that the answer at a place names.
+    pub(super) fn named(
+        &mut self,
+        url: &str,
+        page: &str,
+        (filename, offset): (&str, u64),
+        is_listed: bool,
+    ) -> io::Result<()> {
+        let said = Said::Named {
+            is_listed,
+            page: page.to_owned(),
+            filename: filename.to_owned(),
+            offset,
+        };
+        self.url(url, said)
+    }
+
     fn url(&mut self, url: &str, said: Said) -> io::Result<()> {
         let url = url.to_owned();
         self.urls.add(&line(&OfUrl { url, said }))
     }
 
     /// Compares what stands side by side.
-    pub(super) fn compare(self, findings: &mut Findings) -> io::Result<()> {
+    pub(super) fn compare(self, findings: &mut Findings) -> io::Result<OfLinks> {
         let Self {
             places,
             urls,
@@ -288,11 +318,14 @@ impl Joins {
             reported: false,
             captured: false,
             times: Vec::new(),
+            mention: urls::Mention::default(),
+            links: OfLinks::default(),
         };
         each_line(urls, |line| of_urls.line(line))?;
         of_urls.leave();
+        let links = of_urls.links;
         let Some(rows) = rows else {
-            return Ok(());
+            return Ok(links);
         };
         let mut of_rows = Rows {
             comparison: of_urls.comparison,
@@ -301,7 +334,7 @@ impl Joins {
         };
         each_line(rows, |line| of_rows.line(line))?;
         of_rows.leave();
-        Ok(())
+        Ok(links)
     }
 }
 

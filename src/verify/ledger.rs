@@ -4,6 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use super::account::Accounting;
 use super::join::Joins;
 use super::target::Target;
 use super::{Findings, Location, Severity};
@@ -20,6 +21,7 @@ const MOST_MALFORMED: u64 = 1000;
 pub(super) fn gather(
     target: &Target,
     joins: &mut Joins,
+    account: &mut Accounting,
     findings: &mut Findings,
 ) -> Result<u64, SnapshotError> {
     let Some(container) = &target.container else {
@@ -56,8 +58,9 @@ pub(super) fn gather(
             findings.error("ledger-order", location, message);
         }
         state(&row, location(), findings);
-        joins
-            .ledger(&row)
+        account
+            .row(&row)
+            .and_then(|()| joins.ledger(&row))
             .map_err(SnapshotError::io(&target.path, "sorting in scratch space"))?;
         previous = Some(row.url);
     }

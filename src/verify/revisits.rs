@@ -6,6 +6,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use super::closure::Revisit;
 use super::join::each_line;
 use super::target::Target;
 use super::{Findings, Location, Severity};
@@ -26,7 +27,11 @@ pub(super) struct Revisits {
 #[derive(Serialize, Deserialize)]
 enum Said {
     #[serde(rename = "0original")]
-    Original(String),
+    Original {
+        timestamp: String,
+        path: String,
+        offset: u64,
+    },
     #[serde(rename = "1revisit")]
     Revisit {
         timestamp: String,
@@ -36,6 +41,9 @@ enum Said {
         url: String,
         target: String,
     },
+    /// Its links are to be looked for in its payload.
+    #[serde(rename = "2scan")]
+    Scan(Revisit),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,15 +86,19 @@ impl SaidOfPayload {
                 target: header.refers_to_target_uri().unwrap_or_default().to_owned(),
             }
         } else {
-            Said::Original(timestamp)
+            Said::Original {
+                timestamp,
+                path: path.to_owned(),
+                offset,
+            }
         };
-        let fact = OfPayload {
-            digest: named(&digest),
-            said,
-        };
-        let line = serde_json::to_vec(&fact).expect("strings and numbers are JSON");
+        let line = line(named(&digest), said);
         Some(Self { is_revisit, line })
     }
+}
+
+fn line(digest: String, said: Said) -> Vec<u8> {
+    serde_json::to_vec(&OfPayload { digest, said }).expect("strings and numbers are JSON")
 }
 
 impl Revisits {
@@ -114,23 +126,48 @@ impl Revisits {
         self.lines.add(&said.line)
     }
 
-    /// Tells of revisits whose payload is nowhere.
-    pub(super) fn compare(self, findings: &mut Findings) -> io::Result<()> {
+    /// Takes a revisit whose payload is to be scanned for links.
+    pub(super) fn scan(&mut self, digest: &str, revisit: Revisit) -> io::Result<()> {
+        self.any = true;
+        self.lines
+            .add(&line(digest.to_owned(), Said::Scan(revisit)))
+    }
+
+    /// Tells of revisits whose payload is nowhere. Those whose links are to be
+    /// looked for go to `scan`, with the place of their payload if it is here.
+    pub(super) fn compare(
+        self,
+        findings: &mut Findings,
+        mut scan: impl FnMut(Revisit, Option<(&str, u64)>) -> io::Result<()>,
+    ) -> io::Result<()> {
         if !self.any {
             return Ok(());
         }
-        let (mut digest, mut first) = (String::new(), None::<String>);
+        let (mut digest, mut first) = (String::new(), None::<(String, String, u64)>);
+        let mut failed = None;
         let (strict, elsewhere) = (self.strict, self.elsewhere.join(", "));
         each_line(self.lines, |line| {
-            let fact: OfPayload = serde_json::from_slice(line).expect("written by `SaidOfPayload`");
+            let fact: OfPayload = serde_json::from_slice(line).expect("written by `line`");
             if fact.digest != digest {
                 digest = fact.digest;
                 first = None;
             }
             let (path, offset, id, url, target, timestamp) = match fact.said {
-                Said::Original(time) => {
+                Said::Original {
+                    timestamp,
+                    path,
+                    offset,
+                } => {
                     // They are sorted, so the first is the oldest.
-                    first.get_or_insert(time);
+                    first.get_or_insert((timestamp, path, offset));
+                    return;
+                }
+                Said::Scan(revisit) => {
+                    let place = first.as_ref();
+                    let place = place.map(|(_, path, offset)| (path.as_str(), *offset));
+                    if failed.is_none() {
+                        failed = scan(revisit, place).err();
+                    }
                     return;
                 }
                 Said::Revisit {
@@ -149,7 +186,7 @@ impl Revisits {
             let target = super::finding::clip(&target);
             let section = "WARC 1.1 §6.7.2";
             match &first {
-                Some(original) if *original <= timestamp => {}
+                Some((original, ..)) if *original <= timestamp => {}
                 Some(_) if strict => {
                     let message = "every record with its payload is later than itself";
                     findings.add(Severity::Error, "revisit-order", section, location, message);
@@ -177,10 +214,11 @@ impl Revisits {
                     findings.add(severity, "revisit-dangling", section, location, message);
                 }
             }
-        })
+        })?;
+        failed.map_or(Ok(()), Err)
     }
 }
 
-fn named(digest: &Digest) -> String {
+pub(super) fn named(digest: &Digest) -> String {
     format!("{}:{}", digest.algorithm().label(), digest.hex())
 }

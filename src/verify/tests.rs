@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod closed;
 mod fixity;
 mod joined;
 mod packages;

@@ -4,13 +4,13 @@
 use std::io::{self, Read, Write};
 
 use super::frame::{Dictionary, FrameCompressor};
-use super::member::{Compressor, stream_member};
+use super::member::{Compressor, Levels, PayloadKind};
 
 /// The compression of a WARC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Coding {
     /// `.warc.gz` (WARC 1.1 annex D).
-    Gzip,
+    Gzip(Levels),
     /// `.warc.zst`.
     Zstd {
         /// From 1 to 19.
@@ -24,7 +24,7 @@ impl Coding {
     /// The end of a file's name.
     pub fn suffix(&self) -> &'static str {
         match self {
-            Self::Gzip => ".warc.gz",
+            Self::Gzip(_) => ".warc.gz",
             Self::Zstd { .. } => ".warc.zst",
         }
     }
@@ -53,7 +53,7 @@ impl Coder {
     /// For a file's compression.
     pub fn new(coding: &Coding) -> Self {
         match coding {
-            Coding::Gzip => Self::Gzip(Compressor::default()),
+            Coding::Gzip(levels) => Self::Gzip(Compressor::new(*levels)),
             Coding::Zstd { level, dictionary } => {
                 Self::Zstd(FrameCompressor::new(*level, dictionary.clone()))
             }
@@ -61,17 +61,23 @@ impl Coder {
     }
 
     /// Appends a record that is whole in memory to `out`.
-    pub fn record(&mut self, record: &[u8], out: &mut Vec<u8>) {
+    pub fn record(&mut self, record: &[u8], payload: PayloadKind, out: &mut Vec<u8>) {
         match self {
-            Self::Gzip(compressor) => compressor.member(record, out),
+            Self::Gzip(compressor) => compressor.member_of(record, payload, out),
             Self::Zstd(compressor) => compressor.frame(record, out),
         }
     }
 
     /// Copies a record of `length` bytes into `out`.
-    pub fn stream<W: Write>(&self, record: impl Read, length: u64, out: W) -> io::Result<W> {
+    pub fn stream<W: Write>(
+        &self,
+        record: impl Read,
+        length: u64,
+        payload: PayloadKind,
+        out: W,
+    ) -> io::Result<W> {
         match self {
-            Self::Gzip(_) => stream_member(record, out),
+            Self::Gzip(compressor) => compressor.stream(record, payload, out),
             Self::Zstd(compressor) => compressor.stream(record, length, out),
         }
     }

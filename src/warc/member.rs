@@ -15,9 +15,34 @@ use libdeflate_sys::{
     libdeflate_result_LIBDEFLATE_INSUFFICIENT_SPACE, libdeflate_result_LIBDEFLATE_SUCCESS,
 };
 
-/// The deflate level of everything that is written: zlib's default, which
-/// libdeflate reaches in two thirds of the time.
-const LEVEL: i32 = 6;
+/// Deflate levels, from 1 (fast) to 9 (small).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Levels {
+    /// Of records.
+    pub usual: i32,
+    /// Of records whose payload is compressed in itself.
+    pub compressed: i32,
+}
+
+impl Default for Levels {
+    /// zlib's default, which libdeflate reaches in two thirds of the time; what is
+    /// compressed comes out hardly larger at the lowest level, in a third of it.
+    fn default() -> Self {
+        Self {
+            usual: 6,
+            compressed: 1,
+        }
+    }
+}
+
+/// Whether a payload is compressed in itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadKind {
+    /// It isn't, or isn't known to be.
+    Plain,
+    /// By its coding or its media type.
+    Compressed,
+}
 
 /// Records up to this size, requests above all, come out as small at the lowest
 /// level, in two thirds of the time.
@@ -25,28 +50,56 @@ const SMALL: usize = 2048;
 
 /// A reusable compressor; making one costs more than compressing a page.
 pub struct Compressor {
+    levels: Levels,
     usual: Level,
+    compressed: Level,
     small: Level,
 }
 
 impl Default for Compressor {
     fn default() -> Self {
-        Self {
-            usual: Level::new(LEVEL),
-            small: Level::new(1),
-        }
+        Self::new(Levels::default())
     }
 }
 
 impl Compressor {
+    /// With these levels.
+    pub fn new(levels: Levels) -> Self {
+        Self {
+            levels,
+            usual: Level::new(levels.usual),
+            compressed: Level::new(levels.compressed),
+            small: Level::new(1),
+        }
+    }
+
     /// Appends `data` to `out` as one gzip member.
     pub fn member(&mut self, data: &[u8], out: &mut Vec<u8>) {
-        let level = if data.len() <= SMALL {
-            &mut self.small
-        } else {
-            &mut self.usual
+        self.member_of(data, PayloadKind::Plain, out);
+    }
+
+    /// Appends a record with such a payload to `out` as one gzip member.
+    pub fn member_of(&mut self, record: &[u8], payload: PayloadKind, out: &mut Vec<u8>) {
+        let level = match payload {
+            _ if record.len() <= SMALL => &mut self.small,
+            PayloadKind::Plain => &mut self.usual,
+            PayloadKind::Compressed => &mut self.compressed,
         };
-        level.member(data, out);
+        level.member(record, out);
+    }
+
+    /// Copies everything that `parts` give into `out` as one gzip member.
+    pub fn stream<W: Write>(
+        &self,
+        parts: impl Read,
+        payload: PayloadKind,
+        out: W,
+    ) -> io::Result<W> {
+        let level = match payload {
+            PayloadKind::Plain => self.levels.usual,
+            PayloadKind::Compressed => self.levels.compressed,
+        };
+        stream_member(parts, level, out)
     }
 }
 
@@ -168,9 +221,8 @@ impl Drop for Decompressor {
 const FLAGS: usize = 3;
 const HEADER_CRC: u8 = 2;
 
-/// Copies everything that `parts` give into `out` as one gzip member.
-pub fn stream_member<W: Write>(mut parts: impl Read, out: W) -> io::Result<W> {
-    let mut encoder = GzEncoder::new(out, Compression::new(LEVEL.unsigned_abs()));
+fn stream_member<W: Write>(mut parts: impl Read, level: i32, out: W) -> io::Result<W> {
+    let mut encoder = GzEncoder::new(out, Compression::new(level.unsigned_abs().min(9)));
     io::copy(&mut parts, &mut encoder)?;
     encoder.finish()
 }
@@ -194,8 +246,12 @@ mod tests {
         ] {
             let (mut member, mut back) = (vec![1, 2], Vec::new());
             compressor.member(data, &mut member);
-            let streamed = stream_member(data, Vec::new()).unwrap();
-            for gz in [&member[2..], &streamed] {
+            let streamed = compressor
+                .stream(data, PayloadKind::Plain, Vec::new())
+                .unwrap();
+            let mut quick = Vec::new();
+            compressor.member_of(data, PayloadKind::Compressed, &mut quick);
+            for gz in [&member[2..], &streamed, &quick] {
                 back.clear();
                 flate2::read::GzDecoder::new(gz)
                     .read_to_end(&mut back)

@@ -16,6 +16,8 @@ power    a trace of all writes and syncs is cut at every operation; what wasn't 
          kept, or some of it, torn
 kills    SIGKILL at random moments of crawl and resume
 full     a real tmpfs of 700 kB
+clock    the clock of the day jumps back and forth by days under a crawl
+network  tests/faults/network.py: there is none for a while, names can't be looked up
 """
 
 import argparse
@@ -55,7 +57,7 @@ def main():
     options.add_argument("binary")
     options.add_argument("workdir")
     options.add_argument("--long", action="store_true", help="everything, in hours rather than a minute")
-    options.add_argument("--only", choices=["errors", "power", "kills", "full"])
+    options.add_argument("--only", choices=["errors", "power", "kills", "full", "clock", "network"])
     options.add_argument("--seed", type=int, default=20261126)
     arguments = options.parse_args()
     work = pathlib.Path(arguments.workdir).absolute() / "faults"
@@ -65,7 +67,7 @@ def main():
     with site() as (seed, requests):
         bench = Bench(pathlib.Path(arguments.binary).absolute(), work, seed, requests)
         chance = random.Random(arguments.seed)
-        for name, check in [("errors", errors), ("power", power), ("kills", kills), ("full", full)]:
+        for name, check in [("errors", errors), ("power", power), ("kills", kills), ("full", full), ("clock", clock), ("network", network)]:
             if arguments.only in (None, name):
                 checks.run(check.__doc__.rstrip("."), check, bench, chance, arguments.long)
     return checks.done()
@@ -333,6 +335,51 @@ def full(bench, chance, long):
         return f"{len(known)} URLs were acknowledged before"
     finally:
         subprocess.run([*as_root, "umount", mount], check=True)
+
+
+def clock(bench, chance, long):
+    """The clock of the day jumps under a crawl and between its runs, and nothing of it shows but in dates."""
+    day = 86_400
+    jumps = [f"0:{-day},40:{30 * day},80:{-2 * day},120:0", f"60:{400 * day}", f"60:{-400 * day}", f"0:{-20_000 * day}"]
+    for number, jump in enumerate(jumps):
+        snapshot = bench.work / f"clock-{number}"
+        ran = bench.crawl(snapshot, clock=jump)
+        if ran.returncode != 0 or outcome(snapshot) != bench.expected:
+            raise AssertionError(f"clock {jump}: exit {ran.returncode}: {ran.stderr.strip()}")
+        times = [json.loads(line)["time"] for line in open(snapshot / "logs" / "crawl.jsonl")]
+        if times[0][:10] == times[-1][:10] == time.strftime("%Y-%m-%d", time.gmtime()):
+            raise AssertionError(f"clock {jump}: it hasn't jumped")
+        verified = bench.verify(snapshot)
+        if verified.returncode != 0:
+            raise AssertionError(f"clock {jump}: verify: {verified.stdout}{verified.stderr}")
+        # Killed, and gone on with on another day.
+        snapshot = bench.work / f"clock-{number}-killed"
+        command = [bench.binary, "crawl", bench.seed, "--into", snapshot, "--config", bench.settings]
+        command += ["--delay", "0", "--connections", "2", "--quiet"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.15)
+        process.kill()
+        process.wait()
+        if not has_begun(snapshot) or never_began(ran := bench.resume(snapshot, clock=jump)):
+            continue
+        if ran.returncode != 0 or outcome(snapshot) != bench.expected:
+            raise AssertionError(f"resume, clock {jump}: exit {ran.returncode}: {ran.stderr.strip()}")
+        verified = bench.verify(snapshot)
+        if verified.returncode != 0:
+            raise AssertionError(f"resume, clock {jump}: verify: {verified.stdout}{verified.stderr}")
+    return f"{len(jumps)} ways, each in a crawl and in a resume"
+
+
+def network(bench, chance, long):
+    """Without a network the crawl waits, or stops with exit 3, and burns nothing."""
+    ran = subprocess.run(
+        [sys.executable, HERE / "network.py", bench.binary, bench.work / "network"], capture_output=True, text=True, timeout=600
+    )
+    if ran.returncode == 77:
+        return "not done: no network of one's own may be made here"
+    if ran.returncode != 0:
+        raise AssertionError(ran.stdout + ran.stderr)
+    return ran.stdout.splitlines()[-1]
 
 
 if __name__ == "__main__":

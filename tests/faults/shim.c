@@ -6,6 +6,8 @@
  *   FAULT_AT     the operation that fails, from 1
  *   FAULT_KIND   eio, enospc or short; with a + behind it, all later writing
  *                operations fail too, as on a disk that stays full
+ *   FAULT_CLOCK  a sequence of MS:SECONDS,: so long after the start of the process the
+ *                clock of the day is set off by so much, in turn
  *   FAULT_TRACE  a file that gets every operation that succeeded, with its data
  *
  * A line of a trace is `NAME length-of-path a b length-of-data`, then the path (and
@@ -23,7 +25,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *root, *kind;
@@ -141,6 +145,49 @@ static void told(const char *name, const char *path, size_t path_length, long lo
   pthread_mutex_unlock(&lock);                                                                                         \
   errno = kept;                                                                                                        \
   return result;
+
+/* By how much the clock of the day is off now. */
+static long off_by(void) {
+  static const char *jumps;
+  static struct timespec start;
+  struct timespec now;
+  if (!jumps) {
+    const char *text = getenv("FAULT_CLOCK");
+    REAL(clock_gettime)(CLOCK_MONOTONIC, &start);
+    jumps = text ? text : "";
+  }
+  if (!*jumps) return 0;
+  REAL(clock_gettime)(CLOCK_MONOTONIC, &now);
+  long passed = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000, off = 0;
+  for (const char *at = jumps; *at;) {
+    char *end;
+    long when = strtol(at, &end, 10);
+    if (*end != ':') break;
+    long seconds = strtol(end + 1, &end, 10);
+    if (passed >= when) off = seconds;
+    at = *end ? end + 1 : end;
+  }
+  return off;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+  int done = REAL(clock_gettime)(clock, time);
+  if (!done && clock == CLOCK_REALTIME) time->tv_sec += off_by();
+  return done;
+}
+
+int gettimeofday(struct timeval *restrict time, void *restrict zone) {
+  int done = REAL(gettimeofday)(time, zone);
+  if (!done) time->tv_sec += off_by();
+  return done;
+}
+
+time_t time(time_t *told) {
+  struct timespec now;
+  if (clock_gettime(CLOCK_REALTIME, &now)) return (time_t)-1;
+  if (told) *told = now.tv_sec;
+  return now.tv_sec;
+}
 
 static ssize_t shortened(size_t length, int is_short) { return is_short && length > 1 ? length / 2 : length; }
 

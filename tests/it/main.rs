@@ -10,6 +10,7 @@ mod wire;
 
 mod addresses;
 mod cli_contract;
+mod closed_ledger;
 mod committed_snapshot;
 mod cookies;
 mod crash_resume;

@@ -5,8 +5,8 @@
 use std::io::Read;
 
 use lastlight::config::{Config, Limits};
-use lastlight::crawl::robots::Robots;
 use lastlight::http::{Chunked, Close, Dechunked, Head, Incoming, Step};
+use lastlight::robots::Robots;
 use lastlight::scan::{Asked, links};
 use lastlight::snapshot::cdxj::CdxjEntry;
 use lastlight::warc::Reader;

@@ -10,9 +10,10 @@ use super::{Decision, Gate, HostId, LATER, NAMES, REFUSALS};
 use crate::config::Span;
 use crate::crawl::fetch::Turn;
 use crate::crawl::imprint::Imprint;
-use crate::crawl::job::{Job, Path};
+use crate::crawl::job::Job;
 use crate::crawl::pace::Pace;
 use crate::crawl::store::{self, Store};
+use crate::links::Path;
 use crate::url::HostKey;
 
 /// A host with work, or that had some.

@@ -3,9 +3,9 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::config::Config;
-use crate::crawl::job::Path;
-use crate::crawl::robots::Robots as RobotsTxt;
 use crate::crawl::store::{Added, NewUrl, state};
+use crate::links::Path;
+use crate::robots::Robots as RobotsTxt;
 
 const HOST: &str = "http://a.example";
 const HOURS: Duration = Duration::from_hours(2);

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::HostId;
+use crate::crawl::network::News;
 
 /// Alarms that the summary repeats; the log has all.
 const KEPT: usize = 20;
@@ -41,6 +42,35 @@ impl Keeper<'_> {
                  counts as failed and is asked for again when the crawl is resumed"
             ),
         )
+    }
+
+    /// Heeds what was found of the network: tries that waited for that are settled,
+    /// and it's told when it is gone or there again.
+    pub fn network_news(&mut self, news: Option<News>) -> Result<(), CrawlError> {
+        if !self.network.is_in_doubt() {
+            for outcome in std::mem::take(&mut self.doubtful) {
+                self.settle(outcome, None)?;
+            }
+        }
+        let Some(news) = news else {
+            return Ok(());
+        };
+        let host = self.network.known().map(ToString::to_string);
+        let host = host.unwrap_or_default();
+        let patience = self.config.politeness.outage;
+        match news {
+            News::Gone => self.alarm(
+                "network-gone",
+                format!(
+                    "nobody answers any more, and {host}, which did, can't be connected to: the                      crawl waits for the network, for up to {patience}; no URL counts as failed for it"
+                ),
+            ),
+            News::Back => {
+                self.frontier.network_is_back();
+                let fields = json!({ "host": host });
+                self.log.event("network-back", fields).map_err(Into::into)
+            }
+        }
     }
 
     /// Tells once that a host's certificate doesn't check out.

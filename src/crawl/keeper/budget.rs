@@ -8,9 +8,10 @@ use crate::crawl::CrawlError;
 use crate::crawl::fold::key;
 use crate::crawl::form::Form;
 use crate::crawl::frontier::HostId;
-use crate::crawl::job::{Hop, Job, Link, Outcome, Verdict};
+use crate::crawl::job::{Job, Link, Outcome, Verdict};
 use crate::crawl::store::Tally;
 use crate::crawl::variant::{self, Variant};
+use crate::links::Hop;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 

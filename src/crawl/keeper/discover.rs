@@ -11,10 +11,11 @@ use crate::config::ScopeKind;
 use crate::crawl::CrawlError;
 use crate::crawl::form::Form;
 use crate::crawl::imprint::Imprint;
-use crate::crawl::job::{Hop, Job, Link, Outcome, Path, Redirect};
+use crate::crawl::job::{Job, Link, Outcome, Redirect};
 use crate::crawl::judge::key;
 use crate::crawl::named::NamedIds;
 use crate::crawl::store::{Added, NewUrl, SeedSource};
+use crate::links::{Hop, Path};
 use crate::url::CanonicalUrl;
 
 /// The page that names a URL.

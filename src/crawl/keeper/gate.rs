@@ -9,12 +9,13 @@ use super::Keeper;
 use crate::config::RobotsPolicy;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Decision, Gate, HostId};
-use crate::crawl::job::{Hop, Job, Path, RobotsOutcome};
+use crate::crawl::job::{Job, RobotsOutcome};
 use crate::crawl::process::{PRODUCT_TOKEN, robots_rules};
-use crate::crawl::robots::{Robots, Rules, Verdict as RobotsVerdict};
 use crate::crawl::store::state;
 use crate::http::{Head, MAX_HEAD_BYTES};
+use crate::links::{Hop, Path};
 use crate::net::Spool;
+use crate::robots::{Robots, Rules, Verdict as RobotsVerdict};
 use crate::snapshot::SnapshotError;
 use crate::url::CanonicalUrl;
 
@@ -238,7 +239,7 @@ impl Keeper<'_> {
         let Some((filename, offset, _)) = self.store.place(url.as_str())? else {
             return Ok(None);
         };
-        let limit = MAX_HEAD_BYTES + super::super::robots::READ_LIMIT * 4;
+        let limit = MAX_HEAD_BYTES + crate::robots::READ_LIMIT * 4;
         let Some(block) = self.answer_at(&filename, offset, limit)? else {
             let reason = "its record can't be read back".to_owned();
             return Ok(Some(RobotsOutcome::Unavailable(reason)));

@@ -8,12 +8,13 @@ use serde_json::json;
 use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::{Gate, HostId};
-use crate::crawl::job::{Hop, Job, Outcome, Path, Verdict};
+use crate::crawl::job::{Job, Outcome, Verdict};
 use crate::crawl::marks::{Imprints, Look, Mark};
 use crate::crawl::named::Named;
 use crate::crawl::store::marks::{Marked, Unjudged};
 use crate::crawl::store::state;
 use crate::digest::Digest;
+use crate::links::{Hop, Path};
 use crate::url::{CanonicalUrl, HostKey};
 
 /// Answers of a host that may wait for its probe; later ones go unmarked.

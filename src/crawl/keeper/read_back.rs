@@ -29,7 +29,7 @@ impl Keeper<'_> {
     fn dictionary(&self) -> Option<&Dictionary> {
         match &self.series.coding {
             Coding::Zstd { dictionary, .. } => dictionary.as_ref(),
-            Coding::Gzip => None,
+            Coding::Gzip(_) => None,
         }
     }
 

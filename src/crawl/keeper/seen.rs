@@ -4,7 +4,7 @@
 use std::hash::{Hash, Hasher};
 
 use super::generations::Generations;
-use crate::crawl::job::Path;
+use crate::links::Path;
 
 /// How a URL stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crawl::job::Hop;
+    use crate::links::Hop;
 
     #[test]
     fn only_what_is_new_nearer_or_let_in_is_news() {

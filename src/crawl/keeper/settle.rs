@@ -11,6 +11,9 @@ use crate::crawl::job::{Health, Job, Outcome, RobotsOutcome, Verdict};
 use crate::crawl::store::{SeedSource, state};
 use crate::url::CanonicalUrl;
 
+/// How long a URL waits at least that wasn't answered for want of a network.
+const WHILE_GONE: Duration = Duration::from_secs(1);
+
 impl Keeper<'_> {
     pub(super) fn settle(
         &mut self,
@@ -84,6 +87,14 @@ impl Keeper<'_> {
         }
         if let Some(reason) = &outcome.bad_certificate {
             self.bad_certificate(host, reason)?;
+        }
+        if outcome.health == Health::Silent
+            && self.network.is_gone()
+            && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
+        {
+            outcome.verdict = Verdict::Retry(WHILE_GONE, reason.clone());
+            outcome.robots = None;
+            return Ok(true);
         }
         // Whatever becomes of the URL, the host is left alone.
         if let Some(pause) = outcome.host_pause {

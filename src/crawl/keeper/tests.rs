@@ -7,13 +7,14 @@ use super::sessions::Ids;
 use super::*;
 use crate::crawl::form::Form;
 use crate::crawl::imprint::Imprint;
-use crate::crawl::job::{Answer, Hop, Job, Link, Path, Redirect, Verdict};
+use crate::crawl::job::{Answer, Job, Link, Redirect, Verdict};
 use crate::crawl::judge::key;
 use crate::crawl::named::Named;
 use crate::crawl::store::Tally;
 use crate::crawl::store::state;
 use crate::crawl::variant;
 use crate::crawl::variant::SESSION_ID;
+use crate::links::{Hop, Path};
 use crate::url::CanonicalUrl;
 
 const LINKS: u32 = 5000;

@@ -100,7 +100,7 @@ impl Imprints {
         match head.status()? {
             200 => page.map(|page| Self::Page(Box::new(PageImprint::of(url, page)))),
             301 | 302 | 303 | 307 | 308 => {
-                let target = crate::crawl::links::redirect(url, head)?;
+                let target = crate::links::redirect(url, head)?;
                 // To the same page elsewhere, or to a login that leads back.
                 let last = url.url().path_segments()?.rfind(|part| !part.is_empty());
                 let last = last.unwrap_or_default().to_ascii_lowercase();

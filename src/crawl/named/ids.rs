@@ -6,8 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::config::Traps;
 use crate::crawl::fold::key;
-use crate::crawl::job::{Hop, Link};
+use crate::crawl::job::Link;
 use crate::crawl::variant;
+use crate::links::Hop;
 use crate::url::CanonicalUrl;
 
 /// What ids an answer names. Pages are URLs without their ids, as numbers.

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, ToSql, params};
 
 use super::{Result, Store, state};
 use crate::crawl::imprint::Imprint;
-use crate::crawl::job::Path;
+use crate::links::Path;
 use crate::url::CanonicalUrl;
 
 /// What priorities of URLs begin at that go after all others of their host.

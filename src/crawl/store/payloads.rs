@@ -131,8 +131,9 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::crawl::imprint::Imprint;
-    use crate::crawl::job::{Answer, Path, StoredRecord};
+    use crate::crawl::job::{Answer, StoredRecord};
     use crate::crawl::store::{Added, NewUrl, state};
+    use crate::links::Path;
     use crate::url::CanonicalUrl;
 
     const LENGTH: u64 = 100;

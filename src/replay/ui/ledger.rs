@@ -47,6 +47,8 @@ pub(super) struct Row {
     pub calendar: String,
     pub state: &'static str,
     pub reason: String,
+    /// The rows with this reason.
+    pub reason_link: String,
     pub mark: String,
     pub status: String,
     pub media_type: String,
@@ -59,11 +61,13 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn of(collection: &str, row: &LedgerRow) -> Self {
+        let start: String = row.reason.chars().take(300).collect();
         Self {
             url: clipped(&row.url, 300),
             calendar: link::captures(collection, &row.url),
             state: row.state.as_str(),
             reason: clipped(&row.reason, 300),
+            reason_link: link::ledger(collection, row.state.as_str(), &start),
             mark: clipped(&row.mark, 60),
             status: row.status.map(|code| code.to_string()).unwrap_or_default(),
             media_type: clipped(&row.media_type, 80),
@@ -136,7 +140,8 @@ impl List {
                 list.cut = true;
                 break;
             }
-            if state.is_some_and(|state| state != row.state) || !row.url.contains(text) {
+            let has_text = row.url.contains(text) || row.reason.contains(text);
+            if state.is_some_and(|state| state != row.state) || !has_text {
                 continue;
             }
             kept += 1;

@@ -28,7 +28,7 @@ pub(super) fn search_all(text: &str, how: &str) -> String {
     format!("/?q={}&how={how}", encoded(text))
 }
 
-/// The ledger, of one state or all, of URLs with a text in them.
+/// The ledger, of one state or all, of rows with a text in their URL or reason.
 pub(super) fn ledger(collection: &str, state: &str, text: &str) -> String {
     let text = encoded(text);
     format!("/c/{collection}/ledger?state={state}&q={text}")

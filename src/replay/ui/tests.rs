@@ -357,6 +357,13 @@ fn the_ledger_is_filtered_and_paged() {
             .page("/c/demo/ledger?q=late%2F007")
             .contains("/late/007")
     );
+    let page = fixture.page("/c/demo/ledger?q=Disallow");
+    let link = format!(
+        "state=excluded&q={}",
+        encoded("robots: Disallow: /blog/kept")
+    );
+    assert!(page.contains("kept-out") && !page.contains("/late/"));
+    assert!(page.contains(&link.replace('&', "&#38;")), "{page}");
     assert_eq!(fixture.answer("/c/lone/ledger").status, 404);
 }
 

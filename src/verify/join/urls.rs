@@ -1,8 +1,11 @@
-//! What is said of a URL: ledger and pages against its captures.
+//! What is said of a URL: ledger and pages against its captures, and what
+//! stored answers name against the ledger.
 
 use super::{CHALLENGED, Comparison, OfUrl, Said};
 use crate::snapshot::ledger::State;
-use crate::verify::{Location, Severity};
+use crate::verify::account::Coverage;
+use crate::verify::finding::clip;
+use crate::verify::{LINK_WITHOUT_ROW, Location, Severity};
 
 /// So many times of one page are told apart.
 const MOST_PAGE_TIMES: usize = 1000;
@@ -11,8 +14,8 @@ const MOST_PAGE_TIMES: usize = 1000;
 pub(super) struct Urls<'f> {
     pub(super) comparison: Comparison<'f>,
     pub(super) url: Option<String>,
-    /// Its state, where the ledger lists it.
-    pub(super) listed: Option<String>,
+    /// Its state and HTTP status, where the ledger lists it.
+    pub(super) listed: Option<(String, Option<u16>)>,
     /// Whether it was told that the state isn't that of an answer.
     pub(super) unlike: bool,
     /// Whether it was told that the ledger doesn't list the URL.
@@ -20,6 +23,31 @@ pub(super) struct Urls<'f> {
     pub(super) captured: bool,
     /// Times of pages for which no capture was seen yet.
     pub(super) times: Vec<String>,
+    pub(super) mention: Mention,
+    pub(super) links: OfLinks,
+}
+
+/// What stored answers say of a URL.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mention {
+    /// Nothing.
+    #[default]
+    Never,
+    /// One names it.
+    Named,
+    /// A sitemap lists it.
+    Listed,
+}
+
+/// What stored answers name.
+#[derive(Debug, Default)]
+pub(in crate::verify) struct OfLinks {
+    /// URLs, each once.
+    pub(in crate::verify) named: u64,
+    /// Those of them without a row.
+    pub(in crate::verify) without_row: u64,
+    /// What sitemaps list.
+    pub(in crate::verify) sitemaps: Coverage,
 }
 
 impl Urls<'_> {
@@ -30,7 +58,7 @@ impl Urls<'_> {
             self.url = Some(url.clone());
         }
         match said {
-            Said::Listed(state) => self.listed = Some(state),
+            Said::Listed(state, status) => self.listed = Some((state, status)),
             Said::Page(time) => {
                 if self.times.len() < MOST_PAGE_TIMES {
                     self.times.push(time);
@@ -59,13 +87,48 @@ impl Urls<'_> {
                         .error("ledger-missing", location, message);
                 }
             }
+            Said::Named {
+                is_listed,
+                page,
+                filename,
+                offset,
+            } => {
+                if self.mention == Mention::Never {
+                    self.named(&url, &page, &filename, offset);
+                }
+                let mention = if is_listed {
+                    Mention::Listed
+                } else {
+                    Mention::Named
+                };
+                self.mention = self.mention.max(mention);
+            }
         }
+    }
+
+    fn named(&mut self, url: &str, page: &str, filename: &str, offset: u64) {
+        self.links.named += 1;
+        let Some(severity) = self
+            .comparison
+            .wanted
+            .links
+            .filter(|_| self.listed.is_none())
+        else {
+            return;
+        };
+        self.links.without_row += 1;
+        let location = self.comparison.location(filename, offset, page);
+        let message = format!("it names {}, and the ledger has no row of that", clip(url));
+        self.comparison
+            .findings
+            .add(severity, LINK_WITHOUT_ROW, None, location, message);
     }
 
     /// What was answered whole is captured; only an answer that is cut or asks
     /// for patience may come before a failure.
     fn state(&mut self, settled: bool, filename: &str, offset: u64, url: &str) {
-        let Some(state) = self.listed.as_ref().filter(|_| settled && !self.unlike) else {
+        let compared = settled && !self.unlike && self.comparison.wanted.ledger;
+        let Some((state, _)) = self.listed.as_ref().filter(|_| compared) else {
             return;
         };
         let whole = [
@@ -113,7 +176,11 @@ impl Urls<'_> {
                 }
             }
         }
+        if self.mention == Mention::Listed {
+            self.links.sitemaps.add(self.listed.take());
+        }
         self.listed = None;
+        self.mention = Mention::Never;
         (self.reported, self.captured, self.unlike) = (false, false, false);
     }
 }

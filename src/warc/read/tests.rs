@@ -5,6 +5,7 @@ use crate::time::WarcDate;
 use crate::warc::coding::{Coder, Coding};
 use crate::warc::frame::{Dictionary, tests::TRAINED};
 use crate::warc::member::Compressor;
+use crate::warc::member::PayloadKind;
 use crate::warc::{Draft, RecordType, Version};
 
 fn record(block: &[u8]) -> Vec<u8> {
@@ -32,7 +33,7 @@ fn zstd(records: &[Vec<u8>], dictionary: Option<Dictionary>) -> Vec<u8> {
     let mut out = coding.preamble();
     let mut coder = Coder::new(&coding);
     for record in records {
-        coder.record(record, &mut out);
+        coder.record(record, PayloadKind::Plain, &mut out);
     }
     out
 }

@@ -1,20 +1,21 @@
 //! What an answer names: links, requisites and redirects, found by the one
-//! scanner in the decoded entity. The stored bytes are never touched.
+//! scanner in the decoded entity. A crawl follows them; verification asks
+//! whether each has its row in the ledger. The stored bytes are never touched,
+//! and nothing is judged here.
+
+mod way;
+
+pub use way::{Hop, Path};
 
 use std::borrow::Cow;
 use std::io::{BufReader, Read};
 use std::sync::{Mutex, PoisonError};
 
-use super::figures;
-use super::imprint;
-use super::job::{Hop, Path};
-use super::marks::soft_404;
-use super::process::is_robots;
-use super::robots::{Robots, meta};
 use crate::config::Limits;
 use crate::http::coding::{Bounds, Decoded, Irregular};
 use crate::http::{Dechunked, Head};
 use crate::net::Spool;
+use crate::robots::Robots;
 use crate::scan::{self, Asked, Format, Role, fields};
 use crate::url::CanonicalUrl;
 
@@ -27,29 +28,11 @@ pub struct Found {
     pub format: Option<Format>,
     /// The title of a page.
     pub title: Option<String>,
-    /// The words of a page, sketched.
-    pub words: u64,
-    /// Its figures, sketched.
-    pub figures: u64,
-    /// What a page with a query says to a reader, as a number.
-    pub text: u64,
-    /// Whether that is next to nothing: a script fills the page.
-    pub is_shell: bool,
-    /// What a page's meta robots asks.
-    pub robots: Option<String>,
     /// Why not everything in it was found.
     pub notes: Vec<String>,
 }
 
 impl Found {
-    /// Nothing, where the scanner gave up.
-    pub fn failed() -> Self {
-        Self {
-            notes: vec!["the scanner failed: nothing in it was followed".into()],
-            ..Self::default()
-        }
-    }
-
     /// Whether the answer lists what it names.
     pub fn is_sitemap(&self) -> bool {
         matches!(self.format, Some(Format::Sitemap | Format::SitemapText))
@@ -77,14 +60,15 @@ fn hop(role: Role) -> Option<Hop> {
 }
 
 /// Finds everything that the answer to a URL names, to which `path` led and
-/// which the page `via` named first.
+/// which the page `via` named first. An HTML page is shown to `look` too, its
+/// codings removed.
 pub fn find(
     url: &CanonicalUrl,
-    path: &Path,
-    via: Option<&str>,
+    (path, via): (&Path, Option<&str>),
     head: &Head<'_>,
     response: &Spool,
     limits: &Limits,
+    look: impl FnOnce(&[u8]),
 ) -> Found {
     let mut found = Found::default();
     found.take(fields::links(url.url(), head));
@@ -135,17 +119,10 @@ pub fn find(
     let scanned = scan::links(&asked, &entity, limits);
     found.format = scanned.format;
     if found.format == Some(Format::Html) {
-        found.words = imprint::words(&entity);
-        found.figures = figures::figures(&entity, url);
-        if url.as_str().contains(['?', ';']) {
-            (found.text, found.is_shell) = soft_404::text(url, &entity);
-        }
+        look(&entity);
     }
     found.title = scanned.title;
     found.notes.extend(scanned.notes);
-    if found.format == Some(Format::Html) {
-        found.robots = meta::in_html(&entity);
-    }
     if found.format.is_some() {
         let irregular = irregular.iter().map(ToString::to_string);
         found.notes.splice(0..0, irregular);
@@ -154,6 +131,20 @@ pub fn find(
     drop(entity);
     drop(alone);
     found
+}
+
+/// Whether the body of the answer to a URL may name URLs at all, however it was
+/// asked for. Else only its head does.
+pub fn may_name(url: &CanonicalUrl, head: &Head<'_>) -> bool {
+    let media_type = head.media_type().unwrap_or_default();
+    let asked = Asked {
+        url: url.url(),
+        media_type: &media_type,
+        charset: None,
+        via: None,
+        as_sitemap: true,
+    };
+    is_robots(url) || Format::may_be(&asked)
 }
 
 /// Entities from this size on are scanned one at a time, so that several large
@@ -178,6 +169,11 @@ fn scanned<'r>(
         Format::of(asked, &start)?;
     }
     entity(head, response, bounds)
+}
+
+/// Whether a URL is that of its host's robots.txt.
+pub fn is_robots(url: &CanonicalUrl) -> bool {
+    url.as_str().ends_with("/robots.txt") && *url == url.host_key().robots_url()
 }
 
 /// Where a redirect leads.
@@ -234,7 +230,8 @@ mod tests {
         let limits = crate::config::Config::defaults().limits;
         let head = Head::parse(answer);
         let via = Some("http://a.example/via/page");
-        let found = find(&url, &Path::default(), via, &head, &spool, &limits);
+        let way = (&Path::default(), via);
+        let found = find(&url, way, &head, &spool, &limits, |_| ());
         let name = |(url, hop): (CanonicalUrl, Hop)| format!("{} {url}", hop.letter());
         found.links.into_iter().map(name).collect()
     }
