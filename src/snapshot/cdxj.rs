@@ -10,7 +10,9 @@ use crate::http::{Head, HeadEnd, MAX_HEAD_BYTES};
 use crate::time::{Timestamp14, WarcDate};
 use crate::url::Surt;
 use crate::warc::payload::PayloadHasher;
-use crate::warc::{Extent, Header, ReadError, Reader, Record, RecordType};
+use crate::warc::{Extent, Header, RecordType};
+#[cfg(test)]
+use crate::warc::{ReadError, Reader, Record};
 
 /// One capture in an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -384,7 +386,8 @@ impl Indexing {
 }
 
 /// Reads past a record and gives its index entry, if an index has it.
-pub fn index_record<R: std::io::Read>(
+#[cfg(test)]
+pub(crate) fn index_record<R: std::io::Read>(
     mut record: Record<'_, R>,
     filename: &str,
 ) -> Result<(Option<CdxjEntry>, Extent), ReadError> {
@@ -396,7 +399,8 @@ pub fn index_record<R: std::io::Read>(
 
 /// Gives the index entry of every record of a WARC that an index has, in file
 /// order. Stops with the error where the file can't be read further.
-pub fn index_warc<R: std::io::Read>(
+#[cfg(test)]
+pub(crate) fn index_warc<R: std::io::Read>(
     reader: &mut Reader<R>,
     filename: &str,
     mut sink: impl FnMut(CdxjEntry),
