@@ -122,8 +122,6 @@ pub struct Progress {
     pub bytes: u64,
     /// Bytes that will be read.
     pub total: u64,
-    /// Records read.
-    pub records: u64,
 }
 
 /// The whole judgement in a word.
@@ -248,7 +246,6 @@ impl Report {
 #[derive(Default)]
 struct Meter {
     bytes: AtomicU64,
-    records: AtomicU64,
     total: AtomicU64,
 }
 
@@ -261,7 +258,6 @@ impl Meter {
         Progress {
             bytes: self.bytes.load(Relaxed),
             total: self.total.load(Relaxed),
-            records: self.records.load(Relaxed),
         }
     }
 }

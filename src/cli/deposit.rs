@@ -74,7 +74,7 @@ pub fn run(args: &DepositArgs) -> Result<Exit, Failure> {
 
 /// A package that doesn't verify must never pass for a deposit.
 fn accept(package: &Path) -> Result<(), DepositError> {
-    let bar = Bar::new(&format!("verifying {}", package.display()), false);
+    let bar = Bar::new("verifying", package, false);
     let options = verify::Options::default();
     let report = verify::verify(package, &options, &mut |progress| show(&bar, progress))?;
     drop(bar);
@@ -107,8 +107,7 @@ pub fn pack(args: &DepositArgs) -> Result<Deposited, Failure> {
     if !args.with_credentials {
         deposit::refuse_credentials(&snapshot)?;
     }
-    let about = format!("packing {}", args.snapshot.display());
-    let bar = RefCell::new(Some(Bar::new(&about, false)));
+    let bar = RefCell::new(Some(Bar::new("packing", &args.snapshot, false)));
     let progress = |done, total| {
         if let Some(bar) = &*bar.borrow() {
             bar.show(done, total);

@@ -1,7 +1,7 @@
 //! `lastlight index`.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::bar::Bar;
 use super::exit::{Exit, Failure};
@@ -39,7 +39,11 @@ const TOLD: usize = 10;
 
 /// Indexes each file; damage in one doesn't keep the others out.
 pub fn run(args: &IndexArgs) -> Result<Exit, Failure> {
-    let bar = Bar::new("indexing", args.quiet);
+    let one = match &args.warcs[..] {
+        [path] => path,
+        _ => Path::new(""),
+    };
+    let bar = Bar::new("indexing", one, args.quiet);
     let mut indexing = Running {
         exit: Exit::Done,
         sorter: LineSorter::default(),

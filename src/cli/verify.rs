@@ -57,7 +57,7 @@ fn parse_check(name: &str) -> Result<Check, String> {
 
 /// Verifies one path that a command has just made, and tells what was found.
 pub fn check(path: &Path) -> Result<Exit, Failure> {
-    let bar = Bar::new(&format!("verifying {}", path.display()), false);
+    let bar = Bar::new("verifying", path, false);
     let report = verify::verify(path, &Options::default(), &mut |p| show(&bar, p))?;
     drop(bar);
     print(human(&report, false))?;
@@ -67,7 +67,6 @@ pub fn check(path: &Path) -> Result<Exit, Failure> {
 /// Shows how far verification is.
 pub fn show(bar: &Bar, progress: Progress) {
     bar.show(progress.bytes, progress.total);
-    bar.count(progress.records, "records");
 }
 
 fn exit_of(report: &Report) -> Exit {
@@ -89,7 +88,7 @@ pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
     let mut reports = Vec::new();
     let mut exit = Exit::Done;
     for path in &args.paths {
-        let bar = Bar::new(&format!("verifying {}", path.display()), args.quiet);
+        let bar = Bar::new("verifying", path, args.quiet);
         let report = verify::verify(path, &options, &mut |progress| show(&bar, progress));
         drop(bar);
         let found = match report {

@@ -2,7 +2,6 @@
 //! reading goes on with the next record that reads.
 
 use std::io;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 use super::closure::{Closure, Sides, Waiting};
@@ -139,7 +138,6 @@ impl<'t> Pass<'_, 't> {
         loop {
             let sink = |mut judged: Judged| {
                 findings.extend(std::mem::take(&mut judged.findings));
-                self.meter.records.fetch_add(1, Relaxed);
                 self.told(|told| told.take(judged, warc, &mut waiting))
             };
             let mut reader = warc.reader_at(start);
