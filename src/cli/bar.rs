@@ -21,9 +21,9 @@ impl Bar {
         let template = "{prefix} {wide_bar} {binary_bytes} of {binary_total_bytes}, \
                         {binary_bytes_per_sec}, {eta} left";
         let style = ProgressStyle::with_template(template).expect("the template is well-formed");
+        let about = format!("{verb} {}", shortened(path));
         let bar = ProgressBar::new(0).with_style(style);
-        bar.set_prefix(format!("{verb} {}", shortened(path)).trim_end().to_owned());
-        Self(bar)
+        Self(bar.with_prefix(about.trim_end().to_owned()))
     }
 
     /// Whether anybody sees it.
