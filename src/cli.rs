@@ -1,6 +1,7 @@
 //! The command line: the only place that prints and decides exit codes.
 
 mod account;
+mod bar;
 mod crawl;
 mod demo;
 pub mod deposit;

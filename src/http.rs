@@ -91,7 +91,11 @@ impl<'a> Head<'a> {
     /// Reads the head that starts `bytes`. Without a blank line all of `bytes`
     /// is the head.
     pub fn parse(bytes: &'a [u8]) -> Self {
-        let length = head_length(bytes).unwrap_or(bytes.len());
+        Self::of_length(bytes, head_length(bytes).unwrap_or(bytes.len()))
+    }
+
+    /// Reads a head whose length in bytes is known.
+    pub fn of_length(bytes: &'a [u8], length: usize) -> Self {
         let mut lines = Lines(&bytes[..length]).skip_while(|line| line.is_empty());
         let start_line = lines.next().unwrap_or_default();
         let mut fields: Vec<Field<'a>> = Vec::new();

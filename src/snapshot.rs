@@ -5,13 +5,16 @@
 pub mod cdxj;
 pub mod collection;
 pub mod container;
+pub mod crew;
 pub mod index;
+pub mod indexing;
 pub mod layout;
 pub mod ledger;
 pub mod lock;
 pub mod manifest;
 pub mod merkle;
 pub mod pages;
+pub mod reading;
 pub mod records;
 mod resync;
 pub mod scratch;

@@ -13,6 +13,7 @@ mod finding;
 mod fixity;
 mod index;
 mod join;
+mod judge;
 mod ledger;
 mod pages;
 mod records;
@@ -121,8 +122,6 @@ pub struct Progress {
     pub bytes: u64,
     /// Bytes that will be read.
     pub total: u64,
-    /// Records read.
-    pub records: u64,
 }
 
 /// The whole judgement in a word.
@@ -247,7 +246,6 @@ impl Report {
 #[derive(Default)]
 struct Meter {
     bytes: AtomicU64,
-    records: AtomicU64,
     total: AtomicU64,
 }
 
@@ -260,7 +258,6 @@ impl Meter {
         Progress {
             bytes: self.bytes.load(Relaxed),
             total: self.total.load(Relaxed),
-            records: self.records.load(Relaxed),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `lastlight deposit`: the package for the archive.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::bar::Bar;
 use super::exit::{self, Exit, Failure};
+use super::verify::show;
 use crate::deposit::{self, DepositError, Deposited};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
@@ -73,7 +74,10 @@ pub fn run(args: &DepositArgs) -> Result<Exit, Failure> {
 
 /// A package that doesn't verify must never pass for a deposit.
 fn accept(package: &Path) -> Result<(), DepositError> {
-    let report = verify::verify(package, &verify::Options::default(), &mut |_| ())?;
+    let bar = Bar::new("verifying", package, false);
+    let options = verify::Options::default();
+    let report = verify::verify(package, &options, &mut |progress| show(&bar, progress))?;
+    drop(bar);
     if report.verdict() == verify::Verdict::IntactUnsigned {
         return Ok(());
     }
@@ -103,16 +107,21 @@ pub fn pack(args: &DepositArgs) -> Result<Deposited, Failure> {
     if !args.with_credentials {
         deposit::refuse_credentials(&snapshot)?;
     }
-    let bar = bar(&args.snapshot);
+    let bar = RefCell::new(Some(Bar::new("packing", &args.snapshot, false)));
     let progress = |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+        if let Some(bar) = &*bar.borrow() {
+            bar.show(done, total);
+        }
+    };
+    // Verification shows its own.
+    let accept = |package: &Path| {
+        drop(bar.take());
+        accept(package)
     };
     let deposited = match args.form {
         Form::Bag => deposit::bag_if(&snapshot, &into, progress, accept),
         Form::Wacz => deposit::wacz_if(&snapshot, &into, progress, accept),
     };
-    bar.finish_and_clear();
     deposited.map_err(Failure::from)
 }
 
@@ -123,14 +132,6 @@ fn shortened(path: PathBuf) -> PathBuf {
         Some(below) => below,
         None => path,
     }
-}
-
-fn bar(snapshot: &Path) -> ProgressBar {
-    let style = "{prefix} [{bar:30}] {binary_bytes} of {binary_total_bytes}, {eta} left";
-    let style = ProgressStyle::with_template(style).expect("the template is well-formed");
-    ProgressBar::new(0)
-        .with_style(style)
-        .with_prefix(format!("packing {}", snapshot.display()))
 }
 
 fn json(form: Form, deposited: &Deposited) -> serde_json::Value {

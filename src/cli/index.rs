@@ -1,11 +1,13 @@
 //! `lastlight index`.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::bar::Bar;
 use super::exit::{Exit, Failure};
 use crate::snapshot::SnapshotError;
-use crate::snapshot::collection::Holdings;
+use crate::snapshot::collection::{Holdings, Warc};
+use crate::snapshot::indexing;
 use crate::snapshot::scratch::LineSorter;
 
 /// Prints a sorted CDXJ index of WARCs on stdout.
@@ -25,61 +27,105 @@ pub struct IndexArgs {
     /// WARCs (plain, .gz or .zst); of snapshots, WACZs and bags, the WARCs in them
     #[arg(required = true, value_name = "WARC")]
     pub warcs: Vec<PathBuf>,
+    /// Show no progress on the terminal
+    #[arg(long)]
+    pub quiet: bool,
 }
+
+/// So many WARCs are open at a time.
+const OPEN: usize = 64;
+/// So many damages of each file are told.
+const TOLD: usize = 10;
 
 /// Indexes each file; damage in one doesn't keep the others out.
 pub fn run(args: &IndexArgs) -> Result<Exit, Failure> {
-    let mut exit = Exit::Done;
-    let mut sorter = LineSorter::default();
+    let one = match &args.warcs[..] {
+        [path] => path,
+        _ => Path::new(""),
+    };
+    let bar = Bar::new("indexing", one, args.quiet);
+    let mut indexing = Running {
+        exit: Exit::Done,
+        sorter: LineSorter::default(),
+        total: if bar.is_shown() {
+            total(&args.warcs)
+        } else {
+            0
+        },
+        bar,
+        done: 0,
+    };
+    let mut open = Vec::new();
     for path in &args.warcs {
-        let holdings = match Holdings::of(path) {
-            Ok(holdings) => holdings,
+        match Holdings::of(path) {
+            Ok(holdings) => open.extend(holdings.warcs),
             Err(error) => {
                 let damaged = matches!(error, SnapshotError::Zip { .. });
                 let failure = Failure::from(error);
-                failure.tell();
-                exit = exit.worse(if damaged {
+                indexing.bar.beside(|| failure.tell());
+                indexing.exit = indexing.exit.worse(if damaged {
                     Exit::Findings
                 } else {
                     failure.exit
                 });
-                continue;
-            }
-        };
-        for warc in &holdings.warcs {
-            let mut scratch = Ok(());
-            let mut damage = 0_u64;
-            let read = warc.each_entry(
-                |entry| {
-                    if scratch.is_ok() {
-                        scratch = sorter.add(entry.to_string().as_bytes());
-                    }
-                },
-                |error| {
-                    damage += 1;
-                    if damage <= 10 {
-                        Failure::environment(error).tell();
-                    }
-                },
-            );
-            scratch.map_err(|error| sorting(&error))?;
-            if let Err(error) = read {
-                damage += 1;
-                Failure::environment(format!("{}: {error}", warc.path)).tell();
-            }
-            if damage > 0 {
-                Failure::environment(format!("{}: {damage} places can't be read", warc.path))
-                    .hint("Every other record is in the index. `lastlight verify` tells more.")
-                    .tell();
-                exit = exit.worse(Exit::Findings);
             }
         }
+        if open.len() >= OPEN {
+            indexing.index(&std::mem::take(&mut open))?;
+        }
     }
+    indexing.index(&open)?;
+    let Running {
+        exit, sorter, bar, ..
+    } = indexing;
+    drop(bar);
     let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
     match sorter.write_to(&mut out).and_then(|()| out.flush()) {
         // A reader that went away (`lastlight index | head`) isn't an error of ours.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(sorting(&error)),
         _ => Ok(exit),
+    }
+}
+
+/// Bytes of all WARCs that can be opened.
+fn total(paths: &[PathBuf]) -> u64 {
+    let holdings = paths.iter().filter_map(|path| Holdings::of(path).ok());
+    let bytes = |holdings: Holdings| -> u64 {
+        let warcs = holdings.warcs.iter();
+        warcs.map(|warc| warc.region().len()).sum()
+    };
+    holdings.map(bytes).sum()
+}
+
+struct Running {
+    exit: Exit,
+    sorter: LineSorter,
+    bar: Bar,
+    /// Bytes of the WARCs that are done, and of all.
+    done: u64,
+    total: u64,
+}
+
+impl Running {
+    fn index(&mut self, warcs: &[Warc]) -> Result<(), Failure> {
+        let (bar, done, total) = (&self.bar, self.done, self.total);
+        let show = |bytes| bar.show(done + bytes, total);
+        let damages = indexing::index(warcs, &mut self.sorter, show);
+        let damages = damages.map_err(|error| sorting(&error))?;
+        self.done += warcs.iter().map(|warc| warc.region().len()).sum::<u64>();
+        for damage in damages {
+            let (path, places) = (&warcs[damage.warc].path, damage.places);
+            self.bar.beside(|| {
+                for sentence in damage.first.into_iter().take(TOLD) {
+                    Failure::environment(sentence).tell();
+                }
+                Failure::environment(format!("{path}: {places} places can't be read"))
+                    .hint("Every other record is in the index. `lastlight verify` tells more.")
+                    .tell();
+            });
+            self.exit = self.exit.worse(Exit::Findings);
+        }
+        Ok(())
     }
 }
 

@@ -1,13 +1,12 @@
 //! `lastlight verify`.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::account;
+use super::bar::Bar;
 use super::exit::{Exit, Failure, print};
 use crate::verify::{
     self, Account, Check, Finding, Options, Outcome, Progress, Report, Severity, Verdict,
@@ -58,9 +57,16 @@ fn parse_check(name: &str) -> Result<Check, String> {
 
 /// Verifies one path that a command has just made, and tells what was found.
 pub fn check(path: &Path) -> Result<Exit, Failure> {
-    let report = verify::verify(path, &Options::default(), &mut |_| ())?;
+    let bar = Bar::new("verifying", path, false);
+    let report = verify::verify(path, &Options::default(), &mut |p| show(&bar, p))?;
+    drop(bar);
     print(human(&report, false))?;
     Ok(exit_of(&report))
+}
+
+/// Shows how far verification is.
+pub fn show(bar: &Bar, progress: Progress) {
+    bar.show(progress.bytes, progress.total);
 }
 
 fn exit_of(report: &Report) -> Exit {
@@ -82,9 +88,9 @@ pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
     let mut reports = Vec::new();
     let mut exit = Exit::Done;
     for path in &args.paths {
-        let mut line = ProgressLine::new(path, args.quiet);
-        let report = verify::verify(path, &options, &mut |progress| line.show(progress));
-        line.clear();
+        let bar = Bar::new("verifying", path, args.quiet);
+        let report = verify::verify(path, &options, &mut |progress| show(&bar, progress));
+        drop(bar);
         let found = match report {
             Ok(report) => {
                 if args.json {
@@ -308,50 +314,6 @@ fn finding(finding: &Finding) -> Value {
         "message": finding.message,
         "section": finding.section,
     })
-}
-
-/// One line on stderr, where that is a terminal.
-struct ProgressLine {
-    name: String,
-    shown: bool,
-    enabled: bool,
-    last: Instant,
-}
-
-impl ProgressLine {
-    fn new(path: &Path, quiet: bool) -> Self {
-        Self {
-            name: path.display().to_string(),
-            shown: false,
-            enabled: !quiet && io::stderr().is_terminal(),
-            last: Instant::now(),
-        }
-    }
-
-    fn show(&mut self, progress: Progress) {
-        const EVERY: Duration = Duration::from_millis(200);
-        if !self.enabled || self.last.elapsed() < EVERY {
-            return;
-        }
-        self.last = Instant::now();
-        self.shown = true;
-        let percent = (progress.bytes * 100)
-            .checked_div(progress.total)
-            .unwrap_or(100)
-            .min(100);
-        let _ = write!(
-            io::stderr(),
-            "\r{}: {percent} %, {} records\x1b[K",
-            self.name,
-            progress.records
-        );
-    }
-
-    fn clear(&mut self) {
-        if self.shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
 }
 
 #[cfg(test)]

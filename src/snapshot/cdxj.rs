@@ -4,12 +4,15 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use crate::digest::{Algorithm, Digest};
-use crate::http::{Head, MAX_HEAD_BYTES};
+use super::reading::Needs;
+use crate::digest::Algorithm;
+use crate::http::{Head, HeadEnd, MAX_HEAD_BYTES};
 use crate::time::{Timestamp14, WarcDate};
 use crate::url::Surt;
 use crate::warc::payload::PayloadHasher;
-use crate::warc::{Extent, Header, ReadError, Reader, Record, RecordType};
+use crate::warc::{Extent, Header, RecordType};
+#[cfg(test)]
+use crate::warc::{ReadError, Reader, Record};
 
 /// One capture in an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,50 +262,145 @@ impl FromStr for CdxjEntry {
     }
 }
 
+/// So much of a block is looked at for its HTTP head.
+pub const MAX_START: usize = 64 * 1024 + MAX_HEAD_BYTES;
+
+/// The start of an HTTP block whose bytes come piece by piece: its head, or
+/// where that doesn't end, all up to [`MAX_START`].
+#[derive(Debug, Default)]
+pub struct BlockStart {
+    bytes: Vec<u8>,
+    end: HeadEnd,
+    ended: bool,
+}
+
+impl BlockStart {
+    /// Takes the next bytes; gives how many of them belong to it.
+    pub fn update(&mut self, piece: &[u8]) -> usize {
+        if self.ended {
+            return 0;
+        }
+        let before = self.bytes.len();
+        let piece = &piece[..piece.len().min(MAX_START - self.bytes.len())];
+        // Most heads come in one piece, which is then not copied whole.
+        let found = if self.bytes.is_empty() {
+            let found = self.end.find(piece);
+            let length = found.unwrap_or(piece.len());
+            self.bytes.extend_from_slice(&piece[..length]);
+            found
+        } else {
+            self.bytes.extend_from_slice(piece);
+            self.end.find(&self.bytes)
+        };
+        if let Some(length) = found {
+            self.bytes.truncate(length);
+        }
+        self.ended = found.is_some() || self.bytes.len() == MAX_START;
+        self.bytes.len() - before
+    }
+
+    /// Whether nothing that comes will be of it.
+    pub fn is_over(&self) -> bool {
+        self.ended
+    }
+
+    /// Its bytes so far.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The head; `None` where nothing came.
+    pub fn head(&self) -> Option<Head<'_>> {
+        let length = self.bytes.len();
+        (length > 0).then(|| Head::of_length(&self.bytes, length))
+    }
+}
+
+/// A record on the way into an index. A payload digest that it doesn't state is
+/// computed as cdxj-indexer does: SHA-1 over the payload.
+pub struct Indexing {
+    header: Header,
+    start: BlockStart,
+    computed: Option<PayloadHasher>,
+}
+
+impl Indexing {
+    /// What is needed of a record's block.
+    pub fn needs(header: &Header) -> Needs {
+        let may_be_indexed = matches!(
+            header.record_type(),
+            RecordType::Response
+                | RecordType::Revisit
+                | RecordType::Resource
+                | RecordType::Metadata
+        );
+        if !may_be_indexed {
+            Needs::Nothing
+        } else if header.field("WARC-Payload-Digest").is_none() {
+            Needs::All
+        } else if header.is_http() {
+            Needs::Head
+        } else {
+            Needs::Nothing
+        }
+    }
+
+    /// A record begins.
+    pub fn new(header: Header) -> Self {
+        let hasher = if header.is_http() {
+            PayloadHasher::new
+        } else {
+            PayloadHasher::headless
+        };
+        Self {
+            computed: (Self::needs(&header) == Needs::All).then(|| hasher(Algorithm::Sha1)),
+            header,
+            start: BlockStart::default(),
+        }
+    }
+
+    /// The next bytes of its block.
+    pub fn update(&mut self, piece: &[u8]) {
+        if self.header.is_http() {
+            self.start.update(piece);
+        }
+        if let Some(hasher) = &mut self.computed {
+            hasher.update(piece);
+        }
+    }
+
+    /// The entry, if an index has the record.
+    pub fn finish(self, extent: &Extent, filename: &str) -> Option<CdxjEntry> {
+        let stated = self.header.field("WARC-Payload-Digest").map(str::to_owned);
+        let computed = self.computed.map(PayloadHasher::finish);
+        let digest = stated.or_else(|| computed.map(|digests| digests.entity.to_string()));
+        let place = (extent.offset, extent.length);
+        CdxjEntry::of_record(
+            &self.header,
+            self.start.head().as_ref(),
+            digest,
+            place,
+            filename,
+        )
+    }
+}
+
 /// Reads past a record and gives its index entry, if an index has it.
-/// A payload digest that the record doesn't state is computed as cdxj-indexer
-/// does: SHA-1 over the payload.
-pub fn index_record<R: std::io::Read>(
+#[cfg(test)]
+pub(crate) fn index_record<R: std::io::Read>(
     mut record: Record<'_, R>,
     filename: &str,
 ) -> Result<(Option<CdxjEntry>, Extent), ReadError> {
-    let record_type = record.header.record_type();
-    if !matches!(
-        record_type,
-        RecordType::Response | RecordType::Revisit | RecordType::Resource | RecordType::Metadata
-    ) {
-        return Ok((None, record.finish()?));
-    }
-    let header = record.header.clone();
-    let stated = header.field("WARC-Payload-Digest").map(str::to_owned);
-    let (mut start, mut computed) = (Vec::new(), None);
-    if header.is_http() {
-        start = record.block(64 * 1024)?;
-        if crate::http::head_length(&start).is_none() && start.len() == 64 * 1024 {
-            start.extend(record.block(MAX_HEAD_BYTES)?);
-        }
-        if stated.is_none() {
-            let mut hasher = PayloadHasher::new(Algorithm::Sha1);
-            hasher.update(&start);
-            record.each_piece(|piece| hasher.update(piece))?;
-            computed = Some(hasher.finish().entity);
-        }
-    } else if stated.is_none() {
-        let mut hasher = crate::digest::Hasher::new(Algorithm::Sha1);
-        record.each_piece(|piece| hasher.update(piece))?;
-        computed = Some(hasher.finish());
-    }
+    let mut indexing = Indexing::new(record.header.clone());
+    record.each_piece(|piece| indexing.update(piece))?;
     let extent = record.finish()?;
-    let head = (header.is_http() && !start.is_empty()).then(|| Head::parse(&start));
-    let digest = stated.or_else(|| computed.as_ref().map(Digest::to_string));
-    let place = (extent.offset, extent.length);
-    let entry = CdxjEntry::of_record(&header, head.as_ref(), digest, place, filename);
-    Ok((entry, extent))
+    Ok((indexing.finish(&extent, filename), extent))
 }
 
 /// Gives the index entry of every record of a WARC that an index has, in file
 /// order. Stops with the error where the file can't be read further.
-pub fn index_warc<R: std::io::Read>(
+#[cfg(test)]
+pub(crate) fn index_warc<R: std::io::Read>(
     reader: &mut Reader<R>,
     filename: &str,
     mut sink: impl FnMut(CdxjEntry),

@@ -14,6 +14,7 @@ use super::SnapshotError;
 use super::cdxj::{self, CdxjEntry};
 use super::container::{Container, Region, RegionReader};
 use super::index::Index;
+use super::indexing;
 use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, MANIFEST_DIGEST, PAGES};
 use super::manifest::{Manifest, files_and_links_below};
 use super::pages::{self, Page};
@@ -457,24 +458,8 @@ fn existing_index(container: &Container) -> Result<Option<Region>, SnapshotError
 /// `damage`.
 fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<Region> {
     let mut sorter = LineSorter::default();
-    for warc in warcs {
-        let mut failed = None;
-        warc.each_entry(
-            |entry| {
-                if failed.is_none() {
-                    failed = sorter.add(entry.to_string().as_bytes()).err();
-                }
-            },
-            |error| {
-                // What is told of a file that is damaged throughout is bounded.
-                if damage.len() < 1000 {
-                    damage.push(error.to_string());
-                }
-            },
-        )?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
+    for found in indexing::index(warcs, &mut sorter, |_| ())? {
+        damage.extend(found.first);
     }
     let mut out = BufWriter::new(scratch::file()?);
     sorter.write_to(&mut out)?;

@@ -5,15 +5,10 @@ use std::io::{self, Read};
 
 use flate2::read::GzDecoder;
 
-use super::cdxj::{self, CdxjEntry};
-use super::collection::{Again, Warc};
+use super::collection::Warc;
 use super::container::Region;
-use crate::warc::ReadError;
 use crate::warc::frame::{Dictionary, FrameDecoder, ZSTD_MAGIC, is_skippable};
 use crate::warc::member::GZIP_MAGIC;
-
-/// Damages of one file after which it isn't read on.
-const MOST_DAMAGE: u32 = 10_000;
 
 impl Warc {
     /// The first byte at or after `from` that looks like the start of a
@@ -32,33 +27,6 @@ impl Warc {
             Form::Plain
         };
         search(self.region(), from, &form)
-    }
-
-    /// Gives the index entry of every record that can be read, and every error
-    /// on the way; reading goes on behind it.
-    pub fn each_entry(
-        &self,
-        mut sink: impl FnMut(CdxjEntry),
-        mut damaged: impl FnMut(&ReadError),
-    ) -> io::Result<()> {
-        let mut start = 0;
-        let mut again = Again::of(self);
-        for _ in 0..MOST_DAMAGE {
-            let read = cdxj::index_warc(&mut self.reader_at(start), &self.filename, &mut sink);
-            let Err(error) = read else {
-                return Ok(());
-            };
-            damaged(&error);
-            // A file that the system can't read would fail at every byte.
-            if matches!(error, ReadError::Io { .. }) || !again.may_go_on(&error) {
-                return Ok(());
-            }
-            match self.next_start(error.offset().max(start) + 1)? {
-                Some(next) => start = next,
-                None => return Ok(()),
-            }
-        }
-        Ok(())
     }
 }
 

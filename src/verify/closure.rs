@@ -24,6 +24,7 @@ use crate::config::{Config, Limits};
 use crate::http::{Dechunked, Head, MAX_HEAD_BYTES};
 use crate::links::{self, Hop, Path as Way};
 use crate::net::Spool;
+use crate::snapshot::cdxj::BlockStart;
 use crate::snapshot::collection::Warc;
 use crate::snapshot::layout::CONFIG;
 use crate::url::CanonicalUrl;
@@ -75,13 +76,12 @@ pub(super) fn limits(target: &Target) -> Result<Limits, &'static str> {
 pub(super) struct Closure<'t> {
     target: &'t Target,
     scanning: Scanning,
-    /// The answer whose metadata is still to come.
-    waiting: Option<Waiting>,
     seen: Seen,
     closed: Closed,
 }
 
-struct Waiting {
+/// The answer of a WARC whose metadata is still to come.
+pub(super) struct Waiting {
     record_id: String,
     answer: Answer,
     /// The payload digest of a revisit, whose payload stands elsewhere.
@@ -111,7 +111,46 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What `Closure::keep` gave goes on with this.
+    /// Begins to keep the block of a record, where it is an answer or tells of
+    /// one. `start` is the start of an HTTP message, with its whole head.
+    pub(super) fn of(header: &Header, start: &BlockStart) -> Option<Self> {
+        let start = start.bytes();
+        let kept = |goes_on| Self {
+            spool: Spool::new(&std::env::temp_dir(), IN_MEMORY),
+            head: Vec::new(),
+            status: None,
+            goes_on,
+            failed: None,
+        };
+        match header.record_type() {
+            RecordType::Metadata => Some(kept(true)),
+            RecordType::Response | RecordType::Revisit if header.is_http() => {
+                let url = CanonicalUrl::parse(header.target_uri()?).ok()?;
+                let head = Head::parse(start);
+                let mut kept = kept(true);
+                let goes_on = links::may_name(&url, &head);
+                kept.add(if goes_on {
+                    start
+                } else {
+                    &start[..head.length]
+                });
+                Some(Self {
+                    head: start[..head.length].to_vec(),
+                    status: head.status(),
+                    goes_on,
+                    ..kept
+                })
+            }
+            // An answer without head (HTTP/0.9).
+            RecordType::Resource => {
+                let url = header.target_uri()?;
+                url.starts_with("http").then(|| kept(true))
+            }
+            _ => None,
+        }
+    }
+
+    /// The block goes on with this.
     pub(super) fn add(&mut self, piece: &[u8]) {
         if self.goes_on && self.failed.is_none() {
             self.failed = self.spool.write(piece).err();
@@ -129,75 +168,32 @@ impl<'t> Closure<'t> {
         Self {
             target,
             scanning: Scanning::start(limits, scope),
-            waiting: None,
             seen: Seen::default(),
             closed: Closed::default(),
         }
     }
 
-    /// Begins to keep the block of a record, where it is an answer or tells of
-    /// one. `start` is the start of an HTTP message, with its whole head.
-    pub(super) fn keep(&self, header: &Header, start: &[u8]) -> Option<Kept> {
-        let kept = |goes_on| Kept {
-            spool: Spool::new(&std::env::temp_dir(), IN_MEMORY),
-            head: Vec::new(),
-            status: None,
-            goes_on,
-            failed: None,
-        };
-        match header.record_type() {
-            RecordType::Metadata => self.waiting.is_some().then(|| kept(true)),
-            RecordType::Response | RecordType::Revisit if header.is_http() => {
-                let url = CanonicalUrl::parse(header.target_uri()?).ok()?;
-                let head = Head::parse(start);
-                let mut kept = kept(true);
-                let goes_on = links::may_name(&url, &head);
-                kept.add(if goes_on {
-                    start
-                } else {
-                    &start[..head.length]
-                });
-                Some(Kept {
-                    head: start[..head.length].to_vec(),
-                    status: head.status(),
-                    goes_on,
-                    ..kept
-                })
-            }
-            // An answer without head (HTTP/0.9).
-            RecordType::Resource => {
-                let url = header.target_uri()?;
-                url.starts_with("http").then(|| kept(true))
-            }
-            _ => None,
-        }
-    }
-
-    /// Takes a record that was read to its end, with what was kept of it.
+    /// Takes a record that was read to its end, with what was kept of it, and the
+    /// answer of its WARC that waits.
     pub(super) fn record(
         &mut self,
         header: &Header,
-        kept: Option<Kept>,
+        mut kept: Kept,
         (filename, offset): (&str, u64),
+        waiting: &mut Option<Waiting>,
         sides: Sides<'_>,
     ) -> io::Result<()> {
-        let Some(mut kept) = kept else {
-            return Ok(());
-        };
         if let Some(error) = kept.failed.take() {
             return Err(error);
         }
         if header.record_type() == RecordType::Metadata {
             let told = header.field("WARC-Concurrent-To");
-            return match self
-                .waiting
-                .take_if(|waiting| Some(waiting.record_id.as_str()) == told)
-            {
+            return match waiting.take_if(|waiting| Some(waiting.record_id.as_str()) == told) {
                 Some(waiting) => self.understood(waiting, &kept.spool, sides),
                 None => Ok(()),
             };
         }
-        self.forget();
+        self.forget(waiting);
         let url = header.target_uri().map(CanonicalUrl::parse);
         let (Some(Ok(url)), Some(record_id)) = (url, header.record_id()) else {
             return Ok(());
@@ -211,7 +207,7 @@ impl<'t> Closure<'t> {
             return Ok(());
         }
         let revisited = header.payload_digest().and_then(Result::ok);
-        self.waiting = Some(Waiting {
+        *waiting = Some(Waiting {
             record_id: record_id.to_owned(),
             answer: Answer {
                 url,
@@ -313,13 +309,12 @@ impl<'t> Closure<'t> {
     }
 
     /// The exchange of an answer that waits isn't whole.
-    fn forget(&mut self) {
-        self.closed.unread += u64::from(self.waiting.take().is_some());
+    pub(super) fn forget(&mut self, waiting: &mut Option<Waiting>) {
+        self.closed.unread += u64::from(waiting.take().is_some());
     }
 
     /// Waits for what is still being scanned.
     pub(super) fn finish(mut self, joins: &mut Joins) -> io::Result<Closed> {
-        self.forget();
         for scanned in self.scanning.rest() {
             self.seen.tell(&scanned, joins)?;
         }

@@ -154,12 +154,18 @@ impl Findings {
         });
     }
 
-    /// Takes all of another's.
+    /// Takes all of another's, as if they had been found after its own.
     pub fn extend(&mut self, other: Self) {
-        for (key, count) in other.counts {
+        let mut only_counted = other.counts;
+        for finding in other.kept {
+            if let Some(count) = only_counted.get_mut(&(finding.severity, finding.rule)) {
+                *count -= 1;
+            }
+            self.push(finding);
+        }
+        for (key, count) in only_counted {
             *self.counts.entry(key).or_default() += count;
         }
-        self.kept.extend(other.kept);
     }
 
     /// Those that are kept, in the order in which they were found.
@@ -183,11 +189,81 @@ impl Findings {
     }
 }
 
+/// Findings about several files that are looked at in any order. They come out in
+/// the order of the files, and memory is bounded as for one of them.
+#[derive(Debug, Default)]
+pub(super) struct InOrder(BTreeMap<usize, Findings>);
+
+impl InOrder {
+    /// All findings about a file, by its place among the others.
+    pub(super) fn add(&mut self, file: usize, findings: Findings) {
+        if findings.counts.is_empty() {
+            return;
+        }
+        self.0.insert(file, findings);
+        // Files that are still to come can only push these further behind.
+        let mut seen: BTreeMap<(Severity, &'static str), u64> = BTreeMap::new();
+        for findings in self.0.values_mut() {
+            findings.kept.retain(|finding| {
+                let count = seen.entry((finding.severity, finding.rule)).or_default();
+                *count += 1;
+                *count <= KEPT_PER_RULE
+            });
+        }
+    }
+
+    pub(super) fn all(self) -> Findings {
+        let mut all = Findings::default();
+        for findings in self.0.into_values() {
+            all.extend(findings);
+        }
+        all
+    }
+}
+
 /// A header of a megabyte must not fill a report.
 pub(super) fn clip(text: &str) -> String {
     const LONGEST: usize = 2000;
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_about_files_in_any_order_are_those_of_the_files_in_order() {
+        let of = |file: u64| {
+            let mut findings = Findings::default();
+            for at in 0..KEPT_PER_RULE / 2 + 300 * (file % 2) {
+                let location = Location::file(format!("{file}")).at(at);
+                findings.error("often", location.clone(), "");
+                if at == file {
+                    findings.add(Severity::Note, "once", None, location, "");
+                }
+            }
+            findings
+        };
+        let mut expected = Findings::default();
+        (0..6).for_each(|file| expected.extend(of(file)));
+        assert_eq!(expected.count(Severity::Error), 3900);
+        let often = |finding: &&Finding| finding.rule == "often";
+        let kept = expected.kept().iter().filter(often);
+        assert_eq!(kept.count() as u64, KEPT_PER_RULE);
+        for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [3, 0, 5, 1, 4, 2]] {
+            let mut all = InOrder::default();
+            for file in order {
+                all.add(file as usize, of(file));
+            }
+            let all = all.all();
+            assert_eq!(all.kept(), expected.kept());
+            assert!(all.counts().eq(expected.counts()));
+        }
     }
 }

@@ -170,6 +170,11 @@ impl Joins {
         self.wanted.index
     }
 
+    /// Whether the entries of records in an index are needed.
+    pub(super) fn wants_entries(&self) -> bool {
+        self.wanted.index || self.wanted.ledger || self.wanted.pages
+    }
+
     /// A record, by the entry that an index has of it.
     pub(super) fn record(
         &mut self,

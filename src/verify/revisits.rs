@@ -52,6 +52,55 @@ struct OfPayload {
     said: Said,
 }
 
+/// What a record says of its payload.
+pub(super) struct SaidOfPayload {
+    is_revisit: bool,
+    line: Vec<u8>,
+}
+
+impl SaidOfPayload {
+    /// Of the record at an offset of a file. `None` of one that doesn't state its
+    /// payload's digest: it can't be looked for.
+    pub(super) fn of(header: &Header, path: &str, offset: u64) -> Option<Self> {
+        let is_revisit = header.record_type() == RecordType::Revisit;
+        let may_be_original = matches!(
+            header.record_type(),
+            RecordType::Response | RecordType::Resource
+        );
+        if !is_revisit && (!may_be_original || header.field("WARC-Truncated").is_some()) {
+            return None;
+        }
+        let Some(Ok(digest)) = header.payload_digest() else {
+            return None;
+        };
+        let timestamp = header
+            .lenient_date()
+            .map_or_else(String::new, |date| date.timestamp14().to_string());
+        let said = if is_revisit {
+            Said::Revisit {
+                timestamp,
+                path: path.to_owned(),
+                offset,
+                id: header.record_id().unwrap_or_default().to_owned(),
+                url: header.target_uri().unwrap_or_default().to_owned(),
+                target: header.refers_to_target_uri().unwrap_or_default().to_owned(),
+            }
+        } else {
+            Said::Original {
+                timestamp,
+                path: path.to_owned(),
+                offset,
+            }
+        };
+        let line = line(named(&digest), said);
+        Some(Self { is_revisit, line })
+    }
+}
+
+fn line(digest: String, said: Said) -> Vec<u8> {
+    serde_json::to_vec(&OfPayload { digest, said }).expect("strings and numbers are JSON")
+}
+
 impl Revisits {
     pub(super) fn new(target: &Target) -> Self {
         let seal = target
@@ -71,53 +120,17 @@ impl Revisits {
         }
     }
 
-    /// Takes a record. One that doesn't state its payload's digest can't be
-    /// looked for.
-    pub(super) fn record(&mut self, header: &Header, location: &Location) -> io::Result<()> {
-        let is_revisit = header.record_type() == RecordType::Revisit;
-        let may_be_original = matches!(
-            header.record_type(),
-            RecordType::Response | RecordType::Resource
-        );
-        if !is_revisit && (!may_be_original || header.field("WARC-Truncated").is_some()) {
-            return Ok(());
-        }
-        let Some(Ok(digest)) = header.payload_digest() else {
-            return Ok(());
-        };
-        let timestamp = header
-            .lenient_date()
-            .map_or_else(String::new, |date| date.timestamp14().to_string());
-        let said = if is_revisit {
-            self.any = true;
-            Said::Revisit {
-                timestamp,
-                path: location.path.clone(),
-                offset: location.offset.unwrap_or_default(),
-                id: header.record_id().unwrap_or_default().to_owned(),
-                url: header.target_uri().unwrap_or_default().to_owned(),
-                target: header.refers_to_target_uri().unwrap_or_default().to_owned(),
-            }
-        } else {
-            Said::Original {
-                timestamp,
-                path: location.path.clone(),
-                offset: location.offset.unwrap_or_default(),
-            }
-        };
-        self.add(named(&digest), said)
+    /// Takes what a record said.
+    pub(super) fn take(&mut self, said: &SaidOfPayload) -> io::Result<()> {
+        self.any |= said.is_revisit;
+        self.lines.add(&said.line)
     }
 
     /// Takes a revisit whose payload is to be scanned for links.
     pub(super) fn scan(&mut self, digest: &str, revisit: Revisit) -> io::Result<()> {
         self.any = true;
-        self.add(digest.to_owned(), Said::Scan(revisit))
-    }
-
-    fn add(&mut self, digest: String, said: Said) -> io::Result<()> {
-        let fact = OfPayload { digest, said };
         self.lines
-            .add(&serde_json::to_vec(&fact).expect("strings and numbers are JSON"))
+            .add(&line(digest.to_owned(), Said::Scan(revisit)))
     }
 
     /// Tells of revisits whose payload is nowhere. Those whose links are to be
@@ -134,7 +147,7 @@ impl Revisits {
         let mut failed = None;
         let (strict, elsewhere) = (self.strict, self.elsewhere.join(", "));
         each_line(self.lines, |line| {
-            let fact: OfPayload = serde_json::from_slice(line).expect("written by `record`");
+            let fact: OfPayload = serde_json::from_slice(line).expect("written by `line`");
             if fact.digest != digest {
                 digest = fact.digest;
                 first = None;

@@ -4,6 +4,7 @@ mod closed;
 mod fixity;
 mod joined;
 mod packages;
+mod threads;
 
 use std::fs;
 use std::path::Path;

@@ -84,17 +84,21 @@ impl RecordType {
     }
 
     fn parse(text: &str) -> Self {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "warcinfo" => Self::Warcinfo,
-            "response" => Self::Response,
-            "resource" => Self::Resource,
-            "request" => Self::Request,
-            "metadata" => Self::Metadata,
-            "revisit" => Self::Revisit,
-            "conversion" => Self::Conversion,
-            "continuation" => Self::Continuation,
-            other => Self::Other(other.to_owned()),
-        }
+        const NAMED: [RecordType; 8] = [
+            RecordType::Warcinfo,
+            RecordType::Response,
+            RecordType::Resource,
+            RecordType::Request,
+            RecordType::Metadata,
+            RecordType::Revisit,
+            RecordType::Conversion,
+            RecordType::Continuation,
+        ];
+        let text = text.trim();
+        NAMED
+            .into_iter()
+            .find(|named| named.as_str().eq_ignore_ascii_case(text))
+            .unwrap_or_else(|| Self::Other(text.to_ascii_lowercase()))
     }
 }
 
@@ -108,37 +112,48 @@ impl fmt::Display for RecordType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     version: Version,
-    version_line: String,
-    fields: Vec<(String, String)>,
+    record_type: RecordType,
+    /// The version line, then name and value of each field, without anything
+    /// between them.
+    text: String,
+    version_line: usize,
+    /// Where each name begins and ends, and where its value ends.
+    fields: Vec<(usize, usize, usize)>,
 }
 
 impl Header {
     /// Parses a header from its version line to its blank line. `None` where
     /// the first line isn't a version line.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let head = Head::parse(bytes);
-        let line = String::from_utf8_lossy(head.start_line).trim().to_owned();
-        let number = line
+        let head = Head::of_length(bytes, bytes.len());
+        let mut text = String::with_capacity(bytes.len());
+        text.push_str(String::from_utf8_lossy(head.start_line).trim());
+        let number = text
             .get(..5)
             .filter(|l| l.eq_ignore_ascii_case("WARC/"))
-            .map(|_| &line[5..])?;
+            .map(|_| &text[5..])?;
         let version = match number {
             "1.1" => Version::V1_1,
             _ => Version::V1_0,
         };
-        let fields = head
-            .fields
-            .iter()
-            .map(|field| {
-                let name = String::from_utf8_lossy(field.name).into_owned();
-                (name, field.text().into_owned())
-            })
-            .collect();
-        Some(Self {
+        let version_line = text.len();
+        let mut fields = Vec::with_capacity(head.fields.len());
+        for field in &head.fields {
+            let start = text.len();
+            text.push_str(&String::from_utf8_lossy(field.name));
+            let name_end = text.len();
+            text.push_str(&field.text());
+            fields.push((start, name_end, text.len()));
+        }
+        let mut header = Self {
             version,
-            version_line: line,
+            record_type: RecordType::Other(String::new()),
+            text,
+            version_line,
             fields,
-        })
+        };
+        header.record_type = RecordType::parse(header.field("WARC-Type").unwrap_or_default());
+        Some(header)
     }
 
     /// The version that the record claims; drafts and unknown numbers read as 1.0.
@@ -148,12 +163,12 @@ impl Header {
 
     /// The version line as it came.
     pub fn version_line(&self) -> &str {
-        &self.version_line
+        &self.text[..self.version_line]
     }
 
-    /// Every named field in order.
-    pub fn fields(&self) -> &[(String, String)] {
-        &self.fields
+    /// Its size in memory, in bytes.
+    pub fn size(&self) -> usize {
+        self.text.capacity() + size_of_val(&self.fields[..])
     }
 
     /// The value of the first field of this name; names ignore case.
@@ -165,13 +180,13 @@ impl Header {
     pub fn values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
         self.fields
             .iter()
-            .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+            .filter(move |(start, end, _)| self.text[*start..*end].eq_ignore_ascii_case(name))
+            .map(|&(_, start, end)| &self.text[start..end])
     }
 
     /// `WARC-Type`.
     pub fn record_type(&self) -> RecordType {
-        RecordType::parse(self.field("WARC-Type").unwrap_or_default())
+        self.record_type.clone()
     }
 
     /// `WARC-Record-ID`, angle brackets included.
@@ -229,10 +244,11 @@ impl Header {
             return false;
         }
         match self.field("Content-Type") {
-            Some(kind) => kind
-                .trim()
-                .to_ascii_lowercase()
-                .starts_with("application/http"),
+            Some(kind) => {
+                let http = "application/http";
+                let start = kind.trim().get(..http.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(http))
+            }
             None => self.target_uri().is_some_and(|uri| {
                 let uri = uri.get(..5).unwrap_or_default();
                 uri.eq_ignore_ascii_case("http:") || uri.eq_ignore_ascii_case("https")

@@ -58,6 +58,12 @@ impl PayloadHasher {
         if let Some(body) = &mut self.body {
             return body.update(bytes);
         }
+        // Most heads come in one piece, which isn't copied then.
+        if self.head.is_empty()
+            && let Some(length) = self.end.find(&bytes[..bytes.len().min(MAX_HEAD_BYTES)])
+        {
+            return self.begin(bytes, length);
+        }
         self.head.extend_from_slice(bytes);
         let bounded = &self.head[..self.head.len().min(MAX_HEAD_BYTES)];
         let length = match self.end.find(bounded) {
@@ -65,11 +71,16 @@ impl PayloadHasher {
             None if self.head.len() < MAX_HEAD_BYTES => return,
             None => MAX_HEAD_BYTES,
         };
-        let chunked = Head::parse(&self.head[..length]).is_chunked();
+        let head = std::mem::take(&mut self.head);
+        self.begin(&head, length);
+    }
+
+    /// The head is there: so many of these bytes. The others are the body's.
+    fn begin(&mut self, bytes: &[u8], length: usize) {
+        let chunked = Head::of_length(bytes, length).is_chunked();
         let mut body = Body::new(self.algorithm, chunked);
-        body.update(&self.head[length..]);
+        body.update(&bytes[length..]);
         self.body = Some(body);
-        self.head = Vec::new();
     }
 
     /// The digests of all that was fed. A block without the end of a head has

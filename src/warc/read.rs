@@ -205,6 +205,11 @@ impl<R: Read> Reader<R> {
         self
     }
 
+    /// Byte offset in the file of what will be inflated next.
+    pub fn position(&self) -> u64 {
+        self.decoded.offset()
+    }
+
     /// The next record, or `None` at the end of the file. A record that the
     /// caller left half read is read past first. After an error the stream is
     /// at its end.
@@ -257,7 +262,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn header(&mut self) -> Result<Option<Header>, ReadError> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(1024);
         let mut line_start = 0;
         loop {
             let decoded = match self.decoded.fill() {
@@ -526,16 +531,34 @@ impl<R: Read> Record<'_, R> {
         self.reader.offset
     }
 
+    /// Byte offset in the file of what will be inflated next.
+    pub fn position(&self) -> u64 {
+        self.reader.position()
+    }
+
+    /// Bytes of the block that weren't read yet.
+    pub fn remaining(&self) -> u64 {
+        self.reader.remaining
+    }
+
     /// Reads the block into memory, at most `limit` bytes of it.
     pub fn block(&mut self, limit: usize) -> Result<Vec<u8>, ReadError> {
         let mut block = Vec::new();
-        while block.len() < limit && self.reader.remaining > 0 {
-            let available = self.reader.fill_block()?;
-            let take = available.len().min(limit - block.len());
-            block.extend_from_slice(&available[..take]);
-            self.reader.consume_block(take);
-        }
+        self.append_to(&mut block, limit)?;
         Ok(block)
+    }
+
+    /// Appends what is left of the block, at most `limit` bytes of it.
+    pub fn append_to(&mut self, bytes: &mut Vec<u8>, limit: usize) -> Result<(), ReadError> {
+        let mut left = limit;
+        while left > 0 && self.reader.remaining > 0 {
+            let available = self.reader.fill_block()?;
+            let take = available.len().min(left);
+            bytes.extend_from_slice(&available[..take]);
+            self.reader.consume_block(take);
+            left -= take;
+        }
+        Ok(())
     }
 
     /// Gives the rest of the block to `sink`, piece by piece.
@@ -551,8 +574,13 @@ impl<R: Read> Record<'_, R> {
 
     /// Reads past the rest of the record and says where it stood.
     pub fn finish(self) -> Result<Extent, ReadError> {
+        self.finish_with_header().map(|(_, extent)| extent)
+    }
+
+    /// The same, and gives the header.
+    pub fn finish_with_header(self) -> Result<(Header, Extent), ReadError> {
         match self.reader.close() {
-            Ok(extent) => Ok(extent),
+            Ok(extent) => Ok((self.header, extent)),
             Err(error) => Err(self.reader.fail(error)),
         }
     }

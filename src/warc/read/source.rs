@@ -76,7 +76,6 @@ impl<R: Read> Stored<R> {
     /// that isn't more than before.
     fn see_all(&mut self) -> bool {
         let before = self.end - self.at;
-        self.buffer.resize(MAX_STORED, 0);
         while self.end - self.at < MAX_STORED && self.more() {}
         self.end - self.at > before
     }
@@ -86,12 +85,12 @@ impl<R: Read> Stored<R> {
         if self.ended || self.failed.is_some() {
             return false;
         }
-        if self.at > 0 {
-            // One who reads on will read much.
-            let wanted = (self.buffer.len() * 4).min(MAX_STORED);
-            self.buffer.resize(wanted, 0);
+        if self.end == self.buffer.len() {
             self.buffer.copy_within(self.at..self.end, 0);
             (self.at, self.end) = (0, self.end - self.at);
+            // One who has read so much will read more.
+            let wanted = (self.buffer.len() * 4).min(MAX_STORED);
+            self.buffer.resize(wanted, 0);
         }
         loop {
             match self.inner.read(&mut self.buffer[self.end..]) {

@@ -257,3 +257,173 @@ fn a_bit_that_flips_in_a_frame_never_gives_other_bytes() {
     // Reserved and padding bits mean nothing; records.csv finds those.
     assert!(unnoticed < 16, "{unnoticed}");
 }
+
+/// Bytes that don't get shorter, the same on every run.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 20_261_122_u64;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..length).map(next).collect()
+}
+
+/// Gives at most so many bytes at a time, and fails after the last if told to.
+struct Dribble<'b> {
+    bytes: &'b [u8],
+    most: usize,
+    fails: bool,
+}
+
+impl Read for Dribble<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.bytes.is_empty() && self.fails {
+            return Err(io::Error::other("the disk fails here"));
+        }
+        let most = buffer.len().min(self.most);
+        self.bytes.read(&mut buffer[..most])
+    }
+}
+
+/// What is read of a file, in words: blocks by their digests.
+fn told(source: impl Read) -> Vec<String> {
+    let mut reader = Reader::new("test.warc", source).hashing();
+    let mut all = Vec::new();
+    loop {
+        let read = match reader.next_record() {
+            Ok(Some(mut record)) => record
+                .block(usize::MAX)
+                .and_then(|block| Ok((block, record.finish()?))),
+            Ok(None) => return all,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok((block, extent)) => all.push(format!("{} {extent:?}", Digest::sha256(&block))),
+            Err(error) => {
+                all.push(error.to_string());
+                return all;
+            }
+        }
+    }
+}
+
+#[test]
+fn members_around_the_bound_between_one_piece_and_a_stream_read_alike() {
+    let (stored, inflated) = (1024 * 1024, 4 * 1024 * 1024);
+    let mut blocks = vec![b"first".to_vec()];
+    blocks.extend([stored - 600, stored - 300, stored, stored + 1].map(noise));
+    blocks.extend([inflated - 300, inflated - 200, inflated, inflated + 1].map(|n| vec![7; n]));
+    blocks.push(b"last".to_vec());
+    let records: Vec<Vec<u8>> = blocks.iter().map(|block| record(block)).collect();
+    let file = gzip(&records);
+    for most in [usize::MAX, 10_007] {
+        let source = Dribble {
+            bytes: &file,
+            most,
+            fails: false,
+        };
+        let mut at = 0;
+        let mut reader = Reader::new("test.warc", source).hashing();
+        for block in &blocks {
+            let mut record = reader.next_record().unwrap().unwrap();
+            assert!(record.block(usize::MAX).unwrap() == *block);
+            let extent = record.finish().unwrap();
+            assert_eq!(extent.offset, at);
+            assert_eq!(extent.irregular, []);
+            let end = at + extent.length;
+            let bytes = &file[at as usize..end as usize];
+            assert_eq!(extent.sha256, Some(Digest::sha256(bytes)));
+            at = end;
+        }
+        assert!(reader.next_record().unwrap().is_none());
+        assert_eq!(at, file.len() as u64);
+    }
+}
+
+#[test]
+fn a_checksum_or_a_length_that_lies_is_told_of_members_in_one_piece_and_of_streams() {
+    for block in [b"small".to_vec(), noise(2 * 1024 * 1024)] {
+        let first = gzip(&[record(b"first")]);
+        let file = [first.clone(), gzip(&[record(&block)])].concat();
+        for back in 1..=8 {
+            let mut lying = file.clone();
+            let at = lying.len() - back;
+            lying[at] ^= 0x40;
+            let (read, error) = read_all(&lying);
+            assert_eq!(read.len(), 1);
+            let error = error.unwrap();
+            assert!(matches!(error, ReadError::Gzip { .. }), "{error}");
+            assert_eq!(error.offset(), first.len() as u64);
+            let reason = if back > 4 {
+                "data check"
+            } else {
+                "length check"
+            };
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_is_read_does_not_depend_on_how_the_bytes_come() {
+    let records = [record(b"first"), record(&noise(300)), record(b"last")];
+    for file in [gzip(&records), records.concat(), zstd(&records, None)] {
+        for end in 0..=file.len() {
+            let dribble = |most| Dribble {
+                bytes: &file[..end],
+                most,
+                fails: false,
+            };
+            let whole = told(&file[..end]);
+            assert_eq!(told(dribble(1)), whole, "cut at {end}");
+            assert_eq!(told(dribble(13)), whole, "cut at {end}");
+        }
+    }
+    // Larger than what is read ahead.
+    let records = [noise(90_000), noise(1_200_000), noise(40_000)].map(|block| record(&block));
+    let file = gzip(&records);
+    for end in (0..=file.len()).step_by(49_999) {
+        let dribble = Dribble {
+            bytes: &file[..end],
+            most: 4001,
+            fails: false,
+        };
+        assert_eq!(told(dribble), told(&file[..end]), "cut at {end}");
+    }
+}
+
+#[test]
+fn reading_ahead_that_fails_takes_no_record_that_could_be_read() {
+    let records = [record(b"first"), record(b"second"), record(&noise(5000))];
+    for file in [gzip(&records), records.concat(), zstd(&records, None)] {
+        let whole = told(&file[..]);
+        let second = read_all(&file).0[1].1.clone();
+        let end = (second.offset + second.length) as usize;
+        let fails = Dribble {
+            bytes: &file[..end + 100],
+            most: usize::MAX,
+            fails: true,
+        };
+        let read = told(fails);
+        assert_eq!(read[..2], whole[..2]);
+        assert_eq!(read.len(), 3);
+        assert!(read[2].contains("the disk fails here"), "{}", read[2]);
+    }
+}
+
+#[test]
+fn a_gzip_header_with_a_checksum_of_its_own_is_held_to_it() {
+    let plain = gzip(&[record(b"x")]);
+    let header = [&plain[..3], &[2], &plain[4..10]].concat();
+    let mut crc = flate2::Crc::new();
+    crc.update(&header);
+    let sum = (crc.sum() as u16).to_le_bytes();
+    let file = [&header[..], &sum, &plain[10..]].concat();
+    assert!(read_all(&file).1.is_none());
+    let file = [&header[..], &[sum[0], !sum[1]], &plain[10..]].concat();
+    let (read, error) = read_all(&file);
+    assert!(read.is_empty());
+    assert!(matches!(error, Some(ReadError::Gzip { .. })), "{error:?}");
+}
