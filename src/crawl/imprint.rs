@@ -56,17 +56,20 @@ pub fn words(text: &[u8]) -> u64 {
     /// The bit by which small letters differ from capitals, in each byte.
     const SMALL: u64 = 0x2020_2020_2020_2020;
     let mut sketch = Sketch::default();
-    let mut rest = &text[..text.len().min(READ)];
-    let is_letter = |byte: &u8| IS_LETTER[usize::from(*byte)];
-    while let Some(start) = rest.iter().position(is_letter) {
-        rest = &rest[start..];
-        let end = rest.iter().position(|byte| !is_letter(byte));
-        let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+    let text = &text[..text.len().min(READ)];
+    let mut word = |word: &[u8]| {
         if word.len() >= 2 {
             sketch.add_with(word, SMALL);
         }
-        rest = after;
+    };
+    let mut start = 0;
+    for (at, &byte) in text.iter().enumerate() {
+        if !IS_LETTER[usize::from(byte)] {
+            word(&text[start..at]);
+            start = at + 1;
+        }
     }
+    word(&text[start..]);
     sketch.bits()
 }
 
@@ -100,18 +103,24 @@ impl Sketch {
 
     /// Adds an element with some bits of each eight of its bytes set.
     fn add_with(&mut self, element: &[u8], set: u64) {
+        let (eights, last) = element.as_chunks::<8>();
         let mut hash = element.len() as u64;
-        for eight in element.chunks(8) {
-            let mut bytes = [0; 8];
-            bytes[..eight.len()].copy_from_slice(eight);
-            hash = (hash ^ (u64::from_le_bytes(bytes) | set)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            hash ^= hash >> 29;
+        for eight in eights {
+            hash = Self::mixed(hash, u64::from_le_bytes(*eight) | set);
+        }
+        if !last.is_empty() {
+            hash = Self::mixed(hash, little_endian(last) | set);
         }
         // Mixed so that the upper bits depend on all letters.
         hash = hash.wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash ^= hash >> 32;
         let bucket = &mut self.0[(hash >> 58) as usize];
         *bucket = (*bucket).min(hash & (u64::MAX >> 6));
+    }
+
+    fn mixed(hash: u64, bytes: u64) -> u64 {
+        let hash = (hash ^ bytes).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^ (hash >> 29)
     }
 
     /// The sketch; 0 where nothing was added.
@@ -124,9 +133,34 @@ impl Sketch {
     }
 }
 
+/// Up to seven bytes as a number, the first one lowest. Most words are that short,
+/// and a copy of so few bytes is a call.
+fn little_endian(bytes: &[u8]) -> u64 {
+    let pair = |at: usize| u64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let four = |at: usize| pair(at) | pair(at + 2) << 16;
+    match bytes.len() {
+        0 => 0,
+        1 => u64::from(bytes[0]),
+        2 => pair(0),
+        3 => pair(0) | u64::from(bytes[2]) << 16,
+        // Two that overlap; where they do they say the same.
+        length => four(0) | four(length - 4) << (8 * (length - 4)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_the_number_that_they_are_with_zeros_behind() {
+        let bytes: [u8; 7] = [0x81, 2, 0x73, 4, 0xf5, 6, 0x97];
+        for length in 0..=7 {
+            let mut eight = [0; 8];
+            eight[..length].copy_from_slice(&bytes[..length]);
+            assert_eq!(little_endian(&bytes[..length]), u64::from_le_bytes(eight));
+        }
+    }
 
     /// A page of a site whose pages share most of their words.
     fn page(own: &str) -> u64 {
