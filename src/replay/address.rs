@@ -64,6 +64,8 @@ pub struct Base {
     pub port: u16,
     /// Origins whose label is a hash.
     hashed: Arc<Mutex<HashMap<String, HostKey>>>,
+    /// The origin of path mode, where that is the reader's.
+    one_host: Option<String>,
 }
 
 impl Base {
@@ -72,7 +74,22 @@ impl Base {
         Self {
             port,
             hashed: Arc::default(),
+            one_host: None,
         }
+    }
+
+    /// The same server as a reader sees it who names it by `host`, a value of
+    /// `Host`: interface and captures at one origin.
+    pub fn at_one_host(&self, host: &str) -> Self {
+        Self {
+            one_host: Some(format!("http://{}", host.to_ascii_lowercase())),
+            ..self.clone()
+        }
+    }
+
+    /// The origin of path mode; `None` where archived origins have names.
+    pub fn one_host(&self) -> Option<&str> {
+        self.one_host.as_deref()
     }
 
     /// `:8080`; empty for the default port, which browsers leave out.
@@ -86,6 +103,9 @@ impl Base {
 
     /// The interface's origin: `http://lastlight.localhost:8080`.
     pub fn ui_origin(&self) -> String {
+        if let Some(origin) = &self.one_host {
+            return origin.clone();
+        }
         format!("http://{UI_HOST}{}", self.port_suffix())
     }
 
