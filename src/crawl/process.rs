@@ -143,8 +143,9 @@ impl Processing {
             NetError::Proxy {
                 is_denial: true, ..
             } => Health::Untold,
-            NetError::Refused { .. }
-            | NetError::NotPublic { .. }
+            // A name that stands for another address than before may be the word of
+            // a router that lost its line: see `Keeper::heed_host`.
+            NetError::NotPublic { .. }
             | NetError::BadPort { .. }
             | NetError::Tls {
                 is_lasting: true, ..
@@ -257,11 +258,22 @@ impl Processing {
             is_challenge: challenge.is_some(),
         };
         let started = exchange.started;
+        // By whom isn't known: the host or the way to it.
+        let is_cut = matches!(
+            exchange.truncated,
+            Some(Truncated::Disconnect | Truncated::Silence)
+        );
         let outcome = self.understood(job, &head, &exchange.response, started, found, judged);
         Ok(Outcome {
             elapsed,
             bad_certificate,
             heard: exchange.truncated.is_none(),
+            is_cut,
+            health: if is_cut {
+                Health::Untold
+            } else {
+                outcome.health
+            },
             ..outcome
         })
     }
@@ -510,6 +522,7 @@ impl Outcome {
             host_pause: None,
             health: Health::Well,
             heard: false,
+            is_cut: false,
             given_back: false,
             elapsed: None,
             bad_certificate: None,
@@ -543,7 +556,7 @@ fn probed(job: Job, result: &Result<Exchange, NetError>) -> Outcome {
 }
 
 /// 1, 4, 16 … seconds.
-fn backoff(tries: u32) -> Duration {
+pub(super) fn backoff(tries: u32) -> Duration {
     Duration::from_secs(4u64.saturating_pow(tries.min(5)))
 }
 
