@@ -236,7 +236,7 @@ impl Processing {
         let verdict = if let Some(truncated) = exchange.truncated {
             let reason = format!("cut: {}", truncated.as_str());
             // What is too long or too slow would be so again.
-            if matches!(truncated, Truncated::Disconnect | Truncated::Silence) && !last_try {
+            if is_cut(exchange) && !last_try {
                 Verdict::Retry(backoff(job.tries), reason)
             } else {
                 Verdict::Failed(reason)
@@ -258,11 +258,7 @@ impl Processing {
             is_challenge: challenge.is_some(),
         };
         let started = exchange.started;
-        // By whom isn't known: the host or the way to it.
-        let is_cut = matches!(
-            exchange.truncated,
-            Some(Truncated::Disconnect | Truncated::Silence)
-        );
+        let is_cut = is_cut(exchange);
         let outcome = self.understood(job, &head, &exchange.response, started, found, judged);
         Ok(Outcome {
             elapsed,
@@ -538,6 +534,14 @@ pub(super) fn is_out_of_files(error: &std::io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE]
         .iter()
         .any(|errno| number == Some(errno.raw_os_error()))
+}
+
+/// Whether an answer was cut, by the host or on the way from it.
+fn is_cut(exchange: &Exchange) -> bool {
+    matches!(
+        exchange.truncated,
+        Some(Truncated::Disconnect | Truncated::Silence)
+    )
 }
 
 /// Whether a host that had gone silent answers again.

@@ -80,6 +80,7 @@ impl Base {
 
     /// The same server as a reader sees it who names it by `host`, a value of
     /// `Host`: interface and captures at one origin.
+    #[must_use]
     pub fn at_one_host(&self, host: &str) -> Self {
         Self {
             one_host: Some(format!("http://{}", host.to_ascii_lowercase())),

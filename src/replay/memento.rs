@@ -9,6 +9,7 @@ use axum::http::header::{
 };
 use axum::http::{Response, StatusCode};
 use serde_json::json;
+use thiserror::Error;
 
 use super::outlet::Outlet;
 use super::path_mode::{Format, Modifier};
@@ -137,7 +138,10 @@ impl Original<'_> {
             let Some(time) = time else { continue };
             match told.iter_mut().find(|(known, _)| *known == time) {
                 Some((_, relations)) if !relation.is_empty() => {
-                    *relations = format!("{relations} {relation}").trim().to_owned();
+                    if !relations.is_empty() {
+                        relations.push(' ');
+                    }
+                    relations.push_str(relation);
                 }
                 Some(_) => {}
                 None => told.push((time, relation.to_owned())),
@@ -301,13 +305,18 @@ impl Read for Pieces<'_> {
     }
 }
 
-/// The time of `Accept-Datetime`; `Err` where it is none.
-pub fn accepted(fields: &HeaderMap) -> Result<Option<Timestamp14>, ()> {
+/// A value of `Accept-Datetime` that isn't one.
+#[derive(Debug, Error)]
+#[error("Accept-Datetime is no date: expected one such as Sun, 22 Mar 2026 10:15:00 GMT")]
+pub struct NoDate;
+
+/// The time of `Accept-Datetime`, where there is one.
+pub fn accepted(fields: &HeaderMap) -> Result<Option<Timestamp14>, NoDate> {
     let Some(value) = fields.get(HeaderName::from_static("accept-datetime")) else {
         return Ok(None);
     };
-    let date = value.to_str().map_err(|_| ())?;
-    let date = jiff::fmt::rfc2822::parse(date.trim()).map_err(|_| ())?;
+    let date = value.to_str().map_err(|_| NoDate)?;
+    let date = jiff::fmt::rfc2822::parse(date.trim()).map_err(|_| NoDate)?;
     Ok(Some(Timestamp14::of(date.timestamp())))
 }
 

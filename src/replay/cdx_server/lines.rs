@@ -66,10 +66,10 @@ impl Line {
         let digits = parts.next()?.to_owned();
         let fields = serde_json::from_str(parts.next()?).ok()?;
         Some(Self {
+            text,
             key,
             digits,
             fields,
-            text,
         })
     }
 
@@ -175,10 +175,12 @@ impl Query {
 
     /// As [`Self::is_first`], of some fields.
     pub fn are_first(collapse: &mut [Collapse], line: &Line) -> bool {
-        // Each one sees every line.
-        let collapse = collapse.iter_mut();
-        let first = collapse.map(|collapse| collapse.takes(line));
-        first.fold(true, |all, one| all && one)
+        let mut are_first = true;
+        for collapse in collapse {
+            // Each one sees every line.
+            are_first &= collapse.takes(line);
+        }
+        are_first
     }
 }
 

@@ -110,7 +110,8 @@ pub struct Query {
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Pages {
     /// Pages.
-    pub pages: u64,
+    #[serde(rename = "pages")]
+    pub count: u64,
     /// Blocks of a page.
     #[serde(rename = "pageSize")]
     pub page_size: u64,
@@ -220,7 +221,7 @@ impl Query {
         let bytes: u64 = self.spans(index)?.iter().map(|s| s.end - s.start).sum();
         let blocks = bytes.div_ceil(BLOCK);
         Ok(Pages {
-            pages: blocks.div_ceil(self.page_size),
+            count: blocks.div_ceil(self.page_size),
             page_size: self.page_size,
             blocks,
         })

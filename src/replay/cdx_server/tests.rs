@@ -203,7 +203,7 @@ fn lines_are_written_as_they_are_asked_for() {
 fn pages_give_every_line_once() {
     let query = Query::parse("url=a.example/*&pageSize=1").unwrap();
     let pages = query.pages(&index()).unwrap();
-    assert_eq!((pages.pages, pages.blocks), (1, 1));
+    assert_eq!((pages.count, pages.blocks), (1, 1));
     assert_eq!(found("url=a.example/*&page=0").len(), 6);
     assert!(found("url=a.example/*&page=1").is_empty());
 }

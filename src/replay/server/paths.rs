@@ -115,7 +115,9 @@ impl Asked {
             }
             Access::TimeGate(url) => match (url.canonical, memento::accepted(&request.headers)) {
                 (None, _) => status(StatusCode::BAD_REQUEST, NO_URL),
-                (_, Err(())) => status(StatusCode::BAD_REQUEST, NO_DATE),
+                (_, Err(error)) => {
+                    plain(StatusCode::BAD_REQUEST, &format!("{error}\n")).map(Body::from)
+                }
                 (Some(url), Ok(at)) => {
                     let at = at.unwrap_or_else(Timestamp14::now);
                     self.gate(state, url, at).await
@@ -345,8 +347,6 @@ impl Asked {
 }
 
 const NO_URL: &str = "not a URL that can be captured\n";
-const NO_DATE: &str =
-    "Accept-Datetime is no date: expected one such as Sun, 22 Mar 2026 10:15:00 GMT\n";
 
 fn plain(code: StatusCode, text: &str) -> Response<Vec<u8>> {
     let mut response = Response::new(text.as_bytes().to_vec());
