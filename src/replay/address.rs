@@ -66,6 +66,8 @@ pub struct Base {
     hashed: Arc<Mutex<HashMap<String, HostKey>>>,
     /// The origin of path mode, where that is the reader's.
     one_host: Option<String>,
+    /// What nobody else knows.
+    secret: Arc<str>,
 }
 
 impl Base {
@@ -75,6 +77,7 @@ impl Base {
             port,
             hashed: Arc::default(),
             one_host: None,
+            secret: uuid::Uuid::new_v4().to_string().into(),
         }
     }
 
@@ -86,6 +89,15 @@ impl Base {
             one_host: Some(format!("http://{}", host.to_ascii_lowercase())),
             ..self.clone()
         }
+    }
+
+    /// What stands behind a collection's name in the addresses that its own pages
+    /// are given in path mode. There they have no origin by which to tell them from
+    /// what other websites frame; that they know this does.
+    pub fn token(&self, collection: &str) -> String {
+        let digest = Digest::sha256(format!("{}/{collection}", self.secret).as_bytes());
+        let hash = BASE32_NOPAD.encode(digest.bytes()).to_ascii_lowercase();
+        hash[..26].to_owned()
     }
 
     /// The origin of path mode; `None` where archived origins have names.

@@ -10,7 +10,9 @@
 //! | `/<collection>/*/<url>` | the calendar |
 //! | `/<collection>/cdx?url=…` | the CDX server |
 //!
-//! Pages are sandboxed: each is an origin of its own that no other page reads.
+//! Pages are sandboxed: each is an origin of its own that no other page reads. Those
+//! in the shell have `<collection>~<token>` in their addresses, and what they name
+//! has: who knows the token may read the collection.
 
 use super::address::is_collection;
 use super::headers::is_absolute;
@@ -135,14 +137,32 @@ impl Url {
     }
 }
 
-/// Reads a path and query: the collection's name, and what is asked of it. `None`
-/// for paths of the interface.
-pub fn parse(path: &str, query: Option<&str>) -> Option<(String, Access)> {
-    let (collection, rest) = path.strip_prefix('/')?.split_once('/')?;
+/// Whose path it is, and what is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The collection's name.
+    pub collection: String,
+    /// The token beside it.
+    pub token: Option<String>,
+    /// What is asked of it.
+    pub access: Access,
+}
+
+/// Reads a path and query; `None` for paths of the interface.
+pub fn parse(path: &str, query: Option<&str>) -> Option<Asked> {
+    let (first, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let (collection, token) = match first.split_once('~') {
+        Some((collection, token)) => (collection, Some(token.to_owned())),
+        None => (first, None),
+    };
     if !is_collection(collection) {
         return None;
     }
-    access(rest, query).map(|access| (collection.to_owned(), access))
+    Some(Asked {
+        collection: collection.to_owned(),
+        token,
+        access: access(rest, query)?,
+    })
 }
 
 fn access(rest: &str, query: Option<&str>) -> Option<Access> {
@@ -197,7 +217,7 @@ fn access(rest: &str, query: Option<&str>) -> Option<Access> {
 pub struct Paths {
     /// The server as the reader names it: `http://127.0.0.1:8080`.
     pub origin: String,
-    /// The collection's name.
+    /// The collection's name, with the token where pages have it.
     pub collection: String,
     /// The reader's time.
     pub timestamp: Timestamp14,
@@ -254,7 +274,7 @@ mod tests {
             Some((path, query)) => (path, Some(query)),
             None => (path, None),
         };
-        parse(path, query).map(|(_, access)| access)
+        parse(path, query).map(|asked| asked.access)
     }
 
     #[test]

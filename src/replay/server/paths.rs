@@ -31,6 +31,9 @@ pub(super) struct Asked {
     /// The server as the reader names it.
     origin: String,
     collection: String,
+    /// The collection as its addresses have it, and whether that is with the token.
+    segment: String,
+    is_own: bool,
     access: Access,
     query: String,
 }
@@ -60,7 +63,17 @@ pub(super) fn is_reader_of_path_mode(fields: &HeaderMap) -> bool {
 
 impl Asked {
     pub(super) fn of(state: &State, base: &Base, path: &str, query: Option<&str>) -> Option<Self> {
-        let (collection, access) = path_mode::parse(path, query)?;
+        let path_mode::Asked {
+            collection,
+            token,
+            access,
+        } = path_mode::parse(path, query)?;
+        let is_own = match &token {
+            Some(token) if *token == base.token(&collection) => true,
+            // That of an earlier replay, or a guess.
+            Some(_) => return None,
+            None => false,
+        };
         // The bytes of a collection that isn't open are told of as such; other
         // paths may be the interface's.
         let is_raw = matches!(
@@ -73,6 +86,11 @@ impl Asked {
         (is_raw || state.shelf.get(&collection).is_some()).then(|| Self {
             base: base.clone(),
             origin: base.ui_origin(),
+            segment: match token {
+                Some(token) => format!("{collection}~{token}"),
+                None => collection.clone(),
+            },
+            is_own,
             collection,
             access,
             query: query.unwrap_or_default().to_owned(),
@@ -239,7 +257,7 @@ impl Asked {
             }
             wanted.paths = Some(Paths {
                 origin: self.origin.clone(),
-                collection: self.collection.clone(),
+                collection: self.segment.clone(),
                 timestamp,
                 modifier,
             });
@@ -306,7 +324,7 @@ impl Asked {
         if kind == b"application/pdf" {
             return csp::pdf_in_paths(&self.origin);
         }
-        let policy = csp::paths(&self.origin, &self.collection);
+        let policy = csp::paths(&self.origin, &self.segment);
         if fields.contains_key(CONTENT_SECURITY_POLICY) {
             return csp::without_scripts(&policy);
         }
@@ -321,21 +339,22 @@ impl Asked {
             Some((path, query)) => (path, Some(query)),
             None => (path, None),
         };
-        let (collection, access) = path_mode::parse(path, query)?;
-        match access {
-            Access::Capture { url, .. } if collection == self.collection => {
+        let asked = path_mode::parse(path, query)?;
+        match asked.access {
+            Access::Capture { url, .. } if asked.collection == self.collection => {
                 url.canonical.map(|url| url.to_string())
             }
             _ => None,
         }
     }
 
-    /// Pages without origin read what their own collection has; what other
-    /// websites frame without origin, and other collections, read nothing.
+    /// Pages without origin read what their own collection has, as they know its
+    /// token; what other websites frame without origin, and pages of other
+    /// collections, read nothing.
     fn share(&self, request: &HeaderMap, fields: &mut HeaderMap) {
-        fields.append(VARY, HeaderValue::from_static("Origin, Referer"));
+        fields.append(VARY, HeaderValue::from_static("Origin"));
         let is_null = request.get(ORIGIN).is_some_and(|origin| origin == "null");
-        if is_null && self.referrer(request).is_some() {
+        if is_null && self.is_own {
             fields.insert(
                 ACCESS_CONTROL_ALLOW_ORIGIN,
                 HeaderValue::from_static("null"),

@@ -60,7 +60,7 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
     let frame = if let Some(origin) = site.base.one_host() {
         let paths = Paths {
             origin: origin.to_owned(),
-            collection: name.to_owned(),
+            collection: format!("{name}~{}", site.base.token(name)),
             timestamp: time,
             modifier: Modifier::Page,
         };

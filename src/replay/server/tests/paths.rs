@@ -130,42 +130,38 @@ fn pages_in_paths_have_no_origin_and_reach_their_own_collection_alone() {
 #[test]
 fn only_pages_of_the_collection_read_across_origins() {
     let served = served();
-    let target = "/demo/2026mp_/http://a.example/s.css";
+    let base = &served.state.base;
     let host = served.loopback();
-    let own = format!("Referer: http://{host}/demo/2026mp_/http://a.example/\r\n");
-    for (fields, reads) in [
-        (format!("Origin: null\r\n{own}"), true),
-        ("Origin: null\r\n".to_owned(), false),
-        (
-            format!("Origin: null\r\nReferer: http://{host}/other/2026mp_/http://a.example/\r\n"),
-            false,
-        ),
-        (
-            "Origin: null\r\nReferer: http://evil.example/demo/2026mp_/http://a.example/\r\n"
-                .to_owned(),
-            false,
-        ),
-        (format!("Origin: http://evil.example\r\n{own}"), false),
-    ] {
-        let answer = served.path(target, &fields);
-        assert_eq!(
-            answer.field("access-control-allow-origin").is_some(),
-            reads,
-            "{fields}"
-        );
-    }
-    let first = served.ask("OPTIONS", &host, target, &format!("Origin: null\r\n{own}"));
+    let own = format!("demo~{}", base.token("demo"));
+    let target = |collection: &str| format!("/{collection}/2026mp_/http://a.example/s.css");
+    let allowed = |collection: &str, origin: &str| {
+        let answer = served.path(&target(collection), &format!("Origin: {origin}\r\n"));
+        let allowed = answer.field("access-control-allow-origin");
+        (answer.status, allowed.map(str::to_owned))
+    };
+    assert_eq!(allowed(&own, "null"), (200, Some("null".to_owned())));
+    assert_eq!(allowed(&own, "http://evil.example"), (200, None));
+    assert_eq!(allowed("demo", "null"), (200, None));
+    assert_eq!(allowed("demo~guessed", "null").0, 302);
+    let of_other = format!("demo~{}", base.token("other"));
+    assert_eq!(allowed(&of_other, "null").1, None);
+    let first = served.ask("OPTIONS", &host, &target(&own), "Origin: null\r\n");
     assert_eq!(
         (first.status, first.field("access-control-allow-origin")),
         (204, Some("null"))
     );
-    assert_eq!(
-        served
-            .ask("OPTIONS", &host, "/demo/cdx?url=a.example", "")
-            .status,
-        405
-    );
-    assert_eq!(served.ask("POST", &host, target, "").status, 405);
+    let page = served.path(&format!("/{own}/2026mp_/http://a.example/"), "");
+    let script = format!("http://{host}/{own}/20260101000000js_/https://cdn.example/a.js");
+    assert!(page.text().contains(&script));
+    // What others are told of has no token in it.
+    assert!(!page.field("link").unwrap().contains('~'));
+    for (target, status) in [
+        ("/demo/cdx?url=a.example".to_owned(), 405),
+        (target("demo"), 204),
+    ] {
+        assert_eq!(served.ask("OPTIONS", &host, &target, "").status, status);
+    }
+    assert_eq!(served.ask("POST", &host, &target("demo"), "").status, 405);
 }
 
 #[test]
@@ -180,8 +176,9 @@ fn the_interface_at_an_address_is_for_readers_of_path_mode() {
     let view = served.path("/view/demo/20260101000000/http://a.example/", "");
     let text = view.text();
     let frame = format!(
-        "src=\"http://{}/demo/20260101000000mp_/http://a.example/\"",
-        served.loopback()
+        "src=\"http://{}/demo~{}/20260101000000mp_/http://a.example/\"",
+        served.loopback(),
+        served.state.base.token("demo")
     );
     assert!(
         text.contains(&frame) && !text.contains("allow-same-origin"),
