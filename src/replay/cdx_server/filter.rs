@@ -8,9 +8,9 @@ use super::query::Refused;
 /// Bytes that a compiled expression takes at most.
 const MAX_REGEX: usize = 256 * 1024;
 
-/// `[!][=|~]field:value`, as pywb has it: `=` the value itself, `~` a part of it,
-/// else a regular expression for its start; `!` turns it round. Without a field it
-/// is about the whole line.
+/// `[!][=|~]field:value`, as pywb has it: `=` the value itself, `~` a regular
+/// expression for its start, else a part of it; `!` turns it round. Without a field
+/// it is about the whole line.
 #[derive(Debug)]
 pub struct Filter {
     field: Option<String>,
@@ -42,8 +42,8 @@ impl Filter {
         };
         let how = match sign {
             Some('=') => How::Is(value.to_owned()),
-            Some(_) => How::Has(value.to_owned()),
-            None => {
+            None => How::Has(value.to_owned()),
+            Some(_) => {
                 let start = format!("^(?:{value})");
                 let regex = RegexBuilder::new(&start).size_limit(MAX_REGEX).build();
                 How::Like(regex.map_err(|_| {
