@@ -20,7 +20,7 @@ const DEFAULT: SocketAddr =
     lastlight replay snapshots/example.org-20260322101500\n  \
     lastlight replay holdings/*.wacz old.warc.gz --listen 127.0.0.1:9000")]
 pub struct ReplayArgs {
-    /// Snapshots, WARCs (plain or .gz), WACZs, bags, or folders of WARCs
+    /// Snapshots, WARCs and ARCs (plain or .gz), WACZs, bags, or folders of WARCs
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 

@@ -31,7 +31,7 @@ const BAG_DECLARATION: &str = "bagit.txt";
 pub enum Kind {
     /// A snapshot directory.
     Snapshot,
-    /// One WARC file.
+    /// One WARC file, or ARC file.
     Warc,
     /// A WACZ file.
     Wacz,
@@ -295,6 +295,7 @@ pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
         .iter()
         .any(|magic| start.starts_with(magic))
         || start.to_ascii_uppercase().starts_with(b"WARC/")
+        || start == b"filedesc"
     {
         Ok(Kind::Warc)
     } else if start.is_empty() {
@@ -342,7 +343,7 @@ fn unknown(path: &Path, reason: &str) -> SnapshotError {
 
 fn is_warc_name(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
-    [".warc", ".warc.gz", ".warc.zst"]
+    [".warc", ".warc.gz", ".warc.zst", ".arc", ".arc.gz"]
         .iter()
         .any(|suffix| path.ends_with(suffix))
 }
@@ -401,7 +402,7 @@ fn collection_name(path: &Path) -> String {
         .to_string_lossy()
         .into_owned();
     let mut name = base.as_str();
-    for suffix in [".gz", ".zst", ".warc", ".wacz", ".zip"] {
+    for suffix in [".gz", ".zst", ".warc", ".arc", ".wacz", ".zip"] {
         name = name.strip_suffix(suffix).unwrap_or(name);
     }
     let lower = name.to_ascii_lowercase();

@@ -171,6 +171,20 @@ struct Telling<'a> {
 
 impl Telling<'_> {
     fn violations(&mut self, header: &Header) {
+        if header.is_arc() {
+            // The standard is of WARC.
+            if header.record_type() == RecordType::Warcinfo {
+                let message = "an ARC file has no digests: whether it was changed can't be told";
+                self.findings.add(
+                    Severity::Note,
+                    "no-digests",
+                    None,
+                    (self.location)(),
+                    message,
+                );
+            }
+            return;
+        }
         for violation in rules::violations(header) {
             let severity = match violation.strength {
                 Strength::Must => Severity::Error,

@@ -108,6 +108,9 @@ impl fmt::Display for RecordType {
     }
 }
 
+/// What stands in the place of a version line for an ARC record.
+const ARC: &str = "ARC";
+
 /// The version line and named fields of a record, in order, as they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -154,6 +157,33 @@ impl Header {
         };
         header.record_type = RecordType::parse(header.field("WARC-Type").unwrap_or_default());
         Some(header)
+    }
+
+    /// The header of an ARC record, as that of a WARC record of the same.
+    pub(super) fn of_arc(fields: &[(&'static str, String)]) -> Self {
+        let mut text = String::from(ARC);
+        let mut places = Vec::with_capacity(fields.len());
+        for (name, value) in fields {
+            let start = text.len();
+            text.push_str(name);
+            let name_end = text.len();
+            text.push_str(value);
+            places.push((start, name_end, text.len()));
+        }
+        let mut header = Self {
+            version: Version::V1_0,
+            record_type: RecordType::Other(String::new()),
+            text,
+            version_line: ARC.len(),
+            fields: places,
+        };
+        header.record_type = RecordType::parse(header.field("WARC-Type").unwrap_or_default());
+        header
+    }
+
+    /// Whether the record is of an ARC file, which has no ids and no digests.
+    pub fn is_arc(&self) -> bool {
+        self.version_line() == ARC
     }
 
     /// The version that the record claims; drafts and unknown numbers read as 1.0.

@@ -5,9 +5,9 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::Header;
 use super::frame::Dictionary;
 use super::member::GZIP_MAGIC;
+use super::{Header, arc};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::http::MAX_HEAD_BYTES;
 
@@ -151,6 +151,11 @@ enum Stage {
     Failed,
 }
 
+/// Line ends that close a record (WARC 1.1 §4).
+const WARC_CLOSING: u8 = 2;
+/// Those that close one of an ARC.
+const ARC_CLOSING: u8 = 1;
+
 /// A stream of records.
 pub struct Reader<R> {
     name: String,
@@ -165,6 +170,8 @@ pub struct Reader<R> {
     /// The Zstandard frame of the next record was entered already, in search of
     /// this one's end.
     entered: bool,
+    /// Line ends that close the record: two, or one in an ARC.
+    closing: u8,
     hash: bool,
 }
 
@@ -186,6 +193,7 @@ impl<R: Read> Reader<R> {
             stage: Stage::Between,
             shares_member: false,
             entered: false,
+            closing: WARC_CLOSING,
             hash: false,
         }
     }
@@ -295,10 +303,17 @@ impl<R: Read> Reader<R> {
                     continue;
                 }
                 if line_start == 0 && !starts_like_a_record(line) {
-                    return Err(self.not_a_record(&bytes));
+                    return match arc::Line::parse(line) {
+                        Some(line) => self.arc_header(&line, bytes.len()).map(Some),
+                        None => Err(self.not_a_record(&bytes)),
+                    };
                 }
                 line_start = bytes.len();
-            } else if bytes.len() >= 5 && line_start == 0 && !starts_like_a_record(&bytes) {
+            } else if bytes.len() >= 5
+                && line_start == 0
+                && !starts_like_a_record(&bytes)
+                && !arc::Line::may_begin(&bytes)
+            {
                 return Err(self.not_a_record(&bytes));
             }
             if bytes.len() > MAX_HEAD_BYTES {
@@ -319,7 +334,27 @@ impl<R: Read> Reader<R> {
         };
         self.length = length;
         self.remaining = length;
+        self.closing = WARC_CLOSING;
         Ok(Some(header))
+    }
+
+    /// The header of an ARC record; whether it is an answer is told by its content.
+    /// `read` is the length of its line, which was just consumed.
+    fn arc_header(&mut self, line: &arc::Line, read: usize) -> Result<Header, ReadError> {
+        if !self.decoded.is_compressed() {
+            // Blank lines before it are of the record before.
+            self.offset = self.decoded.offset() - read as u64;
+        }
+        let start = match self.decoded.fill() {
+            Ok(start) => &start[..start.len().min(5)],
+            Err(error) => return Err(self.source_error(error)),
+        };
+        // At the end of a buffer there may be less to tell it by.
+        let is_http = line.length >= 5 && !start.is_empty() && b"HTTP/".starts_with(start);
+        self.length = line.length;
+        self.remaining = line.length;
+        self.closing = ARC_CLOSING;
+        Ok(Header::of_arc(&line.fields(is_http)))
     }
 
     /// A member without a record (some tools pad with empty ones) is passed over.
@@ -343,7 +378,7 @@ impl<R: Read> Reader<R> {
             irregular.push(Irregular::SharesMember);
         }
         let closed = self.record_end()?;
-        if !closed {
+        if !closed && self.closing == WARC_CLOSING {
             irregular.push(Irregular::NoRecordEnd);
         }
         self.shares_member = false;
@@ -372,8 +407,8 @@ impl<R: Read> Reader<R> {
 
     /// Reads the two line ends that close a record; bare LFs count too.
     fn record_end(&mut self) -> Result<bool, ReadError> {
-        let (mut line_ends, mut bytes) = (0, 0);
-        while line_ends < 2 && bytes < 4 {
+        let (mut line_ends, mut bytes) = (0_u8, 0);
+        while line_ends < self.closing && bytes < 4 {
             let next = match self.decoded.fill() {
                 Ok(decoded) => decoded.first().copied(),
                 Err(error) => return Err(self.source_error(error)),
@@ -393,7 +428,7 @@ impl<R: Read> Reader<R> {
             bytes += 1;
             self.decoded.consume(1);
         }
-        Ok(line_ends == 2)
+        Ok(line_ends == self.closing)
     }
 
     /// What is left in the member after its record: nothing, stray bytes, or

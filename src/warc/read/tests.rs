@@ -115,6 +115,61 @@ fn every_cut_is_an_error_and_keeps_the_records_before_it() {
     }
 }
 
+fn arc(url: &str, kind: &str, content: &[u8]) -> Vec<u8> {
+    let line = format!("{url} 192.0.2.1 20060131101500 {kind} {}\n", content.len());
+    [line.as_bytes(), content, b"\n"].concat()
+}
+
+#[test]
+fn arcs_are_read_as_records_of_what_they_hold_plain_and_gzip() {
+    let about = b"1 0 Somebody\nURL IP-address Archive-date Content-type Archive-length\n";
+    let page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nhello\n\n";
+    let records = [
+        arc("filedesc://a.arc", "text/plain", about),
+        arc("http://a.example/", "text/html", page),
+        arc("dns:a.example", "text/dns", b"192.0.2.1"),
+        arc("http://a.example/empty", "no-type", b""),
+    ];
+    for (file, is_gzip) in [(records.concat(), false), (gzip(&records), true)] {
+        let (read, error) = read_all(&file);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(read[1].0, page);
+        assert!(read.iter().all(|(_, extent)| extent.irregular.is_empty()));
+        let mut reader = Reader::new("a.arc", file.as_slice());
+        for (at, kind) in ["warcinfo", "response", "resource", "resource"]
+            .iter()
+            .enumerate()
+        {
+            let record = reader.next_record().unwrap().unwrap();
+            assert_eq!(record.header.record_type().as_str(), *kind);
+            assert!(record.header.is_arc() && record.header.record_id().is_none());
+            assert_eq!(
+                record.finish().unwrap(),
+                Extent {
+                    sha256: None,
+                    ..read[at].1.clone()
+                }
+            );
+        }
+        assert!(reader.next_record().unwrap().is_none());
+        // Each is found again by its offset.
+        let offset = read[1].1.offset;
+        let mut there = Reader::at("a.arc", &file[offset as usize..], offset);
+        let record = there.next_record().unwrap().unwrap();
+        assert_eq!(record.header.target_uri(), Some("http://a.example/"));
+        assert_eq!(record.header.content_length(), Some(page.len() as u64));
+        for end in 1..file.len() {
+            let (before, error) = read_all(&file[..end]);
+            assert!(before.len() <= 4 && (error.is_some() || !is_gzip || before.len() < 4));
+        }
+    }
+    let bad = b"filedesc://a.arc 192.0.2.1 20060131101500 text/plain -1\n";
+    assert!(matches!(
+        read_all(bad).1,
+        Some(ReadError::NotARecord { offset: 0, .. })
+    ));
+}
+
 #[test]
 fn several_records_in_one_member_are_read_and_flagged() {
     let file = gzip(&[[record(b"one"), record(b"two")].concat()]);
