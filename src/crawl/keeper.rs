@@ -229,6 +229,15 @@ impl<'c> Keeper<'c> {
         self.settle(outcome, place)
     }
 
+    /// Keeps the records of tries about which the crawl ends in doubt; their URLs
+    /// wait for the next run.
+    pub fn keep_doubtful(&mut self) -> Result<(), CrawlError> {
+        for mut outcome in std::mem::take(&mut self.doubtful) {
+            self.append(&mut outcome)?;
+        }
+        Ok(())
+    }
+
     /// As [`Self::absorb`], for an exchange that a WARC already
     /// holds. One whose URL doesn't wait any more adds just its records.
     pub fn absorb_recovered(

@@ -135,6 +135,7 @@ pub fn run(
     keeper
         .log
         .event("ended", json!({ "reason": stopped.map(Stop::reason) }))?;
+    keeper.keep_doubtful()?;
     keeper.commit()?;
     keeper.log.sync()?;
     seal::seal(layout, &keeper.store, stopped)?;

@@ -48,8 +48,10 @@ impl Keeper<'_> {
     /// and it's told when it is gone or there again.
     pub fn network_news(&mut self, news: Option<News>) -> Result<(), CrawlError> {
         if !self.network.is_in_doubt() {
-            for outcome in std::mem::take(&mut self.doubtful) {
-                self.settle(outcome, None)?;
+            for mut outcome in std::mem::take(&mut self.doubtful) {
+                // One that was cut has records.
+                let place = self.append(&mut outcome)?;
+                self.settle(outcome, place)?;
             }
         }
         let Some(news) = news else {
