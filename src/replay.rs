@@ -11,6 +11,7 @@ pub mod headers;
 pub mod missing;
 pub mod notice;
 pub mod outlet;
+pub mod proxy;
 pub mod resolve;
 pub mod rewrite;
 pub mod server;
@@ -18,4 +19,5 @@ pub mod shelf;
 pub mod ui;
 pub mod viewer;
 
+pub use proxy::Proxy;
 pub use server::Server;

@@ -140,7 +140,11 @@ impl Server {
 
 async fn serve(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response<Body> {
     // Nothing that is answered here has a body to read.
-    let (request, _) = request.into_parts();
+    respond(&state, request.into_parts().0).await
+}
+
+/// The answer to a request, whichever listener it came by.
+pub(super) async fn respond(state: &Arc<State>, request: Parts) -> Response<Body> {
     let fields = &request.headers;
     let mut hosts = fields.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -148,10 +152,10 @@ async fn serve(Extracted(state): Extracted<Arc<State>>, request: Request) -> Res
         _ => None,
     };
     let (mut response, policy) = match host {
-        Some(HostParts::Ui) => (on_interface(&state, &request).await, csp::ui(&state.base)),
-        Some(HostParts::Loopback) => (on_loopback(&state, &request).await, csp::ui(&state.base)),
+        Some(HostParts::Ui) => (on_interface(state, &request).await, csp::ui(&state.base)),
+        Some(HostParts::Loopback) => (on_loopback(state, &request).await, csp::ui(&state.base)),
         Some(HostParts::Content(visit)) => {
-            let mut response = on_content(&state, &visit, &request).await;
+            let mut response = on_content(state, &visit, &request).await;
             allow_sharing(&state.base, &visit, fields, response.headers_mut());
             (response, csp::content(&state.base))
         }
@@ -198,7 +202,7 @@ fn guard(fields: &mut HeaderMap, policy: &str) {
     fields.entry(REFERRER_POLICY).or_insert(default);
 }
 
-fn status(status: StatusCode, text: &'static str) -> Response<Body> {
+pub(super) fn status(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -206,7 +210,7 @@ fn status(status: StatusCode, text: &'static str) -> Response<Body> {
     response
 }
 
-fn redirect(to: &str) -> Response<Body> {
+pub(super) fn redirect(to: &str) -> Response<Body> {
     let Ok(location) = HeaderValue::from_bytes(to.as_bytes()) else {
         return status(StatusCode::BAD_REQUEST, "not an address\n");
     };
@@ -481,6 +485,14 @@ fn asked(
 }
 
 async fn archived(state: &Arc<State>, asked: Asked) -> Response<Body> {
+    in_turn(state, move |state, outlet| answer(state, &asked, outlet)).await
+}
+
+/// Answers on a blocking thread, when it is its turn.
+pub(super) async fn in_turn(
+    state: &Arc<State>,
+    answer: impl FnOnce(&State, Outlet) + Send + 'static,
+) -> Response<Body> {
     let turn = timeout(TURN, Arc::clone(&state.places).acquire_owned());
     let Ok(Ok(place)) = turn.await else {
         let text = "Too many archived files are being read; try again\n";
@@ -492,7 +504,7 @@ async fn archived(state: &Arc<State>, asked: Asked) -> Response<Body> {
     let (outlet, answered) = Outlet::new();
     let state = Arc::clone(state);
     tokio::task::spawn_blocking(move || {
-        answer(&state, &asked, outlet);
+        answer(&state, outlet);
         drop(place);
     });
     answered.await.unwrap_or_else(|_| {
