@@ -9,12 +9,13 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process_group, test_kill_process_group};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -248,6 +249,7 @@ impl Chromium {
         command
             .arg("--")
             .arg(page)
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(said.try_clone().map_err(failed)?);
@@ -275,21 +277,23 @@ impl Chromium {
         String::from_utf8_lossy(&text).trim().to_owned()
     }
 
-    /// Tells it to end, and makes it end where it doesn't.
+    /// Tells all its processes to end, and makes them end where they don't. The
+    /// one that was started may be a script that only starts another, and what
+    /// a browser started may outlive it for a moment.
     fn end(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(None)) {
-            return;
-        }
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let told = Instant::now();
-        while told.elapsed() < FAREWELL {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
+        let group = Pid::from_child(&self.child);
+        for (signal, patience) in [(Signal::TERM, FAREWELL), (Signal::KILL, FAREWELL)] {
+            let told = Instant::now();
+            // An error: there is none left.
+            let _ = kill_process_group(group, signal);
+            while told.elapsed() < patience {
+                let is_over = !matches!(self.child.try_wait(), Ok(None));
+                if is_over && test_kill_process_group(group).is_err() {
+                    return;
+                }
+                sleep(Duration::from_millis(10));
             }
-            sleep(Duration::from_millis(20));
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -335,9 +339,24 @@ impl Profile {
         }
     }
 
+    /// Where the browser has the socket by which a second one would find it:
+    /// a killed browser leaves that behind.
+    fn socket(&self) -> Option<PathBuf> {
+        let socket = fs::read_link(self.0.join("SingletonSocket")).ok()?;
+        let directory = socket.parent()?;
+        let name = directory.file_name()?.to_string_lossy();
+        let is_own = directory.parent()? == env::temp_dir()
+            && (name.starts_with("org.chromium.") || name.starts_with("com.google."));
+        is_own.then(|| directory.to_owned())
+    }
+
     /// Removes it. Processes of the browser that are about to end may still
     /// write in it.
     fn remove(&self) {
+        if let Some(socket) = self.socket() {
+            // The next start of the system clears it otherwise.
+            let _ = fs::remove_dir_all(socket);
+        }
         for _ in 0..20 {
             match fs::remove_dir_all(&self.0) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -364,7 +383,7 @@ mod tests {
         // A program that tells how it was called, and stays.
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("headless");
-        let script = "#!/bin/sh\nfor a; do echo \"$a\" >&2; done\nexec sleep 60\n";
+        let script = "#!/bin/sh\nfor a; do echo \"$a\" >&2; done\nsleep 60\n";
         fs::write(&path, script).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         fs::set_permissions(&path, mode).unwrap();
@@ -396,8 +415,11 @@ mod tests {
         }
         let own = format!("--user-data-dir={}", profile.display());
         assert!(all.contains(&own), "{all}");
+        let group = Pid::from_child(&browser.child);
         drop(browser);
         assert!(!profile.exists());
+        // Of the program that the script started nothing is left.
+        assert!(test_kill_process_group(group).is_err());
     }
 
     #[test]

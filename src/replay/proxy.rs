@@ -30,8 +30,8 @@ use axum::body::Body;
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{Request, State as Extracted};
 use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, HOST, HeaderMap, HeaderName, HeaderValue, RANGE,
-    REFERER, UPGRADE, VARY,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, HOST, HeaderMap, HeaderName, HeaderValue,
+    ORIGIN, RANGE, REFERER, UPGRADE, VARY,
 };
 use axum::http::request::Parts;
 use axum::http::uri::{PathAndQuery, Uri};
@@ -241,11 +241,13 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
     };
     let referrer = text(REFERER);
     let dest = text(HeaderName::from_static("sec-fetch-dest")).unwrap_or_default();
-    let refused = |what: &str, status: Response<Body>| {
-        let name = shared.first_collection();
-        let missing = &shared.state.missing;
-        missing.count(&name, at, url.as_str(), referrer.as_deref(), what);
-        status
+    let refused = |what: &str, refusal: Response<Body>| {
+        if !is_browsers_own(request) {
+            let name = shared.first_collection();
+            let missing = &shared.state.missing;
+            missing.count(&name, at, url.as_str(), referrer.as_deref(), what);
+        }
+        refusal
     };
     if fields.contains_key(UPGRADE) {
         let text = "WebSockets aren't replayed\n";
@@ -262,6 +264,7 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
     }
     let wish = Wish {
         for_reader: is_for_reader(&dest, fields),
+        of_browser: is_browsers_own(request),
         asked: Asked {
             visit: Visit {
                 origin: url.host_key(),
@@ -280,6 +283,15 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
         answer::answer(state, wish, outlet);
     })
     .await
+}
+
+/// Whether the browser asks for itself (updates, accounts), and no page does:
+/// no archive lacks that. What a page sends has an `Origin`.
+fn is_browsers_own(request: &Parts) -> bool {
+    let fields = &request.headers;
+    let is = |name: &str, value: &str| fields.get(name).is_some_and(|field| field == value);
+    let is_alone = is("sec-fetch-site", "none") && is("sec-fetch-dest", "empty");
+    is_alone || request.method == Method::POST && !fields.contains_key(ORIGIN)
 }
 
 /// Whether the answer is a page that a reader goes to. To origins without TLS

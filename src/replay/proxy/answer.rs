@@ -13,6 +13,8 @@ pub(super) struct Wish {
     pub asked: Asked,
     /// Whether a reader goes there, and no script or page asks.
     pub for_reader: bool,
+    /// Whether the browser asks for itself.
+    pub of_browser: bool,
 }
 
 /// Answers from the first collection that has the URL.
@@ -31,7 +33,7 @@ pub(super) fn answer(state: &State, mut wish: Wish, outlet: Outlet) {
             Ok(Outcome::Found(found)) => {
                 wish.asked.visit.collection.clone_from(&collection.name);
                 if found.without_query.is_some() {
-                    count_missing(state, &wish.asked);
+                    count_missing(state, &wish);
                 }
                 let sending = Sending {
                     base: &state.base,
@@ -51,14 +53,18 @@ pub(super) fn answer(state: &State, mut wish: Wish, outlet: Outlet) {
     if let Some(error) = failed {
         return outlet.whole(notices::unreadable(&wish, &error));
     }
-    count_missing(state, &wish.asked);
+    count_missing(state, &wish);
     outlet.whole(match gap {
         Some((gap, captured)) => notices::withheld(&wish, gap, captured),
         None => notices::missing(collections, &wish),
     });
 }
 
-fn count_missing(state: &State, asked: &Asked) {
+fn count_missing(state: &State, wish: &Wish) {
+    if wish.of_browser {
+        return;
+    }
+    let asked = &wish.asked;
     let dest = match asked.dest.as_str() {
         "" => "unknown",
         dest => dest,

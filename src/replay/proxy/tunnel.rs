@@ -24,7 +24,7 @@ use crate::replay::connection::Connection;
 use crate::url::{CanonicalUrl, HostKey};
 
 /// So many connections are open at once; a browser has 32 to a proxy.
-const CONNECTIONS: usize = 512;
+const CONNECTIONS: usize = 256;
 /// A connection on which nothing comes for so long is closed; browsers open
 /// some ahead.
 const IDLE: Duration = Duration::from_mins(2);
