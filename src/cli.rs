@@ -55,9 +55,25 @@ enum Command {
     Demo(demo::DemoArgs),
 }
 
+/// Takes as many open files as the system lets this user have: a folder of WARCs
+/// has one open each, and the usual limit is 1,024.
+fn open_more_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// Some systems are slow where no limit is.
+    const ENOUGH: u64 = 65_536;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.unwrap_or(ENOUGH).min(ENOUGH);
+    if current.is_some_and(|current| current < wanted) {
+        let current = Some(wanted);
+        // Where it isn't allowed the old limit goes on.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
+    }
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     heap::tune();
+    open_more_files();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -3,14 +3,17 @@
 
 pub mod address;
 pub mod answer;
+pub mod cdx_server;
 pub mod connection;
 pub mod content;
 pub mod csp;
 pub mod find;
 pub mod headers;
+pub mod memento;
 pub mod missing;
 pub mod notice;
 pub mod outlet;
+pub mod path_mode;
 pub mod proxy;
 pub mod resolve;
 pub mod rewrite;
@@ -18,6 +21,7 @@ pub mod server;
 pub mod shelf;
 pub mod ui;
 pub mod viewer;
+pub mod way;
 
 pub use proxy::Proxy;
 pub use server::Server;

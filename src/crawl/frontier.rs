@@ -396,6 +396,12 @@ impl Frontier {
         host.gate = gate;
     }
 
+    /// Whether the host has answered, in this run or before.
+    pub fn has_answered(&self, id: HostId) -> bool {
+        let host = self.hosts.get(&id);
+        host.is_some_and(|host| host.outage.has_ever_answered())
+    }
+
     /// Whether the host is known.
     pub fn knows(&self, id: HostId) -> bool {
         self.hosts.contains_key(&id)

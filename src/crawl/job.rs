@@ -222,6 +222,15 @@ pub struct Outcome {
     pub health: Health,
     /// Whether a whole answer came, of whatever kind.
     pub heard: bool,
+    /// Whether the answer broke off, or stood still until it was given up.
+    pub is_cut: bool,
+}
+
+impl Outcome {
+    /// Whether a network that is gone may be to blame.
+    pub fn may_be_of_network(&self) -> bool {
+        self.health == Health::Silent || self.is_cut
+    }
 }
 
 /// What a try tells of the host rather than of the URL.

@@ -24,7 +24,7 @@ use super::CrawlError;
 use super::cookies::{Import, Jar};
 use super::dedup::{Dedup, Earlier, Original};
 use super::frontier::{Decision, Frontier, HostId};
-use super::job::{Health, Outcome, Recording, StoredRecord};
+use super::job::{Outcome, Recording, StoredRecord};
 use super::log::CrawlLog;
 use super::marks::Looks;
 use super::network::{Blame, Network};
@@ -218,7 +218,7 @@ impl<'c> Keeper<'c> {
         if outcome.heard {
             let news = self.network.answered(&outcome.job.host(), Instant::now());
             self.network_news(news)?;
-        } else if outcome.health == Health::Silent
+        } else if outcome.may_be_of_network()
             && !outcome.job.is_probe
             && self.network.failed(Instant::now()) == Blame::InDoubt
         {

@@ -143,8 +143,9 @@ impl Processing {
             NetError::Proxy {
                 is_denial: true, ..
             } => Health::Untold,
-            NetError::Refused { .. }
-            | NetError::NotPublic { .. }
+            // A name that stands for another address than before may be the word of
+            // a router that lost its line: see `Keeper::heed_host`.
+            NetError::NotPublic { .. }
             | NetError::BadPort { .. }
             | NetError::Tls {
                 is_lasting: true, ..
@@ -235,7 +236,7 @@ impl Processing {
         let verdict = if let Some(truncated) = exchange.truncated {
             let reason = format!("cut: {}", truncated.as_str());
             // What is too long or too slow would be so again.
-            if matches!(truncated, Truncated::Disconnect | Truncated::Silence) && !last_try {
+            if is_cut(exchange) && !last_try {
                 Verdict::Retry(backoff(job.tries), reason)
             } else {
                 Verdict::Failed(reason)
@@ -257,11 +258,18 @@ impl Processing {
             is_challenge: challenge.is_some(),
         };
         let started = exchange.started;
+        let is_cut = is_cut(exchange);
         let outcome = self.understood(job, &head, &exchange.response, started, found, judged);
         Ok(Outcome {
             elapsed,
             bad_certificate,
             heard: exchange.truncated.is_none(),
+            is_cut,
+            health: if is_cut {
+                Health::Untold
+            } else {
+                outcome.health
+            },
             ..outcome
         })
     }
@@ -510,6 +518,7 @@ impl Outcome {
             host_pause: None,
             health: Health::Well,
             heard: false,
+            is_cut: false,
             given_back: false,
             elapsed: None,
             bad_certificate: None,
@@ -525,6 +534,14 @@ pub(super) fn is_out_of_files(error: &std::io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE]
         .iter()
         .any(|errno| number == Some(errno.raw_os_error()))
+}
+
+/// Whether an answer was cut, by the host or on the way from it.
+fn is_cut(exchange: &Exchange) -> bool {
+    matches!(
+        exchange.truncated,
+        Some(Truncated::Disconnect | Truncated::Silence)
+    )
 }
 
 /// Whether a host that had gone silent answers again.
@@ -543,7 +560,7 @@ fn probed(job: Job, result: &Result<Exchange, NetError>) -> Outcome {
 }
 
 /// 1, 4, 16 … seconds.
-fn backoff(tries: u32) -> Duration {
+pub(super) fn backoff(tries: u32) -> Duration {
     Duration::from_secs(4u64.saturating_pow(tries.min(5)))
 }
 

@@ -118,28 +118,54 @@ impl Connector {
     /// said on the connection.
     pub async fn reach(&self, host: &HostKey) -> Reach {
         let limit = self.connect_timeout.min(LOOK);
-        let reached = async {
-            if let Some(proxy) = self.proxy_for(host) {
-                let opened = proxy.open(host).await;
-                return match opened {
+        if let Some(proxy) = self.proxy_for(host) {
+            return match timeout(limit, proxy.open(host)).await {
+                Ok(
                     Ok(_)
                     | Err(NetError::Proxy {
                         is_denial: true, ..
-                    }) => Reach::There,
-                    Err(_) => Reach::Silent,
+                    }),
+                ) => Reach::There,
+                _ => Reach::Silent,
+            };
+        }
+        let addresses = match timeout(limit, self.admitted(host)).await {
+            Ok(Ok((addresses, _))) => addresses,
+            Ok(Err(NetError::Dns { reason, .. })) if is_no_such_name(&reason) => {
+                return Reach::Silent;
+            }
+            // It answered from an address that could be connected to. A name that
+            // now stands for one of a private network is what routers and portals
+            // say that have lost the line behind them.
+            Ok(Err(NetError::Refused { .. })) => return Reach::NoNetwork,
+            // Nobody could be asked, or who is to answer for this name doesn't.
+            Ok(Err(NetError::Dns { .. })) | Err(_) => {
+                return if self.are_names_answered(host, limit).await {
+                    Reach::There
+                } else {
+                    Reach::NoNetwork
                 };
             }
-            match self.admitted(host).await {
-                Ok((addresses, _)) => match first_to_answer(addresses).await {
-                    Ok(_) => Reach::There,
-                    Err(error) => Reach::of(&error),
-                },
-                Err(NetError::Dns { reason, .. }) if is_no_such_name(&reason) => Reach::Silent,
-                Err(NetError::Dns { .. }) => Reach::NoNetwork,
-                Err(_) => Reach::There,
-            }
+            Ok(Err(_)) => return Reach::There,
         };
-        timeout(limit, reached).await.unwrap_or(Reach::Silent)
+        match timeout(limit, first_to_answer(addresses)).await {
+            Ok(Ok(_)) => Reach::There,
+            Ok(Err(error)) => Reach::of(&error),
+            Err(_) => Reach::Silent,
+        }
+    }
+
+    /// Whether names can be looked up: somebody says that a made-up one beside the
+    /// host's isn't there, or anything else of it.
+    async fn are_names_answered(&self, host: &HostKey, limit: Duration) -> bool {
+        let top = host.host().rsplit('.').next().unwrap_or_default();
+        let made_up = uuid::Uuid::new_v4().simple();
+        let asked = (self.look_up)(format!("lastlight-{made_up}.{top}"), 80);
+        match timeout(limit, asked).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => is_no_such_name(&error.to_string()),
+            Err(_) => false,
+        }
     }
 
     fn proxy_for(&self, host: &HostKey) -> Option<&Proxy> {
@@ -268,15 +294,15 @@ fn system_look_up(name: String, port: u16) -> Answering {
     Box::pin(async move { Ok(lookup_host((name, port)).await?.collect()) })
 }
 
-/// What a look for a host finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a look for a host finds; what says most of the network comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// Somebody there takes or refuses connections.
     There,
-    /// This machine has no way to it, or can't look up names.
-    NoNetwork,
     /// Nobody answers, or its name is gone: it may be the host or the network.
     Silent,
+    /// This machine has no way to it, or can't look up names.
+    NoNetwork,
 }
 
 impl Reach {
@@ -307,7 +333,13 @@ fn is_no_such_name(reason: &str) -> bool {
 async fn first_to_answer(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut untried = addresses.into_iter().take(MOST_ADDRESSES).peekable();
     let mut tries = JoinSet::new();
-    let mut failure = None;
+    let mut failure: Option<io::Error> = None;
+    let mut fail = |error: io::Error| {
+        failure = Some(match failure.take() {
+            Some(before) => more_telling(before, error),
+            None => error,
+        });
+    };
     loop {
         if let Some(address) = untried.next() {
             tries.spawn(TcpStream::connect(address));
@@ -318,17 +350,23 @@ async fn first_to_answer(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
         };
         match ended {
             Some(Ok(Ok(stream))) => return Ok(stream),
-            Some(Ok(Err(error))) => {
-                failure.get_or_insert(error);
-            }
-            Some(Err(ended)) => {
-                failure.get_or_insert(ended.into());
-            }
+            Some(Ok(Err(error))) => fail(error),
+            Some(Err(ended)) => fail(ended.into()),
             None => {}
         }
         if tries.is_empty() && untried.peek().is_none() {
             return Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()));
         }
+    }
+}
+
+/// Of two failures the one that tells more of the network: that one address has no
+/// way to it says little where another refused. Of two alike the first.
+fn more_telling(before: io::Error, error: io::Error) -> io::Error {
+    if Reach::of(&error) < Reach::of(&before) {
+        error
+    } else {
+        before
     }
 }
 
@@ -442,6 +480,19 @@ mod tests {
     use crate::url::CanonicalUrl;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::net::TcpListener;
+
+    #[test]
+    fn an_address_without_a_way_to_it_says_nothing_where_another_says_something() {
+        use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+        let of = |kinds: &[io::ErrorKind]| {
+            let failures = kinds.iter().map(|kind| io::Error::from(*kind));
+            Reach::of(&failures.reduce(more_telling).unwrap())
+        };
+        assert_eq!(of(&[NetworkUnreachable, HostUnreachable]), Reach::Silent);
+        assert_eq!(of(&[HostUnreachable, NetworkUnreachable]), Reach::Silent);
+        assert_eq!(of(&[NetworkUnreachable, ConnectionRefused]), Reach::There);
+        assert_eq!(of(&[NetworkUnreachable; 2]), Reach::NoNetwork);
+    }
 
     /// Looks every name up as the next of these answers; the last stays.
     fn answering(guard: AddressGuard, answers: &[&[&str]]) -> (Connector, Arc<AtomicUsize>) {

@@ -64,6 +64,10 @@ pub struct Base {
     pub port: u16,
     /// Origins whose label is a hash.
     hashed: Arc<Mutex<HashMap<String, HostKey>>>,
+    /// The origin of path mode, where that is the reader's.
+    one_host: Option<String>,
+    /// What nobody else knows.
+    secret: Arc<str>,
 }
 
 impl Base {
@@ -72,7 +76,33 @@ impl Base {
         Self {
             port,
             hashed: Arc::default(),
+            one_host: None,
+            secret: uuid::Uuid::new_v4().to_string().into(),
         }
+    }
+
+    /// The same server as a reader sees it who names it by `host`, a value of
+    /// `Host`: interface and captures at one origin.
+    #[must_use]
+    pub fn at_one_host(&self, host: &str) -> Self {
+        Self {
+            one_host: Some(format!("http://{}", host.to_ascii_lowercase())),
+            ..self.clone()
+        }
+    }
+
+    /// What stands behind a collection's name in the addresses that its own pages
+    /// are given in path mode. There they have no origin by which to tell them from
+    /// what other websites frame; that they know this does.
+    pub fn token(&self, collection: &str) -> String {
+        let digest = Digest::sha256(format!("{}/{collection}", self.secret).as_bytes());
+        let hash = BASE32_NOPAD.encode(digest.bytes()).to_ascii_lowercase();
+        hash[..26].to_owned()
+    }
+
+    /// The origin of path mode; `None` where archived origins have names.
+    pub fn one_host(&self) -> Option<&str> {
+        self.one_host.as_deref()
     }
 
     /// `:8080`; empty for the default port, which browsers leave out.
@@ -86,6 +116,9 @@ impl Base {
 
     /// The interface's origin: `http://lastlight.localhost:8080`.
     pub fn ui_origin(&self) -> String {
+        if let Some(origin) = &self.one_host {
+            return origin.clone();
+        }
         format!("http://{UI_HOST}{}", self.port_suffix())
     }
 

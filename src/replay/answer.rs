@@ -10,9 +10,10 @@ pub use notices::no_collection;
 
 use self::notices::{missing, unreadable, withheld};
 use self::sending::Sending;
-use super::address::Visit;
+use super::address::{Base, Visit};
 use super::find::{Outcome, Wanted, find};
 use super::outlet::Outlet;
+use super::path_mode::Paths;
 use super::server::State;
 use crate::url::CanonicalUrl;
 
@@ -48,6 +49,8 @@ pub struct Asked {
     pub accepts: String,
     /// The archived URL of the page that asks, as far as `Referer` tells it.
     pub referrer: Option<String>,
+    /// Where addresses lead in path mode; `None` where origins have names.
+    pub paths: Option<Paths>,
 }
 
 impl Asked {
@@ -78,9 +81,9 @@ impl Asked {
 }
 
 /// Answers.
-pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
+pub fn answer(state: &State, base: &Base, asked: &Asked, outlet: Outlet) {
     let Some(collection) = state.shelf.get(&asked.visit.collection) else {
-        return outlet.whole(no_collection(&state.base, &asked.visit.collection));
+        return outlet.whole(no_collection(base, &asked.visit.collection));
     };
     let wanted = Wanted {
         url: &asked.url,
@@ -97,7 +100,7 @@ pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
                 count_missing(state, asked);
             }
             let sending = Sending {
-                base: &state.base,
+                base,
                 collection,
                 others,
                 asked,
@@ -108,19 +111,13 @@ pub fn answer(state: &State, asked: &Asked, outlet: Outlet) {
         }
         Ok(Outcome::Gap(gap, entry)) => {
             count_missing(state, asked);
-            outlet.whole(withheld(
-                &state.base,
-                collection,
-                asked,
-                gap,
-                entry.timestamp,
-            ));
+            outlet.whole(withheld(base, collection, asked, gap, entry.timestamp));
         }
         Ok(Outcome::Nothing) => {
             count_missing(state, asked);
-            outlet.whole(missing(&state.base, asked));
+            outlet.whole(missing(base, asked));
         }
-        Err(error) => outlet.whole(unreadable(&state.base, asked, &error)),
+        Err(error) => outlet.whole(unreadable(base, asked, &error)),
     }
 }
 

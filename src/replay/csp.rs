@@ -2,6 +2,7 @@
 //! archived origins, and nothing else.
 
 use super::address::Base;
+use super::way::RUNTIME;
 
 /// For archived content and for our small pages that stand in its place.
 /// Scripts may do what they did, but only with our own hosts: no `ws:`, no
@@ -27,9 +28,45 @@ pub fn inert(base: &Base) -> String {
     format!("{}; script-src 'none'", content(base))
 }
 
+/// For archived content in path mode: an opaque origin, so that it reads nothing
+/// of the interface or of another page, and only what is below `start`, the address
+/// of its collection, is asked for.
+pub fn paths(origin: &str, collection: &str) -> String {
+    let below = format!("{origin}/{collection}/");
+    format!(
+        "sandbox allow-scripts allow-forms allow-modals; \
+         default-src {below} data: blob: 'unsafe-inline' 'unsafe-eval'; \
+         script-src {below} {origin}{RUNTIME} data: blob: 'unsafe-inline' 'unsafe-eval'; \
+         connect-src {below} data: blob:; \
+         frame-src {below}; object-src 'none'; base-uri {below}; form-action {below}; \
+         frame-ancestors {origin}"
+    )
+}
+
+/// A policy of path mode, and no scripts: for what the replay's part isn't in.
+pub fn without_scripts(policy: &str) -> String {
+    let directives = policy.split("; ").filter(|d| !d.starts_with("script-src "));
+    directives
+        .chain(["script-src 'none'"])
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// For a PDF in path mode: browsers show none in a sandbox. It is sent as nothing
+/// else, so nothing in it runs.
+pub fn pdf_in_paths(origin: &str) -> String {
+    format!(
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; \
+         object-src {origin}; frame-ancestors {origin}"
+    )
+}
+
 /// For the interface: its own files, and frames with archived content.
 pub fn ui(base: &Base) -> String {
-    let hosts = base.content_source();
+    let hosts = match base.one_host() {
+        Some(origin) => origin.to_owned(),
+        None => base.content_source(),
+    };
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; \
          img-src 'self' data:; font-src 'self'; connect-src 'self'; \

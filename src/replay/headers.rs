@@ -11,7 +11,7 @@ use axum::http::header::{
     HeaderName, HeaderValue, LAST_MODIFIED, LINK, LOCATION, REFRESH, SET_COOKIE,
 };
 
-use super::address::{Base, Visit};
+use super::way::Way;
 use crate::http::{Field, Head};
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
@@ -36,10 +36,8 @@ const DROPPED: [&str; 5] = [
 
 /// What the fields are mapped with.
 pub struct Mapping<'a> {
-    /// The server's addresses.
-    pub base: &'a Base,
-    /// The reader's origin, time and collection.
-    pub visit: &'a Visit,
+    /// Where addresses lead.
+    pub way: Way<'a>,
     /// The URL that was asked for.
     pub url: &'a CanonicalUrl,
     /// When the answer was captured.
@@ -74,10 +72,9 @@ impl Mapping<'_> {
         fields
     }
 
-    /// A reference stays as it is where it is relative: it then resolves to
-    /// the same place at the content origin.
+    /// A reference stays as it is where it resolves to the right place so.
     pub fn location(&self, reference: &str) -> String {
-        if !is_absolute(reference) {
+        if self.way.stays(reference) {
             return reference.to_owned();
         }
         self.address_of(reference)
@@ -87,7 +84,7 @@ impl Mapping<'_> {
     /// Where a reference leads at replay; `None` where it isn't http or https.
     fn address_of(&self, reference: &str) -> Option<String> {
         let url = self.url.url().join(reference.trim()).ok()?;
-        address(self.base, self.visit, url)
+        self.way.address(url, None)
     }
 
     fn refresh(&self, value: &str) -> Option<String> {
@@ -106,19 +103,6 @@ impl Mapping<'_> {
         self.address_of(reference)
             .map(|address| format!("{delay}; url={address}"))
     }
-}
-
-/// The address at which a URL is replayed, its fragment kept; `None` where it
-/// isn't http or https.
-pub fn address(base: &Base, visit: &Visit, url: ::url::Url) -> Option<String> {
-    let fragment = url.fragment().map(str::to_owned);
-    let url = CanonicalUrl::of(url).ok()?;
-    let mut address = base.content_url(&visit.collection, visit.timestamp, &url);
-    if let Some(fragment) = fragment {
-        address.push('#');
-        address.push_str(&fragment);
-    }
-    Some(address)
 }
 
 /// Whether a reference names a host or a scheme of its own, or may do so to a
@@ -274,6 +258,7 @@ fn deletes(date: &str, captured: Timestamp14) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::replay::address::{Base, Visit};
 
     const HEAD: &[u8] = b"HTTP/1.1 301 Moved\r\nContent-Type: text/html\r\n\
         Location: https://www.example.org/new#part\r\nX-Frame-Options: DENY\r\n\
@@ -296,8 +281,7 @@ mod tests {
             collection: "demo".into(),
         };
         let mapping = Mapping {
-            base: &base,
-            visit: &visit,
+            way: Way::Origins(&base, &visit),
             url: &url,
             captured: time,
         };

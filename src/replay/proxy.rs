@@ -43,7 +43,8 @@ use self::answer::Wish;
 use self::tunnel::{Tunnels, Via};
 use super::address::{HostParts, Visit};
 use super::answer::{Asked, Form};
-use super::server::{State, in_turn, respond, status};
+use super::memento;
+use super::server::{State, on_thread, respond, status};
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
@@ -229,15 +230,12 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
         let value = fields.get(name)?;
         value.to_str().ok().map(str::to_owned)
     };
-    let at = match fields.get("accept-datetime") {
-        None => shared.time(),
-        Some(date) => match http_date(date) {
-            Some(time) => time,
-            None => {
-                let text = "Accept-Datetime is no date such as Thu, 26 Nov 2026 11:04:20 GMT\n";
-                return status(StatusCode::BAD_REQUEST, text);
-            }
-        },
+    let at = match memento::accepted(fields) {
+        Ok(time) => time.unwrap_or_else(|| shared.time()),
+        Err(why) => {
+            let response = status(StatusCode::BAD_REQUEST, "");
+            return response.map(|_| Body::from(format!("{why}\n")));
+        }
     };
     let referrer = text(REFERER);
     let dest = text(HeaderName::from_static("sec-fetch-dest")).unwrap_or_default();
@@ -275,11 +273,12 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
             form: Form::Proxied,
             dest,
             range: text(RANGE),
+            paths: None,
             accepts: text(ACCEPT_ENCODING).unwrap_or_default(),
             referrer,
         },
     };
-    in_turn(&shared.state, move |state, outlet| {
+    on_thread(&shared.state, move |state, outlet| {
         answer::answer(state, wish, outlet);
     })
     .await
@@ -310,10 +309,4 @@ fn not_allowed() -> Response<Body> {
     let allowed = HeaderValue::from_static("GET, HEAD, OPTIONS");
     response.headers_mut().insert(ALLOW, allowed);
     response
-}
-
-/// A date as in `Accept-Datetime` (RFC 7089 §2.1).
-fn http_date(value: &HeaderValue) -> Option<Timestamp14> {
-    let date = jiff::fmt::rfc2822::parse(value.to_str().ok()?).ok()?;
-    Some(Timestamp14::of(date.timestamp()))
 }

@@ -4,8 +4,7 @@
 
 use std::ops::Range;
 
-use super::address::{Base, Visit};
-use super::headers::{address, is_absolute};
+use super::way::Way;
 use crate::scan::{self, Found, Kind, Role, Spot};
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
@@ -18,10 +17,8 @@ pub const RESERVED: &str = "/.lastlight/";
 
 /// The document that is rewritten.
 pub struct Document<'a> {
-    /// The server's addresses.
-    pub base: &'a Base,
-    /// The reader's origin, time and collection.
-    pub visit: &'a Visit,
+    /// Where addresses lead.
+    pub way: Way<'a>,
     /// The URL that was asked for.
     pub url: &'a CanonicalUrl,
     /// When it was captured.
@@ -64,27 +61,21 @@ impl Document<'_> {
 
     fn replacement(&self, found: &Found, source: Option<&[u8]>) -> Option<String> {
         let text = source.and_then(|source| source.get(found.range.clone()));
-        let stays = text.is_some_and(|text| !is_absolute(&String::from_utf8_lossy(text)));
+        let stays = text.is_some_and(|text| self.way.stays(&String::from_utf8_lossy(text)));
         if stays || found.role == Role::Hint {
             return None;
         }
-        address(self.base, self.visit, found.url.clone())
+        self.way.address(found.url.clone(), Some(found.role))
     }
 
     /// The element that loads the runtime before anything of the page runs.
     fn runtime(&self) -> String {
-        let Visit {
-            origin,
-            timestamp,
-            collection,
-        } = self.visit;
-        let own = self.base.content_origin(collection, *timestamp, origin);
+        let (script, more) = self.way.runtime();
         // A canonical URL holds no quote and no `<`; `&` must be escaped.
         let url = self.url.as_str().replace('&', "&amp;").replace('"', "%22");
         let captured = self.captured;
         format!(
-            "<script src=\"{own}{RESERVED}runtime.js\" data-url=\"{url}\" \
-             data-time=\"{captured}\"></script>"
+            "<script src=\"{script}\" data-url=\"{url}\" data-time=\"{captured}\"{more}></script>"
         )
     }
 }

@@ -6,7 +6,9 @@
   "use strict";
   const script = document.currentScript;
   if (!script || !script.dataset.url) return;
-  const { url: archived, time: captured } = script.dataset;
+  // `path` is set in path mode: where the captures of this visit are, such as
+  // http://127.0.0.1:8080/demo/20260322101500.
+  const { url: archived, time: captured, path: paths } = script.dataset;
   script.remove();
   // A document that is written within another may name it twice.
   const RAN = Symbol.for("lastlight");
@@ -16,9 +18,11 @@
   const own = new URL(script.src);
   // Everything after the first label: time, collection, our domain and port.
   const visit = own.host.slice(own.host.indexOf("."));
-  const shell = "http://lastlight.localhost" + (own.port ? ":" + own.port : "");
+  const shell = paths ? own.origin : "http://lastlight.localhost" + (own.port ? ":" + own.port : "");
   const archivedOrigin = new URL(archived).origin;
   const base = () => document.baseURI.startsWith("http") ? document.baseURI : own.origin;
+  // What a relative reference is relative to: in path mode the archived URL.
+  const referenceBase = () => paths ? unmap(base()) : base();
 
   // ---- Addresses ---------------------------------------------------------
 
@@ -36,12 +40,17 @@
     const text = String(value);
     let url;
     try {
-      url = new URL(text, base());
+      url = new URL(text, referenceBase());
     } catch {
       return text;
     }
     if (url.protocol === "ws:" || url.protocol === "wss:") return text;
     if (url.protocol !== "http:" && url.protocol !== "https:") return text;
+    if (paths) {
+      if (url.origin === own.origin) return text;
+      url.username = url.password = "";
+      return paths + "mp_/" + url.href;
+    }
     if (url.host.endsWith(visit) || url.origin === shell) return text;
     const name = label(url);
     url.username = url.password = "";
@@ -59,6 +68,10 @@
       return String(value);
     }
     const rest = url.pathname + url.search + url.hash;
+    if (paths) {
+      if (!url.href.startsWith(paths)) return url.origin === own.origin ? archivedOrigin + rest : url.href;
+      return url.href.slice(paths.length).replace(/^(mp|if|js|cs|im|id)_\//, "");
+    }
     if (url.origin === own.origin) return archivedOrigin + rest;
     if (!url.host.endsWith(visit)) return url.href;
     const [, scheme, port, name] = /^([sh])(\d*)-(.*)$/.exec(url.host.slice(0, -visit.length)) || [];
@@ -364,7 +377,7 @@
   }
   // A frame whose document is written in an attribute runs scripts of its own.
   const STARTER = `<script src="${own.href}" data-url="${archived.replace(/&/g, "&amp;")
-    .replace(/"/g, "%22")}" data-time="${captured}"><\/script>`;
+    .replace(/"/g, "%22")}" data-time="${captured}"${paths ? ` data-path="${paths}"` : ""}><\/script>`;
   function giveRuntime(frame) {
     if (frame.localName !== "iframe") return;
     const text = frame.getAttribute("srcdoc");
@@ -412,7 +425,7 @@
     if (framed) window.top.postMessage(message, shell);
   };
   const page = () => {
-    if (!top || own.origin !== location.origin) return;
+    if (!top || (own.origin !== location.origin && !paths)) return;
     tell({ lastlight: "page", url: unmap(location.href), timestamp: captured, title: document.title });
   };
   const open = (value) => tell({ lastlight: "open", url: unmap(new URL(map(value), base()).href) });
@@ -449,10 +462,15 @@
   }
   for (const name of ["pushState", "replaceState"]) {
     wrap(History.prototype, name, (original) => function (state, title, url) {
-      const result = url === undefined || url === null
-        ? original.call(this, state, title) : original.call(this, state, title, map(url));
+      try {
+        if (url === undefined || url === null) original.call(this, state, title);
+        else original.call(this, state, title, map(url));
+      } catch (error) {
+        // A page without an origin may not change its address; its state it may.
+        if (!paths) throw error;
+        original.call(this, state, title);
+      }
       page();
-      return result;
     });
   }
   for (const type of ["DOMContentLoaded", "load", "hashchange", "popstate", "pageshow"]) {

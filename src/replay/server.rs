@@ -26,6 +26,8 @@
 //! - `/-/missing/<collection>/<timestamp14>` lists what a visit lacks;
 //!   `?page=<url>` limits it to what that page asked for.
 
+mod paths;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -46,7 +48,7 @@ use axum::http::{Method, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::address::{Base, HostParts, Visit, is_collection};
+use super::address::{Base, HostParts, Visit};
 use super::answer::{Asked, Form, answer, no_collection};
 use super::connection::Connections;
 use super::csp;
@@ -56,7 +58,7 @@ use super::outlet::Outlet;
 use super::rewrite::RESERVED;
 use super::shelf::Shelf;
 use super::ui::{self, UiRequest};
-use crate::time::Timestamp14;
+use super::way::RUNTIME as RUNTIME_PATH;
 use crate::url::CanonicalUrl;
 
 /// Replay's part in every archived page.
@@ -152,8 +154,16 @@ pub(super) async fn respond(state: &Arc<State>, request: Parts) -> Response<Body
         _ => None,
     };
     let (mut response, policy) = match host {
-        Some(HostParts::Ui) => (on_interface(state, &request).await, csp::ui(&state.base)),
-        Some(HostParts::Loopback) => (on_loopback(state, &request).await, csp::ui(&state.base)),
+        Some(HostParts::Ui) => {
+            let response = on_interface(state, &state.base, &request).await;
+            (response, csp::ui(&state.base))
+        }
+        Some(HostParts::Loopback) => {
+            // It was read, so it is a text.
+            let name = fields[HOST].to_str().unwrap_or_default();
+            let base = state.base.at_one_host(name);
+            (on_loopback(state, &base, &request).await, csp::ui(&base))
+        }
         Some(HostParts::Content(visit)) => {
             let mut response = on_content(state, &visit, &request).await;
             allow_sharing(&state.base, &visit, fields, response.headers_mut());
@@ -268,39 +278,58 @@ fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-async fn on_interface(state: &Arc<State>, request: &Parts) -> Response<Body> {
+/// `base` is the server as the reader names it.
+async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Response<Body> {
     // Nothing there changes anything, so no other method and no `Origin` is
     // let in.
-    if !is_read(&request.method) {
+    let (path, query) = target(request);
+    let asked = paths::Asked::of(state, base, &path, query.as_deref());
+    // A page of path mode may ask whether it may ask.
+    let is_archived = asked.is_some();
+    let asks_first = request.method == Method::OPTIONS && is_archived;
+    if !is_read(&request.method) && !asks_first {
         return not_allowed();
     }
-    let (path, query) = target(request);
     let mut response = if let Some(rest) = path.strip_prefix("/-/missing/") {
         missing_list(state, rest, query.as_deref())
-    } else if let Some(raw) = raw_access(&path, query.as_deref()) {
-        raw.answer(state, request).await
+    } else if path == RUNTIME_PATH {
+        runtime()
+    } else if let Some(asked) = asked {
+        asked.answer(state, request).await
     } else {
-        ui::route(state, UiRequest { path, query }).await
+        let base = base.clone();
+        ui::route(state, UiRequest { path, query, base }).await
     };
     let fields = response.headers_mut();
     // Archived pages can set cookies for this host, so it has none of its own.
     fields.remove(SET_COOKIE);
     let nosniff = HeaderValue::from_static("nosniff");
     fields.insert(X_CONTENT_TYPE_OPTIONS, nosniff);
-    let no_referrer = HeaderValue::from_static("no-referrer");
-    fields.insert(REFERRER_POLICY, no_referrer);
+    if !is_archived {
+        let no_referrer = HeaderValue::from_static("no-referrer");
+        fields.insert(REFERRER_POLICY, no_referrer);
+    }
     response
 }
 
-/// Raw bytes are the same under any name of the listener, which tools without
-/// `*.localhost` rely on; for everything else the interface is the place.
-async fn on_loopback(state: &Arc<State>, request: &Parts) -> Response<Body> {
+/// The listener by its address: path mode is there, for tools and for readers
+/// whose browser knows no names below `localhost`; others are led to the
+/// interface.
+async fn on_loopback(state: &Arc<State>, base: &Base, request: &Parts) -> Response<Body> {
     let (path, query) = target(request);
-    if raw_access(&path, query.as_deref()).is_some() {
-        return on_interface(state, request).await;
+    let is_path_mode = paths::is_of_path_mode(state, base, &path, query.as_deref());
+    if is_path_mode || paths::is_reader_of_path_mode(&request.headers) {
+        return on_interface(state, base, request).await;
     }
     let query = query.map_or_else(String::new, |query| format!("?{query}"));
     redirect(&format!("{}{path}{query}", state.base.ui_origin()))
+}
+
+fn runtime() -> Response<Body> {
+    let mut response = Response::new(Body::from(RUNTIME));
+    let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 fn missing_list(state: &State, rest: &str, query: Option<&str>) -> Response<Body> {
@@ -321,55 +350,6 @@ fn missing_list(state: &State, rest: &str, query: Option<&str>) -> Response<Body
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
-}
-
-/// `/<collection>/<timestamp, or a prefix of it>id_/<url>`.
-struct RawAccess {
-    collection: String,
-    timestamp: Timestamp14,
-    url: Option<CanonicalUrl>,
-}
-
-fn raw_access(path: &str, query: Option<&str>) -> Option<RawAccess> {
-    let (collection, rest) = path.strip_prefix('/')?.split_once('/')?;
-    let (time, url) = rest.split_once('/')?;
-    let timestamp = Timestamp14::from_prefix(time.strip_suffix("id_")?).ok()?;
-    if !is_collection(collection) {
-        return None;
-    }
-    // Clients that tidy paths make one slash of two.
-    let mut url = url.to_owned();
-    for scheme in ["http:/", "https:/"] {
-        if url.starts_with(scheme) && !url[scheme.len()..].starts_with('/') {
-            url.insert(scheme.len(), '/');
-        }
-    }
-    if let Some(query) = query {
-        url = format!("{url}?{query}");
-    }
-    Some(RawAccess {
-        collection: collection.to_owned(),
-        timestamp,
-        url: CanonicalUrl::parse_typed(&url).ok(),
-    })
-}
-
-impl RawAccess {
-    async fn answer(self, state: &Arc<State>, request: &Parts) -> Response<Body> {
-        let Some(url) = self.url else {
-            return status(StatusCode::BAD_REQUEST, "not a URL that can be captured\n");
-        };
-        let visit = Visit {
-            origin: url.host_key(),
-            timestamp: self.timestamp,
-            collection: self.collection,
-        };
-        let mut response = archived(state, asked(visit, url, Form::Raw, None, request)).await;
-        let policy = HeaderValue::from_static(csp::raw());
-        let fields = response.headers_mut();
-        fields.insert(CONTENT_SECURITY_POLICY, policy);
-        response
-    }
 }
 
 async fn on_content(state: &Arc<State>, visit: &Visit, request: &Parts) -> Response<Body> {
@@ -417,7 +397,8 @@ async fn on_content(state: &Arc<State>, visit: &Visit, request: &Parts) -> Respo
         return redirect(&view);
     }
     let visit = visit.clone();
-    archived(state, asked(visit, url, Form::Replayed, referrer, request)).await
+    let asked = asked(visit, url, Form::Replayed, referrer, request);
+    archived(state, &state.base, asked).await
 }
 
 /// Replay's own things at a content origin.
@@ -426,10 +407,7 @@ async fn reserved(state: &Arc<State>, visit: &Visit, own: &str, request: &Parts)
         return not_allowed();
     }
     if own == "runtime.js" {
-        let mut response = Response::new(Body::from(RUNTIME));
-        let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
-        response.headers_mut().insert(CONTENT_TYPE, kind);
-        return response;
+        return runtime();
     }
     if let Some(url) = own.strip_prefix("to/") {
         return match CanonicalUrl::parse(url) {
@@ -459,7 +437,8 @@ async fn reserved(state: &Arc<State>, visit: &Visit, own: &str, request: &Parts)
         let (name, at) = (&visit.collection, visit.timestamp);
         return redirect(&state.base.view_url(name, at, url.as_str()));
     }
-    archived(state, asked(visit.clone(), url, form, None, request)).await
+    let asked = asked(visit.clone(), url, form, None, request);
+    archived(state, &state.base, asked).await
 }
 
 fn asked(
@@ -481,15 +460,18 @@ fn asked(
         range: text("range"),
         accepts: text("accept-encoding").unwrap_or_default(),
         referrer,
+        paths: None,
     }
 }
 
-async fn archived(state: &Arc<State>, asked: Asked) -> Response<Body> {
-    in_turn(state, move |state, outlet| answer(state, &asked, outlet)).await
+async fn archived(state: &Arc<State>, base: &Base, asked: Asked) -> Response<Body> {
+    let base = base.clone();
+    let answers = move |state: &State, outlet| answer(state, &base, &asked, outlet);
+    on_thread(state, answers).await
 }
 
-/// Answers on a blocking thread, when it is its turn.
-pub(super) async fn in_turn(
+/// Answers on a thread that may wait for files, when it is its turn.
+pub(super) async fn on_thread(
     state: &Arc<State>,
     answer: impl FnOnce(&State, Outlet) + Send + 'static,
 ) -> Response<Body> {

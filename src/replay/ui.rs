@@ -38,12 +38,14 @@ use problem::Problem;
 use query::Query;
 
 /// A request for the interface's host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct UiRequest {
     /// The path as it came, percent-encoded.
     pub path: String,
     /// What follows the `?`.
     pub query: Option<String>,
+    /// The server as the reader names it.
+    pub base: Base,
 }
 
 /// What the interface answers. The server adds the headers that all answers
@@ -63,7 +65,7 @@ pub struct UiResponse {
 /// Answers a request to the interface, on a thread that may wait for files.
 pub async fn route(state: &Arc<State>, request: UiRequest) -> Response<Body> {
     let state = Arc::clone(state);
-    let page = move || answer(&state.shelf, &state.base, &request);
+    let page = move || answer(&state.shelf, &request);
     let answer = tokio::task::spawn_blocking(page).await;
     answer.map_or_else(
         |_| {
@@ -76,7 +78,8 @@ pub async fn route(state: &Arc<State>, request: UiRequest) -> Response<Body> {
 }
 
 /// Answers a request. Reads files, so it blocks.
-pub fn answer(shelf: &Shelf, base: &Base, request: &UiRequest) -> UiResponse {
+pub fn answer(shelf: &Shelf, request: &UiRequest) -> UiResponse {
+    let base = &request.base;
     let site = Site { shelf, base };
     site.answer(request)
         .unwrap_or_else(|problem| problem.response())

@@ -2,6 +2,7 @@
 //! gigabyte of index opens at once.
 
 use std::io::{self, BufRead, BufReader};
+use std::ops::Range;
 
 use super::cdxj::CdxjEntry;
 use super::container::Region;
@@ -27,6 +28,33 @@ impl Index {
         Ok(Lines {
             reader: BufReader::with_capacity(16 * 1024, self.region.from(start)),
             prefix: prefix.as_bytes().to_owned(),
+        })
+    }
+
+    /// Where the lines that start with `prefix` stand, in bytes of the file.
+    pub fn span(&self, prefix: &str) -> io::Result<Range<u64>> {
+        let start = self.lower_bound(prefix.as_bytes())?;
+        let mut after = prefix.as_bytes().to_owned();
+        while let Some(last) = after.pop() {
+            if last < u8::MAX {
+                after.push(last + 1);
+                return Ok(start..self.lower_bound(&after)?);
+            }
+        }
+        Ok(start..self.region.len())
+    }
+
+    /// The lines that begin within a part of the file, in order. Parts that
+    /// follow upon each other give every line once.
+    pub fn lines_within(&self, part: Range<u64>) -> io::Result<Part> {
+        let start = match part.start {
+            0 => 0,
+            // The line that a part begins in is that of the part before it.
+            start => self.line_after(start, 0)?.0,
+        };
+        Ok(Part {
+            reader: BufReader::with_capacity(16 * 1024, self.region.from(start)),
+            left: part.end.saturating_sub(start),
         })
     }
 
@@ -96,6 +124,38 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize>
     Ok(n)
 }
 
+/// Lines of an index that begin within a part of its file.
+pub struct Part {
+    reader: BufReader<super::container::RegionReader>,
+    /// Bytes in which a line may still begin.
+    left: u64,
+}
+
+impl Iterator for Part {
+    type Item = io::Result<String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        let mut line = Vec::new();
+        match read_line(&mut self.reader, &mut line) {
+            Ok(0) => None,
+            Ok(read) => {
+                self.left = self.left.saturating_sub(read as u64);
+                if line.last() == Some(&b'\n') {
+                    line.pop();
+                }
+                Some(Ok(String::from_utf8_lossy(&line).into_owned()))
+            }
+            Err(error) => {
+                self.left = 0;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
 /// Lines of an index from a position on, while they have a prefix.
 pub struct Lines {
     reader: BufReader<super::container::RegionReader>,
@@ -158,6 +218,18 @@ mod tests {
                     .cloned()
                     .collect();
                 assert_eq!(found, expected, "{prefix} among {count}");
+                let span = index.span(&prefix).unwrap();
+                for step in [1, 7, 64, 1000] {
+                    let mut parted = Vec::new();
+                    let mut at = span.start;
+                    while at < span.end {
+                        let end = (at + step).min(span.end);
+                        let part = index.lines_within(at..end).unwrap();
+                        parted.extend(part.map(Result::unwrap));
+                        at = end;
+                    }
+                    assert_eq!(parted, expected, "{prefix} among {count} by {step}");
+                }
             }
             let all = index.lines("").unwrap().count();
             assert_eq!(all, lines.len());

@@ -179,10 +179,24 @@ where
         self.position = position;
     }
 
+    /// Gives a batch away, and takes what came of those before it: no more of that
+    /// waits than a lane holds, whatever the records are like.
     fn hand_over(&mut self, batch: Batch) -> io::Result<()> {
-        if batch.records.is_empty() {
-            return Ok(());
+        if !batch.records.is_empty() {
+            self.give(batch);
         }
+        while let Some(done) = self.lane.ready() {
+            self.take(done)?;
+        }
+        while self.lane.is_full()
+            && let Some(done) = self.lane.await_next()
+        {
+            self.take(done)?;
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, batch: Batch) {
         let (work, warc) = (self.work, self.warc);
         self.lane.give(move || {
             let Batch {
@@ -201,15 +215,6 @@ where
             blocks.clear();
             Done { made, blocks }
         });
-        while let Some(done) = self.lane.ready() {
-            self.take(done)?;
-        }
-        while self.lane.is_full()
-            && let Some(done) = self.lane.await_next()
-        {
-            self.take(done)?;
-        }
-        Ok(())
     }
 
     fn take(&mut self, done: Done<W::Made>) -> io::Result<()> {

@@ -329,33 +329,56 @@ pub(super) struct Sides<'s> {
 }
 
 /// URLs that were named lately: most pages of a site name the same, and one of
-/// them is enough. A table that forgets, so that it doesn't grow.
+/// them is enough. A table that forgets, so that it doesn't grow. Which page is
+/// named in a finding doesn't depend on whose came first: one of an earlier WARC is
+/// let through.
 struct Seen {
-    /// Of each URL a number that nobody can choose, at its place.
-    marks: Vec<u64>,
+    /// Of each URL a number that nobody can choose, at its place, and the WARC.
+    marks: Vec<(u64, u32)>,
+    /// The WARCs by number, in the order in which they came.
+    warcs: Vec<String>,
     state: RandomState,
 }
 
 impl Default for Seen {
     fn default() -> Self {
         Self {
-            marks: vec![0; 1 << 20],
+            marks: vec![(0, 0); 1 << 20],
+            warcs: Vec::new(),
             state: RandomState::new(),
         }
     }
 }
 
 impl Seen {
-    fn is_new(&mut self, url: &str, is_listed: bool) -> bool {
+    fn is_new(&mut self, url: &str, is_listed: bool, warc: u32) -> bool {
         let mark = self.state.hash_one((url, is_listed));
         let place = &mut self.marks[mark as usize & ((1 << 20) - 1)];
-        std::mem::replace(place, mark) != mark
+        let is_known = place.0 == mark && {
+            let name = |warc: u32| self.warcs.get(warc as usize);
+            name(place.1) <= name(warc)
+        };
+        if !is_known {
+            *place = (mark, warc);
+        }
+        !is_known
+    }
+
+    /// The number of a WARC.
+    fn number(&mut self, filename: &str) -> u32 {
+        let known = self.warcs.iter().rposition(|known| known == filename);
+        let number = known.unwrap_or_else(|| {
+            self.warcs.push(filename.to_owned());
+            self.warcs.len() - 1
+        });
+        u32::try_from(number).unwrap_or(u32::MAX)
     }
 
     fn tell(&mut self, scanned: &Scanned, joins: &mut Joins) -> io::Result<()> {
+        let warc = self.number(&scanned.filename);
         for (url, hop) in &scanned.named {
             let is_listed = scanned.is_sitemap && *hop != Hop::Manifest;
-            if self.is_new(url.as_str(), is_listed) {
+            if self.is_new(url.as_str(), is_listed, warc) {
                 let place = (scanned.filename.as_str(), scanned.offset);
                 joins.named(url.as_str(), &scanned.url, place, is_listed)?;
             }

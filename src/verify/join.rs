@@ -135,12 +135,34 @@ enum Said {
     /// A stored answer names it.
     #[serde(rename = "3named")]
     Named {
+        // First, so that the first of its lines is that of the first record, by
+        // whichever thread it came.
+        filename: String,
+        #[serde(with = "padded")]
+        offset: u64,
+        page: String,
         /// Whether that is a sitemap, which lists it.
         is_listed: bool,
-        page: String,
-        filename: String,
-        offset: u64,
     },
+}
+
+/// A number as digits that sort as it does.
+mod padded {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{number:020}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let digits = String::deserialize(deserializer)?;
+        digits.parse().map_err(D::Error::custom)
+    }
 }
 
 /// The state of a URL that a challenge page was the answer for.

@@ -37,6 +37,8 @@ def main():
         checks.run("a link to nothing is counted as missing", visit.broken_link)
         checks.run("an archived address leads to the shell", visit.content_address)
         checks.run("every page replays with text, pictures, styles", visit.every_page)
+        checks.run("every page replays at one host name too, without origin", visit.every_page_in_path_mode)
+        checks.run("a link at one host name takes the banner along", visit.link_in_path_mode)
         reached = browser.close()
     checks.run("the browser reached nothing but loopback", loopback_only, reached, port)
     return checks.done()
@@ -198,9 +200,55 @@ class Visit:
         return f"{len(pages)} pages, {images} pictures, {sheets} style sheets"
 
 
+    def open_in_path_mode(self, url, time):
+        self.browser.forget()
+        self.browser.navigate(f"http://127.0.0.1:{self.port}/view/{self.snapshot.name}/{time}/{url}")
+
+    def every_page_in_path_mode(self):
+        missing = {row["url"] for row in made.ledger(self.snapshot) if row["status"] != "200"}
+        found, images = [], 0
+        for page in self.pages:
+            if page["url"] in missing:
+                continue
+            self.open_in_path_mode(page["url"], timestamp14(page["ts"]))
+            state = self.browser.evaluate(
+                """({origin: self.origin, text: document.body.innerText.trim().length,
+                    styled: getComputedStyle(document.body).margin === "0px",
+                    pictures: [...document.images].filter(image => image.complete).length,
+                    blank: [...document.images].filter(image => image.src && image.complete && !image.naturalWidth).map(image => image.src)})""",
+                "",
+            )
+            wrong = leaks(self.browser, self.port)
+            wrong += [f"blank picture: {url}" for url in state["blank"] if url.split("_/", 1)[-1] not in missing]
+            if state["origin"] != "null":
+                wrong.append(f"its origin is {state['origin']}")
+            if not state["text"] or not state["styled"]:
+                wrong.append(f"no text or no style: {state}")
+            for request in self.browser.requests:
+                if (request["status"] or 0) >= 400 and request["url"].split("_/", 1)[-1] not in missing:
+                    wrong.append(f"{request['url']}: {request['status']}")
+            found += [f"{page['url']}: {fault}" for fault in wrong]
+            images += state["pictures"]
+        assert not found, few(found, 20)
+        assert images, "no pictures on any page"
+        return f"{len(self.pages)} pages, {images} pictures"
+
+    def link_in_path_mode(self):
+        self.open_in_path_mode(self.site + "hearings/", self.time)
+        shown = self.browser.evaluate("document.querySelectorAll('#hearings > li').length", "")
+        assert shown == 7, f"a script filled the list with {shown} hearings"
+        self.browser.evaluate("[...document.links].find(link => link.href.endsWith('/evidence/')).click()", "")
+        url = self.site + "evidence/"
+        self.browser.until(f"document.getElementById('url').value === {json.dumps(url)}")
+        self.browser.until("document.title.startsWith('Evidence library')")
+        self.browser.screenshot(self.workdir / "path-mode.png")
+        return url
+
+
 def loopback_only(reached, port):
     hosts, addresses = reached
-    foreign = [host for host in hosts if host != UI_HOST and not host.endswith("." + UI_HOST)]
+    own = (UI_HOST, "127.0.0.1")
+    foreign = [host for host in hosts if host not in own and not host.endswith("." + UI_HOST)]
     foreign += [address for address in addresses if address not in (f"127.0.0.1:{port}", f"[::1]:{port}")]
     assert not foreign, few(sorted(foreign))
     assert addresses, "the network log holds no connection at all"

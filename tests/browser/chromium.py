@@ -163,7 +163,8 @@ class Chromium:
     def evaluate(self, expression, host=None):
         """The value of a JavaScript expression (a promise is awaited).
 
-        In the page itself, or in the frame whose origin's host is `host`.
+        In the page itself, or in the frame whose origin's host is `host`: an
+        empty one is that of a frame without origin.
         """
         parameters = {"expression": expression, "awaitPromise": True, "returnByValue": True, "userGesture": True}
         session = self.page
@@ -179,7 +180,7 @@ class Chromium:
         found = [
             (context["auxData"]["frameId"] != self._targets.get(session), session, identifier)
             for (session, identifier), context in reversed(self._contexts.items())
-            if urllib.parse.urlsplit(context["origin"]).hostname == host and context["auxData"].get("isDefault")
+            if (urllib.parse.urlsplit(context["origin"]).hostname or "") == host and context["auxData"].get("isDefault")
         ]
         if not found:
             raise BrowserError(f"no frame of {host} is open")

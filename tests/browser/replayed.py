@@ -84,7 +84,8 @@ def is_own(url, port):
         return True
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or ""
-    return parts.port == port and (host == UI_HOST or host.endswith("." + UI_HOST))
+    # Path mode is at the listener's address.
+    return parts.port == port and (host in (UI_HOST, "127.0.0.1") or host.endswith("." + UI_HOST))
 
 
 def leaks(browser, port):

@@ -5,8 +5,9 @@
 
 Two hosts, known by name, stand at addresses that this machine has until they are
 taken away: then there is no way to them, and names can't be looked up either. The
-second host is named by every page and was never asked before. Exit 77 where the
-system allows no network of one's own.
+second host is named by every page and was never asked before. A third is a site
+by itself. The resolver says nothing, or what a router says that has lost its line.
+Exit 77 where the system allows no network of one's own.
 """
 
 import collections
@@ -14,6 +15,7 @@ import csv
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -25,7 +27,8 @@ import site_server
 from checks import Checks
 
 # RFC 2544: never on the internet.
-HOSTS = {"site.test": "198.18.0.1", "assets.test": "198.18.0.2"}
+HOSTS = {"site.test": "198.18.0.1", "assets.test": "198.18.0.2", "solo.test": "198.18.0.3"}
+RESOLVER = "198.18.0.53"
 NOT_ALLOWED = 77
 
 
@@ -41,7 +44,7 @@ def main():
     checks = Checks("network")
     with Network(work) as network:
         bench = Bench(binary, work, network)
-        for check in (short, long, unplugged, silent_host):
+        for check in (short, long, unplugged, silent_host, lost_line, mute_resolver, lame_name, cut):
             checks.run(check.__doc__.rstrip("."), check, bench)
     return checks.done()
 
@@ -53,12 +56,17 @@ class Network:
         self.hosts = work / "hosts"
         self.hosts.write_text("")
         resolver = work / "resolv.conf"
-        resolver.write_text("nameserver 198.18.0.53\noptions timeout:1 attempts:1\n")
+        self.resolver = resolver
+        self.usual_resolver()
         for own, system in [(self.hosts, "/etc/hosts"), (resolver, "/etc/resolv.conf")]:
             subprocess.run(["mount", "--bind", own, system], check=True)
         run("ip", "link", "set", "lo", "up")
         self.server = site_server.Server(("0.0.0.0", 8000), Handler)
         self.server.went = threading.Event()
+        self.server.hangs = threading.Event()
+
+    def usual_resolver(self):
+        self.resolver.write_text(f"nameserver {RESOLVER}\noptions timeout:1 attempts:1\n")
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -81,20 +89,77 @@ class Network:
         self.hosts.write_text("".join(f"{HOSTS[name]} {name}\n" for name in kept))
 
 
+class Resolver:
+    """Answers for names by a function that gives a code, an address, or nothing at all."""
+
+    def __init__(self, answer):
+        run("ip", "address", "replace", f"{RESOLVER}/32", "dev", "lo")
+        self.answer = answer
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((RESOLVER, 53))
+        self.socket.settimeout(0.1)
+        self.ends = threading.Event()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while not self.ends.is_set():
+            try:
+                asked, client = self.socket.recvfrom(600)
+            except TimeoutError:
+                continue
+            name, end = [], 12
+            while asked[end]:
+                name.append(asked[end + 1 : end + 1 + asked[end]].decode())
+                end += 1 + asked[end]
+            answer = self.answer(".".join(name))
+            if answer is None:
+                continue
+            question, kind = asked[12 : end + 5], asked[end + 2]
+            is_address = isinstance(answer, str)
+            found = b""
+            if is_address and kind == 1:
+                found = b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + socket.inet_aton(answer)
+            code = 0 if is_address else answer
+            counts = b"\0\1" + bytes([0, bool(found)]) + bytes(4)
+            self.socket.sendto(asked[:2] + bytes([0x81, 0x80 | code]) + counts + question + found, client)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ends.set()
+        self.thread.join()
+        self.socket.close()
+        run("ip", "address", "del", f"{RESOLVER}/32", "dev", "lo")
+
+
+SERVFAIL, NXDOMAIN = 2, 3
+
+
 class Handler(site_server.Handler):
-    """Pages take a moment; each names a picture of the other host."""
+    """Pages take a moment; those of the first host name a picture of the second each."""
 
     def do_GET(self):
-        if self.headers["Host"].startswith("site."):
+        if not self.headers["Host"].startswith("assets."):
             time.sleep(0.05)
         return super().do_GET()
 
     def answer(self, status, bytes_, *fields):
         if bytes_.startswith(b"<!doctype"):
             number = self.path.rsplit("/", 1)[-1] or "0"
-            bytes_ += f"<img src=http://assets.test:8000/image/{number}.bin>".encode()
+            if self.headers["Host"].startswith("site."):
+                bytes_ += f"<img src=http://assets.test:8000/image/{number}.bin>".encode()
             if number == "4":
                 self.server.went.set()
+            if number == "8" and self.server.hangs.is_set():
+                self.send_response_only(200)
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(bytes_)))
+                self.end_headers()
+                self.wfile.write(bytes_[:1000])
+                self.wfile.flush()
+                return time.sleep(20)
         super().answer(status, bytes_, *fields)
 
 
@@ -107,18 +172,24 @@ class Bench:
         if code != 0:
             raise AssertionError(f"the untouched crawl ends with {code}: {ran.stderr.read()}")
         self.expected = outcome(whole)
+        self.bench_of_one(work / "whole-solo")
         if not any("assets.test" in url for url in self.expected):
             raise AssertionError("the second host isn't asked")
 
-    def crawl(self, into, outage, command=None):
+    def bench_of_one(self, whole):
+        """What a crawl of the site that is by itself gives."""
+        self.ends(self.crawl(whole, "1m", seed="solo.test"), 0)
+        self.expected_of_one = outcome(whole)
+
+    def crawl(self, into, outage, command=None, seed="site.test", retries=1):
         self.network.server.requests = collections.Counter()
         self.network.server.went.clear()
-        settings = self.work / f"{outage}.toml"
+        settings = self.work / f"{outage}-{retries}.toml"
         settings.write_text(
             f'[politeness]\noutage = "{outage}"\n[address]\nallow = ["198.18.0.0/15"]\n'
-            '[storage]\ncommit_every = "20ms"\nmin_free = "0 B"\n[limits]\nidle = "5s"\n[fetch]\nretries = 1\nconnect_timeout = "5s"\n'
+            f'[storage]\ncommit_every = "20ms"\nmin_free = "0 B"\n[limits]\nidle = "5s"\n[fetch]\nretries = {retries}\nconnect_timeout = "5s"\n'
         )
-        command = command or [self.binary, "crawl", "http://site.test:8000/", "--into", into, "--config", settings]
+        command = command or [self.binary, "crawl", f"http://{seed}:8000/", "--into", into, "--config", settings]
         command += ["--delay", "0", "--connections", "1"] if "crawl" in command else []
         return subprocess.Popen([*command, "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -139,11 +210,21 @@ class Bench:
             raise AssertionError(f"exit {ran.returncode}, not {code}: {errors}")
         return errors
 
-    def is_whole(self, snapshot):
-        found = outcome(snapshot)
-        differ = [(url, found.get(url), row) for url, row in self.expected.items() if found.get(url) != row]
-        if differ or len(found) != len(self.expected):
-            raise AssertionError(f"{len(found)} URLs instead of {len(self.expected)}; other: {differ[:3]}")
+    def is_whole(self, snapshot, expected=None):
+        found, expected = outcome(snapshot), expected or self.expected
+        differ = [(url, found.get(url), row) for url, row in expected.items() if found.get(url) != row]
+        if differ or len(found) != len(expected):
+            raise AssertionError(f"{len(found)} URLs instead of {len(expected)}; other: {differ[:3]}")
+
+    def stops_whole(self, ran, snapshot):
+        """It stops with exit 3 with nothing but captured and waiting, and is completed by the network's return."""
+        self.ends(ran, 3, 120)
+        lost = [(url, row[0]) for url, row in outcome(snapshot).items() if row[0] not in ("captured", "unreached")]
+        if lost:
+            raise AssertionError(f"burned: {lost[:5]}")
+        self.network.comes()
+        self.ends(self.resume(snapshot), 0)
+        self.is_whole(snapshot, self.expected_of_one)
 
 
 def run(*command):
@@ -213,6 +294,55 @@ def silent_host(bench):
     bench.ends(bench.resume(snapshot), 0)
     bench.is_whole(snapshot)
     return f"{failed} URLs failed meanwhile"
+
+
+def lost_line(bench):
+    """A resolver that has a router's own address for every name burns nothing."""
+    snapshot = bench.work / "line"
+    ran = bench.crawl(snapshot, "3s", seed="solo.test")
+    with Resolver(lambda _: "192.168.1.1"):
+        bench.goes_amid()
+        bench.stops_whole(ran, snapshot)
+
+
+def mute_resolver(bench):
+    """A resolver that swallows questions, waited for as long as systems do, burns nothing of one site."""
+    snapshot = bench.work / "mute"
+    bench.network.resolver.write_text(f"nameserver {RESOLVER}\nnameserver 198.18.0.54\n")
+    ran = bench.crawl(snapshot, "8s", seed="solo.test")
+    with Resolver(lambda _: None):
+        bench.goes_amid()
+        bench.stops_whole(ran, snapshot)
+    bench.network.usual_resolver()
+
+
+def lame_name(bench):
+    """A site whose own name servers fail, where other names are answered for, is its own outage."""
+    snapshot = bench.work / "lame"
+    ran = bench.crawl(snapshot, "3s", seed="solo.test")
+    with Resolver(lambda name: SERVFAIL if name == "solo.test" else NXDOMAIN):
+        bench.goes_amid()
+        errors = bench.ends(ran, 1, 120)
+        if "network" in errors:
+            raise AssertionError(f"the network is blamed: {errors}")
+        failed = sum(row[0] == "failed" for row in outcome(snapshot).values())
+        bench.network.comes()
+    bench.ends(bench.resume(snapshot), 0)
+    bench.is_whole(snapshot, bench.expected_of_one)
+    return f"{failed} URLs failed meanwhile"
+
+
+def cut(bench):
+    """An answer that the network's end cuts isn't a try, though there is only one."""
+    snapshot = bench.work / "cut"
+    bench.network.server.hangs.set()
+    ran = bench.crawl(snapshot, "3s", seed="solo.test", retries=0)
+    if not bench.network.server.went.wait(30):
+        raise AssertionError("the crawl doesn't get on")
+    time.sleep(2)
+    bench.network.goes()
+    bench.network.server.hangs.clear()
+    bench.stops_whole(ran, snapshot)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def main():
     records = read_alike(checks, binary, snapshot)
     checks.run("payload digests are of the de-chunked bodies", payload_digests, records)
     checks.run("pywb and the replay give the captured bytes", same_bytes, binary, snapshot, workdir, records)
+    checks.run("pywb and the replay answer from the index alike", same_lines, binary, snapshot, workdir)
     checks.run("datapackage.json holds every file's hash", manifest, snapshot)
     checks.run("wacz validate", accepted, "wacz", "validate", "-f", f"{snapshot}.wacz")
     checks.run("bagit.py --validate", accepted, "bagit.py", "--validate", f"{snapshot}-bag")
@@ -310,6 +311,33 @@ def same_bytes(binary, snapshot, workdir, records):
                     wrong.append(f"{name}: {path}: Content-Encoding {headers.get('Content-Encoding')}")
     assert not wrong, few(wrong)
     return f"{len(wanted)} captures" + (f", {excused} of them excused in pywb by the rule trailers" if excused else "")
+
+
+def same_lines(binary, snapshot, workdir):
+    """The CDX server's parameters, each as pywb understands it."""
+    home = next(page for page in made.pages(snapshot) if page.get("seed"))["url"]
+    time = next(entry for entry in made.index(snapshot) if entry["url"] == home)["timestamp"]
+    below = f"url={home}updates/*"
+    queries = [
+        f"url={home}", f"url={home}updates", f"url={home}*", f"url={home}updates*", below, f"{below}&limit=3",
+        f"{below}&sort=reverse&limit=3", f"{below}&closest={time}&limit=1", f"url={home}updates/&matchType=prefix",
+        "url=localhost&matchType=domain", "url=*.localhost", f"url={home}*&from={time[:8]}&to={time[:4]}",
+        f"url={home}*&to={int(time[:4]) - 1}", f"url={home}&from={time}&to={time}",
+        *(f"url={home}*&filter={filter_}" for filter_ in (
+            "mime:ext/h", "!mime:ext/h", "=status:200", "!=status:200", "~mime:.*css", "!~mime:text", "text/css",
+            "!bogus:x", "status:200&filter=mime:pdf")),
+    ]  # fmt: skip
+    wrong, lines = [], 0
+    with pywb(made.warcs(snapshot), workdir) as peer_port, replay(binary, snapshot, workdir) as our_port:
+        for query in queries:
+            fields = "&output=text&fl=urlkey,timestamp,url,status,mime,length,offset"
+            _, _, ours = fetch(our_port, f"/{snapshot.name}/cdx?{query}{fields}", host=f"127.0.0.1:{our_port}")
+            _, _, theirs = fetch(peer_port, f"/coll/cdx?{query}{fields}")
+            lines += ours.count(b"\n")
+            if ours != theirs:
+                wrong.append(f"{query}: {ours.count(10)} lines for {theirs.count(10)}: {ours[:200]} for {theirs[:200]}")
+    assert not wrong, few(wrong)
+    return f"{len(queries)} queries, {lines} lines"
 
 
 def originals(records):

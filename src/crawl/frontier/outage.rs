@@ -40,6 +40,11 @@ impl Outage {
         };
     }
 
+    /// Whether it has.
+    pub fn has_ever_answered(&self) -> bool {
+        self.has_answered
+    }
+
     /// It has answered once.
     pub fn has_answered(&mut self) {
         self.has_answered = true;

@@ -62,7 +62,8 @@ impl Keeper<'_> {
             News::Gone => self.alarm(
                 "network-gone",
                 format!(
-                    "nobody answers any more, and {host}, which did, can't be connected to: the                      crawl waits for the network, for up to {patience}; no URL counts as failed for it"
+                    "nobody answers any more, and {host}, which did, can't be connected to: the \
+                     crawl waits for the network, for up to {patience}; no URL counts as failed for it"
                 ),
             ),
             News::Back => {

@@ -8,6 +8,7 @@ use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::HostId;
 use crate::crawl::job::{Health, Job, Outcome, RobotsOutcome, Verdict};
+use crate::crawl::process::backoff;
 use crate::crawl::store::{SeedSource, state};
 use crate::url::CanonicalUrl;
 
@@ -88,13 +89,30 @@ impl Keeper<'_> {
         if let Some(reason) = &outcome.bad_certificate {
             self.bad_certificate(host, reason)?;
         }
-        if outcome.health == Health::Silent
+        if outcome.may_be_of_network()
             && self.network.is_gone()
-            && let Verdict::Retry(_, reason) | Verdict::Failed(reason) = &outcome.verdict
+            && let Verdict::Retry(_, reason) | Verdict::Failed(reason) | Verdict::Excluded(reason) =
+                &outcome.verdict
         {
             outcome.verdict = Verdict::Retry(WHILE_GONE, reason.clone());
             outcome.robots = None;
             return Ok(true);
+        }
+        // A name that stood for another address before: the site's rows don't end
+        // for what one resolver says now.
+        if outcome.health == Health::Silent
+            && self.frontier.has_answered(host)
+            && let Verdict::Excluded(reason) = &outcome.verdict
+        {
+            let (reason, tries) = (reason.clone(), outcome.job.tries);
+            if tries < self.config.fetch.retries {
+                outcome.robots = None;
+                outcome.verdict = Verdict::Retry(backoff(tries), reason);
+            } else {
+                let robots = outcome.robots.take();
+                outcome.robots = robots.map(|_| RobotsOutcome::Unavailable(reason.clone()));
+                outcome.verdict = Verdict::Failed(reason);
+            }
         }
         // Whatever becomes of the URL, the host is left alone.
         if let Some(pause) = outcome.host_pause {

@@ -22,6 +22,7 @@ use crate::replay::notice::Notice;
 use crate::replay::outlet::Outlet;
 use crate::replay::rewrite::{Document, MAX_DOCUMENT};
 use crate::replay::viewer::Viewer;
+use crate::replay::way::Way;
 use crate::scan::{Kind, Role};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
@@ -58,7 +59,11 @@ impl Sending<'_> {
             Form::Replayed if self.asked.is_frame() && self.is_file() => {
                 outlet.whole(self.take_over("download", "This is a file", FILE_TEXT));
             }
-            Form::Replayed if self.asked.may_lose_query() && self.is_viewed() => {
+            Form::Replayed
+                if self.asked.paths.is_none()
+                    && self.asked.may_lose_query()
+                    && self.is_viewed() =>
+            {
                 let kind = self.capture.media_type().unwrap_or_default();
                 let viewer = Viewer {
                     status: response(self.capture.status()).status(),
@@ -73,6 +78,14 @@ impl Sending<'_> {
             }
             Form::File if !self.is_viewed() => outlet.whole(missing(self.base, self.asked)),
             Form::Pdf | Form::File | Form::Replayed => self.replayed(outlet),
+        }
+    }
+
+    /// Where the addresses of the answer lead.
+    fn way(&self) -> Way<'_> {
+        match &self.asked.paths {
+            Some(paths) => Way::Paths(paths),
+            None => Way::Origins(self.base, &self.asked.visit),
         }
     }
 
@@ -242,8 +255,7 @@ impl Sending<'_> {
 
     fn replayed(&self, outlet: Outlet) {
         let mapping = Mapping {
-            base: self.base,
-            visit: &self.asked.visit,
+            way: self.way(),
             url: self.url,
             captured: self.capture.entry.timestamp,
         };
@@ -251,6 +263,10 @@ impl Sending<'_> {
         *response.headers_mut() = mapping.fields(&self.capture.head());
         if *self.url != self.asked.url {
             set(response.headers_mut(), FALLBACK, "query");
+        }
+        if self.asked.paths.is_some() {
+            // All that is archived would share them, and the interface.
+            response.headers_mut().remove(SET_COOKIE);
         }
         self.set_resource_type(response.headers_mut());
         if matches!(self.asked.form, Form::Pdf | Form::File) {
@@ -269,6 +285,7 @@ impl Sending<'_> {
         let mut as_it_is = response.clone();
         if self.asked.form == Form::File
             || self.asked.form == Form::Replayed && self.asked.is_frame()
+            || self.asked.paths.is_some() && self.asked.is_page()
         {
             set(
                 as_it_is.headers_mut(),
@@ -336,8 +353,7 @@ impl Sending<'_> {
             return outlet.stream(response, None, &mut all);
         }
         let document = Document {
-            base: self.base,
-            visit: &self.asked.visit,
+            way: self.way(),
             url: &self.asked.url,
             captured: self.capture.entry.timestamp,
             page: self.asked.is_page(),

@@ -4,6 +4,7 @@
 
 mod bodies;
 mod pages;
+mod paths;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -15,6 +16,7 @@ use flate2::write::GzEncoder;
 
 use super::*;
 use crate::digest::Digest;
+use crate::time::Timestamp14;
 use crate::warc::{Draft, RecordType, Version};
 
 const EARLY: &str = "20260301000000";

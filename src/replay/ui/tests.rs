@@ -196,7 +196,8 @@ impl Fixture {
             None => (address, None),
         };
         let path = path.to_owned();
-        answer(&self.shelf, &self.base, &UiRequest { path, query })
+        let base = self.base.clone();
+        answer(&self.shelf, &UiRequest { path, query, base })
     }
 
     fn page(&self, address: &str) -> String {

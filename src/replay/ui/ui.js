@@ -4,7 +4,7 @@
 "use strict";
 
 (() => {
-  const { collection, time } = document.body.dataset;
+  const { collection, time, oneHost } = document.body.dataset;
   const frame = document.getElementById("frame");
   // The archived URL that the banner tells of, fragment included.
   let current = document.body.dataset.url;
@@ -32,6 +32,8 @@
   // The label of an origin <label>.<timestamp14>.<collection>.lastlight.localhost
   // of this visit; null for any other.
   const labelOf = (origin) => {
+    // In path mode pages have no origin; which one it is can't be read either.
+    if (oneHost !== undefined) return origin === "null" ? "x-" : null;
     let url;
     try {
       url = new URL(origin);
@@ -179,6 +181,8 @@
   // go on telling of the one before.
   let framed = 0;
   frame.addEventListener("load", () => {
+    // There files stand in the frame without a page of ours around them.
+    if (oneHost !== undefined) return;
     const loaded = performance.now();
     setTimeout(() => {
       if (heard > loaded - 1000 || !frame.hasAttribute("sandbox") || !framed++) return;

@@ -8,6 +8,7 @@ use super::directions;
 use super::moment::{Moment, clipped};
 use super::problem::Problem;
 use super::{Site, UiResponse, captures, html, link, redirect};
+use crate::replay::path_mode::{Modifier, Paths};
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
@@ -31,6 +32,8 @@ struct Page {
     calendar: String,
     raw: String,
     frame: String,
+    /// Whether it is path mode, in which pages have no origin.
+    one_host: bool,
     /// Chromium's PDF viewer fails in a sandboxed frame. The address below
     /// answers with PDF and nothing else, so nothing that runs is let out.
     pdf: bool,
@@ -54,7 +57,15 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
         return captures::not_captured(collection, url.as_str(), 404);
     };
     let pdf = shown.pdf;
-    let frame = if pdf {
+    let frame = if let Some(origin) = site.base.one_host() {
+        let paths = Paths {
+            origin: origin.to_owned(),
+            collection: format!("{name}~{}", site.base.token(name)),
+            timestamp: time,
+            modifier: Modifier::Page,
+        };
+        paths.address_alike(url.as_str())
+    } else if pdf {
         let origin = site.base.content_origin(name, time, &url.host_key());
         format!("{origin}/.lastlight/pdf{}", url.request_target())
     } else {
@@ -75,6 +86,7 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
         calendar: link::captures(name, shown.url.as_str()),
         raw: link::raw(name, shown.entry.timestamp, &shown.url),
         frame,
+        one_host: site.base.one_host().is_some(),
         pdf,
         url: url.as_str().to_owned(),
     };
