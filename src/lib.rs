@@ -18,6 +18,7 @@ pub mod scan;
 pub mod warc;
 
 // Floor 2: the snapshot and the wire.
+pub mod chromium;
 pub mod net;
 pub mod snapshot;
 

@@ -14,6 +14,7 @@ pub mod missing;
 pub mod notice;
 pub mod outlet;
 pub mod path_mode;
+pub mod proxy;
 pub mod resolve;
 pub mod rewrite;
 pub mod server;
@@ -22,4 +23,5 @@ pub mod ui;
 pub mod viewer;
 pub mod way;
 
+pub use proxy::Proxy;
 pub use server::Server;

@@ -1,14 +1,19 @@
-//! `lastlight replay`: serves captures to a browser until Ctrl-C.
+//! `lastlight replay`: serves captures to a browser until Ctrl-C, or opens
+//! them in one that has no network.
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::exit::print;
 use super::{Exit, Failure};
-use crate::replay::Server;
+use crate::chromium::{Chromium, ChromiumError, Isolation, Program, VARIABLE};
+use crate::replay::proxy::{PICKER_HOST, ProxyError};
 use crate::replay::shelf::Shelf;
+use crate::replay::{Proxy, Server};
+use crate::url::CanonicalUrl;
 
 /// Where it listens unless told otherwise.
 const DEFAULT: SocketAddr =
@@ -18,7 +23,10 @@ const DEFAULT: SocketAddr =
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     lastlight replay snapshots/example.org-20260322101500\n  \
-    lastlight replay holdings/*.wacz old.warc.gz --listen 127.0.0.1:9000")]
+    lastlight replay holdings/*.wacz old.warc.gz --listen 127.0.0.1:9000\n  \
+    lastlight replay snapshots/demo --open\n  \
+    lastlight replay snapshots/demo --open https://example.org/news\n  \
+    lastlight replay snapshots/demo --proxy 8081")]
 pub struct ReplayArgs {
     /// Snapshots, WARCs and ARCs (plain or .gz), WACZs, bags, or folders of WARCs
     #[arg(value_name = "PATH", required = true)]
@@ -27,10 +35,23 @@ pub struct ReplayArgs {
     /// Where to listen [default: 127.0.0.1:8080, or a free port if that one is taken]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+
+    /// Also answer by original addresses, as a proxy at this port of 127.0.0.1 (0: a free one)
+    #[arg(long, value_name = "PORT")]
+    pub proxy: Option<u16>,
+
+    /// Open a page [default: the first seed] at its original address, in a Chromium without a network
+    #[arg(long, value_name = "URL", num_args = 0..=1)]
+    pub open: Option<Option<String>>,
 }
 
-/// Opens the paths, prints the address, and serves.
+/// Opens the paths, prints the addresses, and serves.
 pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
+    // What fails without any reading fails first.
+    let opened = match &args.open {
+        Some(url) => Some((url.as_deref().map(page).transpose()?, program()?)),
+        None => None,
+    };
     let shelf = Shelf::open(&args.paths)?;
     let mut listed = String::new();
     for collection in shelf.collections() {
@@ -41,23 +62,201 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         let (name, path) = (&collection.name, collection.path.display());
         listed.extend(["  ", name, "  ", &path.to_string(), "\n"]);
     }
+    let several = shelf.collections().len() > 1;
     let server = bind(shelf, args.listen)?;
-    print(format!(
+    let proxy = match args.proxy.or(opened.as_ref().map(|_| 0)) {
+        Some(port) => Some(Proxy::bind(server.state().clone(), port).map_err(|e| no_proxy(&e))?),
+        None => None,
+    };
+    let mut told = format!(
         "Replaying\n{listed}at {}/ until Ctrl-C\n",
         server.ui_origin()
-    ))?;
+    );
+    if let Some(proxy) = &proxy {
+        told += &usage(proxy, several, opened.is_some());
+    }
+    print(told)?;
+    let browser = match (&opened, &proxy) {
+        (Some((page, program)), Some(proxy)) => Some(launch(program, proxy, page.as_ref())?),
+        _ => None,
+    };
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::environment(format!("starting threads failed: {error}")))?;
-    let outcome = runtime.block_on(server.run_until(async {
-        // Where signals can't be listened to, only the process's end stops it.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }));
+    let outcome = runtime.block_on(serve(server, proxy, browser));
     // Answers that are under way need not end.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    outcome.map_err(|error| Failure::environment(format!("serving failed: {error}")))?;
-    Ok(Exit::Done)
+    outcome.map(|()| Exit::Done)
+}
+
+async fn serve(
+    server: Server,
+    proxy: Option<Proxy>,
+    browser: Option<Chromium>,
+) -> Result<(), Failure> {
+    let serving = async {
+        let proxied = async {
+            match proxy {
+                Some(proxy) => proxy.run().await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            ended = server.run_until(std::future::pending()) => ended,
+            ended = proxied => ended,
+        };
+        ended.map_err(|error| Failure::environment(format!("serving failed: {error}")))
+    };
+    tokio::select! {
+        biased;
+        () = interrupted() => Ok(()),
+        ended = closed(browser) => ended,
+        ended = serving => ended,
+    }
+}
+
+/// Waits for Ctrl-C, or for what else asks programs to end.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let waits = async |kind| match signal(kind) {
+        Ok(mut signal) => signal.recv().await,
+        // Where signals can't be listened to, only the process's end stops it.
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        _ = waits(SignalKind::interrupt()) => {}
+        _ = waits(SignalKind::terminate()) => {}
+        _ = waits(SignalKind::hangup()) => {}
+    }
+}
+
+/// Waits until the browser's last window is closed.
+async fn closed(browser: Option<Chromium>) -> Result<(), Failure> {
+    let Some(mut browser) = browser else {
+        return std::future::pending().await;
+    };
+    loop {
+        let ended = browser.ended();
+        match ended.map_err(|error| Failure::environment(format!("the browser: {error}")))? {
+            None => tokio::time::sleep(Duration::from_millis(100)).await,
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => {
+                let what = format!("the browser failed: {status}");
+                let said = browser.said();
+                return Err(Failure::environment(what).hint(if said.is_empty() {
+                    OTHER_WAY.to_owned()
+                } else {
+                    format!("{OTHER_WAY} It said:\n{said}")
+                }));
+            }
+        }
+    }
+}
+
+/// What is there without a browser of ours.
+const OTHER_WAY: &str = "Without it: `--proxy PORT`, and a browser that is set to use it.";
+
+/// The page that `--open` names.
+fn page(text: &str) -> Result<CanonicalUrl, Failure> {
+    if Path::new(text).exists() {
+        let what = format!("--open takes a URL, and {text} is a path");
+        return Err(Failure::usage(what).hint("Put the paths before --open."));
+    }
+    CanonicalUrl::parse_typed(text)
+        .map_err(|error| Failure::usage(format!("--open takes a URL: {error}")))
+}
+
+fn program() -> Result<Program, Failure> {
+    let program = Program::find().map_err(|error| no_browser(&error))?;
+    if !program.has_window() {
+        let path = program.path().display();
+        let _ = writeln!(
+            io::stderr(),
+            "lastlight: {path} shows no window; install chromium to look at pages."
+        );
+    }
+    Ok(program)
+}
+
+fn launch(
+    program: &Program,
+    proxy: &Proxy,
+    page: Option<&CanonicalUrl>,
+) -> Result<Chromium, Failure> {
+    if rustix::process::geteuid().is_root() {
+        let _ = writeln!(
+            io::stderr(),
+            "lastlight: run as root, the browser has no sandbox of its own (--no-sandbox); \
+             pages of unknown origin are better opened as an ordinary user."
+        );
+    }
+    let isolation = Isolation {
+        proxy: (Ipv4Addr::LOCALHOST, proxy.port()).into(),
+        spki_hash: &proxy.authority().spki_hash(),
+    };
+    let page = page.map_or_else(|| proxy.first_page(), ToString::to_string);
+    Chromium::launch(program, isolation, &page).map_err(|error| no_browser(&error))
+}
+
+fn no_browser(error: &ChromiumError) -> Failure {
+    let hint = match error {
+        ChromiumError::NotFound => format!(
+            "Install one (Debian, Fedora: chromium; Ubuntu: chromium-browser), or name one in \
+             {VARIABLE}. {OTHER_WAY}"
+        ),
+        ChromiumError::Named { .. } => format!("Name the program's own path in {VARIABLE}."),
+        ChromiumError::NoDisplay { .. } => format!("Run it in a desktop's session. {OTHER_WAY}"),
+        ChromiumError::Profile { .. } => {
+            "TMPDIR names the directory for it; it needs some 100 MB.".to_owned()
+        }
+        ChromiumError::Start { .. } => OTHER_WAY.to_owned(),
+    };
+    Failure::environment(error).hint(hint)
+}
+
+fn no_proxy(error: &ProxyError) -> Failure {
+    let failure = Failure::environment(error);
+    match error {
+        ProxyError::Listen { .. } => {
+            failure.hint("Name another port with --proxy, or 0 for a free one.")
+        }
+        ProxyError::Authority(_) => failure,
+    }
+}
+
+/// How the proxy is used.
+fn usage(proxy: &Proxy, several: bool, is_opened: bool) -> String {
+    let port = proxy.port();
+    let time = proxy.time().http_date();
+    let mut text = format!(
+        "and at original addresses by the proxy 127.0.0.1:{port}\n  \
+         as of {time}; another time is chosen at http://{PICKER_HOST}/ there, or by Accept-Datetime\n"
+    );
+    if several {
+        text += "  the first of the collections above that has an address answers for it\n";
+    }
+    if is_opened {
+        return text + "  in the browser that opens now\n";
+    }
+    let isolation = Isolation {
+        proxy: (Ipv4Addr::LOCALHOST, port).into(),
+        spki_hash: &proxy.authority().spki_hash(),
+    };
+    // Writing to a String can't fail.
+    let _ = write!(
+        text,
+        "  by --open in a browser of its own, or one that you start:\n    \
+         chromium --user-data-dir=\"$(mktemp -d)\""
+    );
+    for argument in isolation.arguments() {
+        let _ = write!(text, " \\\n      '{argument}'");
+    }
+    text + &format!(
+        "\n  Other programs: the authority of this run, valid until it ends, is at \
+         http://{PICKER_HOST}/ca.pem by the proxy:\n    \
+         curl -x 127.0.0.1:{port} http://{PICKER_HOST}/ca.pem -o ca.pem\n    \
+         curl -x 127.0.0.1:{port} --cacert ca.pem {}\n",
+        proxy.first_page()
+    )
 }
 
 /// A port that was asked for is the one or none, as links to it are about; the

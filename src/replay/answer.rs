@@ -4,7 +4,7 @@
 
 mod notices;
 mod range;
-mod sending;
+pub(in crate::replay) mod sending;
 
 pub use notices::no_collection;
 
@@ -28,6 +28,8 @@ pub enum Form {
     File,
     /// The bytes as captured: content coding kept, transfer coding removed.
     Raw,
+    /// As it was received, for a browser that asks by the original address.
+    Proxied,
 }
 
 /// A request for archived content.

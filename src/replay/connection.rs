@@ -37,10 +37,10 @@ const CURE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
 pub struct Connections(pub TcpListener);
 
 impl Listener for Connections {
-    type Io = Connection;
+    type Io = Connection<TcpStream>;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+    async fn accept(&mut self) -> (Connection<TcpStream>, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
         (Connection::new(stream), address)
     }
@@ -50,9 +50,9 @@ impl Listener for Connections {
     }
 }
 
-/// One reader's connection.
-pub struct Connection {
-    stream: TcpStream,
+/// One reader's connection, whatever carries its bytes.
+pub struct Connection<S> {
+    stream: S,
     deadline: Pin<Box<Sleep>>,
     /// Bytes read since anything was written.
     unanswered: usize,
@@ -62,8 +62,9 @@ pub struct Connection {
     lingers: bool,
 }
 
-impl Connection {
-    fn new(stream: TcpStream) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Watches a stream.
+    pub fn new(stream: S) -> Self {
         Self {
             stream,
             deadline: Box::pin(sleep(IDLE)),
@@ -100,7 +101,7 @@ impl Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -113,7 +114,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -2,6 +2,10 @@
 //! some are mapped to replay's addresses, and the others go under another
 //! name, where they can be read and do nothing.
 
+mod original;
+
+pub use original::original;
+
 use axum::http::header::{
     CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, HeaderMap,
     HeaderName, HeaderValue, LAST_MODIFIED, LINK, LOCATION, REFRESH, SET_COOKIE,
@@ -166,10 +170,14 @@ struct Room {
 
 impl Room {
     fn pass(&mut self, fields: &mut HeaderMap, name: HeaderName, value: &str) {
-        let length = name.as_str().len() + value.len();
-        if taken(&mut self.passed, length, MAX_PASSED_BYTES) {
+        if self.takes(&name, value.as_bytes()) {
             append(fields, name, value);
         }
+    }
+
+    fn takes(&mut self, name: &HeaderName, value: &[u8]) -> bool {
+        let length = name.as_str().len() + value.len();
+        taken(&mut self.passed, length, MAX_PASSED_BYTES)
     }
 
     fn rename(&mut self, fields: &mut HeaderMap, field: &Field<'_>) {
@@ -211,6 +219,12 @@ fn append(fields: &mut HeaderMap, name: HeaderName, value: &str) {
 /// that was to outlive the capture lives for the session: its date is past.
 /// `None` where there is no cookie in it.
 pub fn cookie(value: &str, captured: Timestamp14) -> Option<String> {
+    cookie_without(&["domain", "partitioned"], value, captured)
+}
+
+/// A `Set-Cookie` value without attributes of these names, and without a date
+/// that was to come when it was captured.
+fn cookie_without(dropped: &[&str], value: &str, captured: Timestamp14) -> Option<String> {
     let mut parts = value.split(';');
     let pair = parts.next()?.trim();
     if pair.is_empty() {
@@ -221,9 +235,9 @@ pub fn cookie(value: &str, captured: Timestamp14) -> Option<String> {
         let attribute = attribute.trim();
         let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
         let kept = match name.trim().to_ascii_lowercase().as_str() {
-            "domain" | "partitioned" | "" => false,
+            "" => false,
             "expires" => deletes(value, captured),
-            _ => true,
+            name => !dropped.contains(&name),
         };
         if kept {
             out.push_str("; ");

@@ -142,7 +142,11 @@ impl Server {
 
 async fn serve(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response<Body> {
     // Nothing that is answered here has a body to read.
-    let (request, _) = request.into_parts();
+    respond(&state, request.into_parts().0).await
+}
+
+/// The answer to a request, whichever listener it came by.
+pub(super) async fn respond(state: &Arc<State>, request: Parts) -> Response<Body> {
     let fields = &request.headers;
     let mut hosts = fields.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -151,17 +155,17 @@ async fn serve(Extracted(state): Extracted<Arc<State>>, request: Request) -> Res
     };
     let (mut response, policy) = match host {
         Some(HostParts::Ui) => {
-            let response = on_interface(&state, &state.base, &request).await;
+            let response = on_interface(state, &state.base, &request).await;
             (response, csp::ui(&state.base))
         }
         Some(HostParts::Loopback) => {
             // It was read, so it is a text.
             let name = fields[HOST].to_str().unwrap_or_default();
             let base = state.base.at_one_host(name);
-            (on_loopback(&state, &base, &request).await, csp::ui(&base))
+            (on_loopback(state, &base, &request).await, csp::ui(&base))
         }
         Some(HostParts::Content(visit)) => {
-            let mut response = on_content(&state, &visit, &request).await;
+            let mut response = on_content(state, &visit, &request).await;
             allow_sharing(&state.base, &visit, fields, response.headers_mut());
             (response, csp::content(&state.base))
         }
@@ -208,7 +212,7 @@ fn guard(fields: &mut HeaderMap, policy: &str) {
     fields.entry(REFERRER_POLICY).or_insert(default);
 }
 
-fn status(status: StatusCode, text: &'static str) -> Response<Body> {
+pub(super) fn status(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -216,7 +220,7 @@ fn status(status: StatusCode, text: &'static str) -> Response<Body> {
     response
 }
 
-fn redirect(to: &str) -> Response<Body> {
+pub(super) fn redirect(to: &str) -> Response<Body> {
     let Ok(location) = HeaderValue::from_bytes(to.as_bytes()) else {
         return status(StatusCode::BAD_REQUEST, "not an address\n");
     };
@@ -467,7 +471,7 @@ async fn archived(state: &Arc<State>, base: &Base, asked: Asked) -> Response<Bod
 }
 
 /// Answers on a thread that may wait for files, when it is its turn.
-async fn on_thread(
+pub(super) async fn on_thread(
     state: &Arc<State>,
     answer: impl FnOnce(&State, Outlet) + Send + 'static,
 ) -> Response<Body> {

@@ -21,6 +21,8 @@ mod summary;
 mod tests;
 mod view;
 
+pub(super) use assets::STYLE;
+
 use std::sync::Arc;
 
 use askama::Template;

@@ -347,6 +347,17 @@ class Chromium:
             self.close()
 
 
+class Opened(Chromium):
+    """One that `process` started, with --remote-debugging-port=0 and that profile and network log.
+
+    Closing it waits until `process` has ended too.
+    """
+
+    def __init__(self, process, profile, net_log, quiet=0.5):
+        self.quiet, self.process, self.profile, self.net_log = quiet, process, str(profile), str(net_log)
+        self._connect()
+
+
 def read_net_log(path):
     """Host names asked for or resolved, and addresses connected to, from Chromium's --log-net-log file."""
     try:

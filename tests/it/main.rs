@@ -26,6 +26,7 @@ mod manners;
 mod marks;
 mod offline_replay;
 mod proxies;
+mod proxy_replay;
 mod records;
 mod revisits;
 mod scope;

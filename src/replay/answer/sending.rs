@@ -35,22 +35,23 @@ const FALLBACK: HeaderName = HeaderName::from_static("x-lastlight-fallback");
 /// A warning that names what a document was too large for.
 const TOO_LARGE: &str = "199 lastlight \"too large to be rewritten\"";
 
-pub(super) struct Sending<'a> {
-    pub(super) base: &'a Base,
-    pub(super) collection: &'a Collection,
+pub(in crate::replay) struct Sending<'a> {
+    pub(in crate::replay) base: &'a Base,
+    pub(in crate::replay) collection: &'a Collection,
     /// All that are open.
-    pub(super) others: &'a [Collection],
-    pub(super) asked: &'a Asked,
-    pub(super) capture: &'a Capture,
+    pub(in crate::replay) others: &'a [Collection],
+    pub(in crate::replay) asked: &'a Asked,
+    pub(in crate::replay) capture: &'a Capture,
     /// The URL that was captured: the one that was asked for, or without its
     /// query.
-    pub(super) url: &'a CanonicalUrl,
+    pub(in crate::replay) url: &'a CanonicalUrl,
 }
 
 impl Sending<'_> {
-    pub(super) fn send(&self, outlet: Outlet) {
+    pub(in crate::replay) fn send(&self, outlet: Outlet) {
         match self.asked.form {
             Form::Raw => self.raw(outlet),
+            Form::Proxied => self.proxied(outlet),
             Form::Pdf if !self.capture.is_pdf() => outlet.whole(missing(self.base, self.asked)),
             Form::Replayed if self.asked.is_frame() && self.capture.is_pdf() => {
                 outlet.whole(self.take_over("pdf", "This is a PDF", PDF_TEXT));
@@ -184,6 +185,39 @@ impl Sending<'_> {
             }
         }
         self.stream(outlet, response, self.capture.entity_length(), |_| ());
+    }
+
+    /// At its own address, where nothing of it need be changed.
+    fn proxied(&self, outlet: Outlet) {
+        let captured = self.capture.entry.timestamp;
+        let status = match self.capture.status() {
+            // It would be the proxy itself that wants a password.
+            407 => 403,
+            status => status,
+        };
+        let mut response = response(status);
+        let fields = response.headers_mut();
+        *fields = headers::original(&self.capture.head(), &self.asked.url, captured);
+        if *self.url != self.asked.url {
+            set(fields, FALLBACK, "query");
+        }
+        self.set_resource_type(fields);
+        if status != 206 {
+            fields.remove(CONTENT_RANGE);
+        }
+        if matches!(status, 204 | 205 | 304) {
+            return outlet.whole(response.map(|()| Vec::new()));
+        }
+        let coding = self
+            .capture
+            .entity(self.collection, self.others, |mut entity| {
+                let (first, _) = peek(&mut entity, PROBE);
+                self.capture.coding(&first)
+            });
+        match coding {
+            Ok(coding) => self.as_captured(outlet, response, &coding),
+            Err(error) => outlet.whole(unreadable(self.base, self.asked, &error)),
+        }
     }
 
     fn set_resource_type(&self, fields: &mut HeaderMap) {
