@@ -14,6 +14,7 @@ pub mod lock;
 pub mod manifest;
 pub mod merkle;
 pub mod pages;
+pub mod posted;
 pub mod reading;
 pub mod records;
 mod resync;

@@ -110,7 +110,7 @@ impl Running {
     fn index(&mut self, warcs: &[Warc]) -> Result<(), Failure> {
         let (bar, done, total) = (&self.bar, self.done, self.total);
         let show = |bytes| bar.show(done + bytes, total);
-        let damages = indexing::index(warcs, &mut self.sorter, show);
+        let damages = indexing::index(warcs, &mut self.sorter, false, show);
         let damages = damages.map_err(|error| sorting(&error))?;
         self.done += warcs.iter().map(|warc| warc.region().len()).sum::<u64>();
         for damage in damages {

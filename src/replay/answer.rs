@@ -15,6 +15,7 @@ use super::find::{Outcome, Wanted, find};
 use super::outlet::Outlet;
 use super::path_mode::Paths;
 use super::server::State;
+use crate::snapshot::posted::Posted;
 use crate::url::CanonicalUrl;
 
 /// How the bytes are wanted.
@@ -49,6 +50,8 @@ pub struct Asked {
     pub accepts: String,
     /// The archived URL of the page that asks, as far as `Referer` tells it.
     pub referrer: Option<String>,
+    /// What was sent with the request, where it isn't a GET.
+    pub posted: Option<Posted>,
     /// Where addresses lead in path mode; `None` where origins have names.
     pub paths: Option<Paths>,
 }
@@ -88,6 +91,7 @@ pub fn answer(state: &State, base: &Base, asked: &Asked, outlet: Outlet) {
     let wanted = Wanted {
         url: &asked.url,
         at: asked.visit.timestamp,
+        posted: asked.posted.as_ref(),
         may_lose_query: asked.may_lose_query(),
         passes_loops: asked.form != Form::Raw,
         // Whoever asks for the bytes means just these.
@@ -123,15 +127,17 @@ pub fn answer(state: &State, base: &Base, asked: &Asked, outlet: Outlet) {
 
 fn count_missing(state: &State, asked: &Asked) {
     let (visit, url) = (&asked.visit, asked.url.as_str());
+    let posted = asked.posted.as_ref().map(Posted::name);
+    let kind = match (&posted, &*asked.dest) {
+        (Some(method), _) => method,
+        (None, "") => "unknown",
+        (None, dest) => dest,
+    };
     state.missing.count(
         &visit.collection,
         visit.timestamp,
         url,
         asked.referrer.as_deref(),
-        if asked.dest.is_empty() {
-            "unknown"
-        } else {
-            &asked.dest
-        },
+        kind,
     );
 }

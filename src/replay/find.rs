@@ -7,6 +7,7 @@ use super::resolve;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
+use crate::snapshot::posted::Posted;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
@@ -20,6 +21,8 @@ pub struct Wanted<'a> {
     pub url: &'a CanonicalUrl,
     /// The reader's time.
     pub at: Timestamp14,
+    /// What was sent with the request, where it isn't a GET.
+    pub posted: Option<&'a Posted>,
     /// Whether a page without the URL's query may stand for it.
     pub may_lose_query: bool,
     /// Whether a redirect to itself is passed over, as nothing comes of it in
@@ -100,10 +103,14 @@ pub fn find(
     wanted: Wanted<'_>,
 ) -> Result<Outcome, SnapshotError> {
     let Wanted { url, at, .. } = wanted;
-    let mut candidates = resolve::candidates(collection, url, at)?;
+    let mut candidates = match wanted.posted {
+        Some(posted) => resolve::with_key(collection, &posted.key(url.as_str()), url, at)?,
+        None => resolve::candidates(collection, url, at)?,
+    };
     let mut without_query = None;
     if candidates.is_empty()
         && wanted.may_lose_query
+        && wanted.posted.is_none()
         && let Some((plain, pages)) = resolve::without_query(collection, url, at)?
     {
         candidates = pages;

@@ -44,7 +44,8 @@ use self::tunnel::{Tunnels, Via};
 use super::address::{HostParts, Visit};
 use super::answer::{Asked, Form};
 use super::memento;
-use super::server::{State, on_thread, respond, status};
+use super::server::{State, on_thread, read_posted, respond, status};
+use crate::snapshot::posted::Posted;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
@@ -173,6 +174,7 @@ async fn serve(
     if url.host() == picker::HOST {
         return picker::answer(&shared, &url, &parts, body).await;
     }
+    read_posted(&mut parts, body).await;
     if is_interface(&shared.state, &url) {
         to_origin_form(&mut parts, &url);
         return respond(&shared.state, parts).await;
@@ -251,7 +253,8 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
         let text = "WebSockets aren't replayed\n";
         return refused("websocket", status(StatusCode::FORBIDDEN, text));
     }
-    if !matches!(request.method, Method::GET | Method::HEAD) {
+    let posted = request.extensions.get::<Posted>().cloned();
+    if !matches!(request.method, Method::GET | Method::HEAD) && posted.is_none() {
         let what = request.method.as_str().to_ascii_lowercase();
         return refused(&what, not_allowed());
     }
@@ -273,6 +276,7 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
             form: Form::Proxied,
             dest,
             range: text(RANGE),
+            posted,
             paths: None,
             accepts: text(ACCEPT_ENCODING).unwrap_or_default(),
             referrer,
@@ -304,9 +308,9 @@ fn is_for_reader(dest: &str, fields: &HeaderMap) -> bool {
 }
 
 fn not_allowed() -> Response<Body> {
-    let text = "Only GET and HEAD are replayed\n";
+    let text = "Only GET, HEAD, POST, PUT and PATCH are replayed\n";
     let mut response = status(StatusCode::METHOD_NOT_ALLOWED, text);
-    let allowed = HeaderValue::from_static("GET, HEAD, OPTIONS");
+    let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, OPTIONS");
     response.headers_mut().insert(ALLOW, allowed);
     response
 }

@@ -19,7 +19,18 @@ pub fn candidates(
     url: &CanonicalUrl,
     at: Timestamp14,
 ) -> Result<Vec<CdxjEntry>, SnapshotError> {
-    let mut entries = collection.captures(url.surt().as_str())?;
+    with_key(collection, &url.surt(), url, at)
+}
+
+/// As [`candidates`], of those that have a key of their own: what was answered to a
+/// body.
+pub fn with_key(
+    collection: &Collection,
+    key: &Surt,
+    url: &CanonicalUrl,
+    at: Timestamp14,
+) -> Result<Vec<CdxjEntry>, SnapshotError> {
+    let mut entries = collection.captures(key.as_str())?;
     entries.sort_by_cached_key(|entry| {
         (
             rank(entry, url),

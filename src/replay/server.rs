@@ -59,6 +59,7 @@ use super::rewrite::RESERVED;
 use super::shelf::Shelf;
 use super::ui::{self, UiRequest};
 use super::way::RUNTIME as RUNTIME_PATH;
+use crate::snapshot::posted::{self, Posted};
 use crate::url::CanonicalUrl;
 
 /// Replay's part in every archived page.
@@ -141,8 +142,25 @@ impl Server {
 }
 
 async fn serve(Extracted(state): Extracted<Arc<State>>, request: Request) -> Response<Body> {
-    // Nothing that is answered here has a body to read.
-    respond(&state, request.into_parts().0).await
+    let (mut parts, body) = request.into_parts();
+    read_posted(&mut parts, body).await;
+    respond(&state, parts).await
+}
+
+/// Reads what is sent with a request, as far as its key needs it, and puts it beside
+/// the other parts. Without it the request is one that isn't replayed.
+pub(super) async fn read_posted(parts: &mut Parts, body: Body) {
+    if is_read(&parts.method) {
+        return;
+    }
+    let Ok(Ok(body)) = timeout(TURN, axum::body::to_bytes(body, posted::READ)).await else {
+        return;
+    };
+    let kind = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let kind = String::from_utf8_lossy(kind.unwrap_or_default());
+    if let Some(posted) = Posted::of(parts.method.as_str(), &kind, &body) {
+        parts.extensions.insert(posted);
+    }
 }
 
 /// The answer to a request, whichever listener it came by.
@@ -243,9 +261,9 @@ fn misdirected(base: &Base) -> Response<Body> {
 fn not_allowed() -> Response<Body> {
     let mut response = status(
         StatusCode::METHOD_NOT_ALLOWED,
-        "Only GET and HEAD are replayed\n",
+        "Only GET, HEAD, POST, PUT and PATCH are replayed\n",
     );
-    let allowed = HeaderValue::from_static("GET, HEAD, OPTIONS");
+    let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, OPTIONS");
     response.headers_mut().insert(ALLOW, allowed);
     response
 }
@@ -287,7 +305,8 @@ async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Respo
     // A page of path mode may ask whether it may ask.
     let is_archived = asked.is_some();
     let asks_first = request.method == Method::OPTIONS && is_archived;
-    if !is_read(&request.method) && !asks_first {
+    let is_posted = is_archived && request.extensions.get::<Posted>().is_some();
+    if !is_read(&request.method) && !asks_first && !is_posted {
         return not_allowed();
     }
     let mut response = if let Some(rest) = path.strip_prefix("/-/missing/") {
@@ -379,7 +398,7 @@ async fn on_content(state: &Arc<State>, visit: &Visit, request: &Parts) -> Respo
         return status(StatusCode::BAD_REQUEST, "not a URL that can be captured\n");
     };
     let referrer = referrer(&state.base, fields);
-    if !is_read(&request.method) {
+    if !is_read(&request.method) && request.extensions.get::<Posted>().is_none() {
         let (name, at) = (&visit.collection, visit.timestamp);
         let method = request.method.as_str().to_ascii_lowercase();
         state
@@ -460,6 +479,7 @@ fn asked(
         range: text("range"),
         accepts: text("accept-encoding").unwrap_or_default(),
         referrer,
+        posted: request.extensions.get::<Posted>().cloned(),
         paths: None,
     }
 }
@@ -534,7 +554,7 @@ fn preflight(request: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let fields = response.headers_mut();
-    let methods = HeaderValue::from_static("GET, HEAD");
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH");
     fields.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
     if let Some(asked) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
         fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());

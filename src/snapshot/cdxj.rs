@@ -345,6 +345,11 @@ impl Indexing {
         }
     }
 
+    /// Its header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// A record begins.
     pub fn new(header: Header) -> Self {
         let hasher = if header.is_http() {

@@ -459,7 +459,7 @@ fn existing_index(container: &Container) -> Result<Option<Region>, SnapshotError
 /// `damage`.
 fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<Region> {
     let mut sorter = LineSorter::default();
-    for found in indexing::index(warcs, &mut sorter, |_| ())? {
+    for found in indexing::index(warcs, &mut sorter, true, |_| ())? {
         damage.extend(found.first);
     }
     let mut out = BufWriter::new(scratch::file()?);

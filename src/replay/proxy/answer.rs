@@ -25,6 +25,7 @@ pub(super) fn answer(state: &State, mut wish: Wish, outlet: Outlet) {
         let wanted = Wanted {
             url: &wish.asked.url,
             at: wish.asked.visit.timestamp,
+            posted: wish.asked.posted.as_ref(),
             may_lose_query: wish.for_reader,
             passes_loops: true,
             passes_marked: true,

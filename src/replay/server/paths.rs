@@ -22,6 +22,7 @@ use crate::replay::memento::{self, Original};
 use crate::replay::outlet::Outlet;
 use crate::replay::path_mode::{self, Access, Format, Modifier, Paths};
 use crate::snapshot::collection::Collection;
+use crate::snapshot::posted::Posted;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
@@ -175,6 +176,7 @@ impl Asked {
             let wanted = Wanted {
                 url: &url,
                 at,
+                posted: None,
                 may_lose_query: false,
                 passes_loops: true,
                 passes_marked: true,
@@ -237,7 +239,9 @@ impl Asked {
                 return status(StatusCode::FORBIDDEN, "Service workers aren't replayed\n");
             }
         }
-        if !super::is_read(&request.method) {
+        // The bytes of one are asked for by GET.
+        let is_posted = request.extensions.get::<Posted>().is_some() && modifier != Modifier::Raw;
+        if !super::is_read(&request.method) && !is_posted {
             return not_allowed();
         }
         let visit = Visit {

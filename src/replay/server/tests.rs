@@ -56,6 +56,17 @@ impl Archive {
         self
     }
 
+    fn request(mut self, url: &str, time: &str, line: &str, rest: &str) -> Self {
+        let date: Timestamp14 = time.parse().unwrap();
+        let date = date.rfc3339().parse().unwrap();
+        let block = format!("{line} HTTP/1.1\r\n{rest}");
+        let draft = Draft::new(Version::V1_1, &RecordType::Request, date)
+            .field("WARC-Target-URI", url)
+            .field("Content-Type", "application/http; msgtype=request");
+        self.0.extend(draft.record(block.as_bytes()));
+        self
+    }
+
     fn serve(self) -> Served {
         let directory = tempfile::tempdir().unwrap();
         let path: PathBuf = directory.path().join("Demo.warc");

@@ -84,6 +84,7 @@ pub(super) fn shown(
     let wanted = Wanted {
         url,
         at: time,
+        posted: None,
         may_lose_query: true,
         passes_loops: true,
         passes_marked: true,

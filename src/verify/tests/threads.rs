@@ -70,7 +70,7 @@ fn the_index_of_a_folder_holds_every_record_around_the_damage() {
     let warcs = Holdings::of(scratch.path()).unwrap().warcs;
     let mut sorter = LineSorter::default();
     let mut most = 0;
-    let damage = crate::snapshot::indexing::index(&warcs, &mut sorter, |bytes| {
+    let damage = crate::snapshot::indexing::index(&warcs, &mut sorter, false, |bytes| {
         assert!(bytes >= most);
         most = bytes;
     });

@@ -259,3 +259,35 @@ fn readers_that_take_nothing_leave_the_interface_alone() {
         body.len()
     );
 }
+
+#[test]
+fn what_was_answered_to_a_body_is_found_by_that_body() {
+    let mut archive = Archive::default();
+    for (body, answer) in [("a=1", "one"), ("a=2", "two")] {
+        archive = archive.response("http://a.example/form", EARLY, HTML, answer.as_bytes());
+        let request = format!(
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\n{body}"
+        );
+        archive = archive.request("http://a.example/form", EARLY, "POST /form", &request);
+    }
+    archive = archive.response("http://a.example/form", EARLY, HTML, b"the form");
+    let served = archive
+        .request("http://a.example/form", EARLY, "GET /form", "\r\n")
+        .serve();
+    let form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n";
+    let host = served.host("http://a.example/", EARLY);
+    let post = |host: &str, target: &str, body: &str| {
+        // The body goes behind the blank line that ends the fields.
+        let fields = format!("{form}Sec-Fetch-Dest: empty\r\n\r\n{body}");
+        let answer = served.ask("POST", host, target, &fields);
+        (answer.status, answer.text())
+    };
+    assert_eq!(post(&host, "/form", "a=1"), (200, "one".to_owned()));
+    assert_eq!(post(&host, "/form", "a=2"), (200, "two".to_owned()));
+    assert_eq!(post(&host, "/form", "a=3").0, 404);
+    let path = format!("/demo/{EARLY}mp_/http://a.example/form");
+    let loopback = format!("127.0.0.1:{}", served.state.base.port);
+    assert_eq!(post(&loopback, &path, "a=2"), (200, "two".to_owned()));
+    let shown = served.get("http://a.example/form", EARLY, "Sec-Fetch-Dest: empty\r\n");
+    assert_eq!(shown.text(), "the form");
+}

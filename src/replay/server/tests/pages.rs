@@ -72,13 +72,15 @@ fn what_is_missing_is_told_and_counted() {
     assert_eq!(answer.status, 404);
     assert!(answer.text().contains("https://b.example/no.png?a%3Cb"));
     let host = served.host("http://a.example/", EARLY);
-    assert_eq!(served.ask("POST", &host, "/form", "").status, 405);
+    assert_eq!(served.ask("POST", &host, "/form", "").status, 404);
     let list: serde_json::Value =
         serde_json::from_slice(&served.ui(&format!("/-/missing/demo/{EARLY}")).body).unwrap();
     assert_eq!(list["total"], 2);
     assert_eq!(list["urls"][0]["url"], "https://b.example/no.png?a%3Cb");
     assert_eq!(list["urls"][0]["referrer"], "http://a.example/");
     assert_eq!(list["urls"][0]["kind"], "image");
+    assert_eq!(list["urls"][1]["kind"], "post");
+    assert_eq!(served.ask("DELETE", &host, "/form", "").status, 405);
     let of_page = format!("/-/missing/demo/{EARLY}?page=http%3A%2F%2Fa.example%2F");
     let list: serde_json::Value = serde_json::from_slice(&served.ui(&of_page).body).unwrap();
     assert_eq!(list["total"], 1);

@@ -161,7 +161,8 @@ fn only_pages_of_the_collection_read_across_origins() {
     ] {
         assert_eq!(served.ask("OPTIONS", &host, &target, "").status, status);
     }
-    assert_eq!(served.ask("POST", &host, &target("demo"), "").status, 405);
+    assert_eq!(served.ask("POST", &host, &target("demo"), "").status, 404);
+    assert_eq!(served.ask("DELETE", &host, &target("demo"), "").status, 405);
 }
 
 #[test]
