@@ -214,6 +214,36 @@ pub struct Chromium {
     child: Child,
     said: File,
     profile: Profile,
+    guard: Option<Guard>,
+}
+
+/// A shell that waits for the end of this process, whatever ends it: a browser that
+/// goes on would ask whoever takes the proxy's port next. It ends with the browser.
+#[derive(Debug)]
+struct Guard(Child);
+
+impl Guard {
+    /// Ends the process group of a browser and removes its profile when nobody holds
+    /// the guard's input open any more.
+    const SCRIPT: &str = "read -r _; kill -KILL -- \"-$1\" 2>/dev/null; sleep 1; rm -rf -- \"$2\"";
+
+    fn watch(browser: &Child, profile: &Path) -> io::Result<Self> {
+        let mut command = Command::new("/bin/sh");
+        let command = command.args(["-c", Self::SCRIPT, "lastlight-guard"]);
+        let command = command.arg(browser.id().to_string()).arg(profile);
+        let command = command.stdin(Stdio::piped()).process_group(0);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Self)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Before its input is closed, or it would kill a group that is another's by
+        // then.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Chromium {
@@ -253,10 +283,14 @@ impl Chromium {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(said.try_clone().map_err(failed)?);
+        let child = command.spawn().map_err(failed)?;
+        // Without a shell the browser is ended only by who can.
+        let guard = Guard::watch(&child, &profile.0).ok();
         Ok(Self {
-            child: command.spawn().map_err(failed)?,
+            child,
             said,
             profile,
+            guard,
         })
     }
 
@@ -300,6 +334,7 @@ impl Chromium {
 impl Drop for Chromium {
     fn drop(&mut self) {
         self.end();
+        self.guard.take();
         self.profile.remove();
     }
 }

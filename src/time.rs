@@ -53,6 +53,9 @@ impl Timestamp14 {
         }))
     }
 
+    /// The last hour that an instant has: whatever is nearest to it is the newest.
+    pub const LAST: Self = Self(99_991_230_210_000);
+
     /// Completes a prefix of 4 to 14 digits to its earliest second: `2026`
     /// means the first second of that year (as pywb and Memento URLs do).
     pub fn from_prefix(digits: &str) -> Result<Self, TimeError> {

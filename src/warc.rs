@@ -2,7 +2,7 @@
 //! writing ours. Reading streams in constant memory and never panics; what is
 //! irregular is reported beside the record.
 
-mod arc;
+pub mod arc;
 pub mod coding;
 pub mod frame;
 pub mod header;

@@ -171,6 +171,11 @@ struct Room {
 impl Room {
     fn pass(&mut self, fields: &mut HeaderMap, name: HeaderName, value: &str) {
         if self.takes(&name, value.as_bytes()) {
+            if name == CONTENT_TYPE {
+                // Of several the last is the type; which of two a reader takes must
+                // not be its choice.
+                fields.remove(CONTENT_TYPE);
+            }
             append(fields, name, value);
         }
     }

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::outlet::Outlet;
 use super::path_mode::{Format, Modifier};
+use super::resolve;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
 use crate::time::Timestamp14;
@@ -83,20 +84,33 @@ impl Original<'_> {
         format!("{}/timemap/{format}/{}", self.start(), self.url)
     }
 
-    /// The times at which it was captured, in order, each once. What isn't the
-    /// site's (a challenge, a page that only says "not found") is no memento.
+    /// The times at which it was captured, in order, each once. Where there are
+    /// captures of the very URL, those of its other spellings (`http`, `www`) are
+    /// none of it, as they aren't answered with either. What isn't the site's (a
+    /// challenge, a page that only says "not found") is no memento, nor is a part.
     fn times(&self) -> io::Result<impl Iterator<Item = io::Result<Timestamp14>>> {
+        let mut best = None;
+        for entry in self.entries()? {
+            let rank = resolve::rank(&entry?, self.url);
+            best = Some(best.map_or(rank, |best: (bool, bool, u8)| best.min(rank)));
+        }
+        let best = best.filter(|(is_marked, is_partial, _)| !is_marked && !is_partial);
         let mut last = None;
-        let lines = self.lines()?;
-        Ok(lines.filter_map(move |line| {
-            let time = match line {
-                Ok(line) => match line.parse::<CdxjEntry>() {
-                    Ok(entry) if entry.mark.is_none() => entry.timestamp,
-                    _ => return None,
-                },
+        Ok(self.entries()?.filter_map(move |entry| {
+            let time = match entry {
+                Ok(entry) if Some(resolve::rank(&entry, self.url)) == best => entry.timestamp,
+                Ok(_) => return None,
                 Err(error) => return Some(Err(error)),
             };
             (last.replace(time) != Some(time)).then_some(Ok(time))
+        }))
+    }
+
+    fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<CdxjEntry>>> {
+        let lines = self.lines()?;
+        Ok(lines.filter_map(|line| match line {
+            Ok(line) => line.parse().ok().map(Ok),
+            Err(error) => Some(Err(error)),
         }))
     }
 

@@ -35,16 +35,19 @@ pub enum Modifier {
     Style,
     /// `im_`: an image.
     Image,
+    /// `pd_`: a PDF for the frame without sandbox, and nothing else.
+    Pdf,
 }
 
 impl Modifier {
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::Raw, "id_"),
         (Self::Page, "mp_"),
         (Self::Frame, "if_"),
         (Self::Script, "js_"),
         (Self::Style, "cs_"),
         (Self::Image, "im_"),
+        (Self::Pdf, "pd_"),
     ];
 
     /// As it stands in an address.
@@ -70,7 +73,7 @@ impl Modifier {
             Self::Script => "script",
             Self::Style => "style",
             Self::Image => "image",
-            Self::Raw | Self::Page | Self::Frame => "",
+            Self::Raw | Self::Page | Self::Frame | Self::Pdf => "",
         }
     }
 }

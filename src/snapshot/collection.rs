@@ -51,6 +51,8 @@ pub struct Warc {
     region: Region,
     /// The dictionary of a `.warc.zst`, read when a record is first asked for.
     dictionary: Arc<OnceLock<Option<Dictionary>>>,
+    /// Whether it is an ARC, found out when a record is first asked for.
+    arc: Arc<OnceLock<bool>>,
 }
 
 impl Warc {
@@ -70,7 +72,17 @@ impl Warc {
         if offset == 0 {
             return reader;
         }
+        let reader = reader.with_arc(self.is_arc());
         reader.with_dictionary(self.dictionary())
+    }
+
+    /// Whether it is an ARC file, by its first record.
+    pub fn is_arc(&self) -> bool {
+        *self.arc.get_or_init(|| {
+            let mut reader = self.reader();
+            let first = reader.next_record();
+            matches!(first, Ok(Some(record)) if record.header.is_arc())
+        })
     }
 
     /// The dictionary at its start. Where it is damaged, records that need it
@@ -369,6 +381,7 @@ fn warcs_of(container: &Container, kind: Kind) -> Result<Vec<Warc>, SnapshotErro
                 },
                 region: container.region(&path)?,
                 dictionary: Arc::default(),
+                arc: Arc::default(),
                 path,
             })
         })
@@ -389,6 +402,7 @@ fn lone_warc(path: &Path) -> Result<Warc, SnapshotError> {
         filename,
         region,
         dictionary: Arc::default(),
+        arc: Arc::default(),
     })
 }
 

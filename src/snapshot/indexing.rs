@@ -114,7 +114,7 @@ struct Lines {
 
 /// A record that is being read.
 enum Open {
-    Entry(Indexing),
+    Entry(Box<Indexing>),
     Request(Header, Vec<u8>),
 }
 
@@ -182,7 +182,7 @@ impl Work for Lines {
         if self.is_request(&header) {
             Open::Request(header, Vec::new())
         } else {
-            Open::Entry(Indexing::new(header))
+            Open::Entry(Box::new(Indexing::new(header)))
         }
     }
 

@@ -323,7 +323,7 @@ mod tests {
                 b"%zz%4",
                 b"\xff\xfe",
                 &[b'['; 5000],
-                &[b'a'; 100_000],
+                &vec![b'a'; 100_000],
             ] {
                 assert!(key("http://a.example/", kind, body).contains("__wb_method=post"));
             }

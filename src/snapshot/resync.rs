@@ -1,12 +1,13 @@
 //! Finding the next record after one that can't be read, so that damage costs
 //! no more than it has to.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::read::GzDecoder;
 
 use super::collection::Warc;
 use super::container::Region;
+use crate::warc::arc;
 use crate::warc::frame::{Dictionary, FrameDecoder, ZSTD_MAGIC, is_skippable};
 use crate::warc::member::GZIP_MAGIC;
 
@@ -23,8 +24,15 @@ impl Warc {
             Form::Gzip
         } else if name.ends_with(".zst") || magic == ZSTD_MAGIC || is_skippable(&magic) {
             Form::Zstd(self.dictionary())
+        } else if self.is_arc() {
+            // The line end before it is looked for.
+            return search(self.region(), from.saturating_sub(1), &Form::PlainArc);
         } else {
             Form::Plain
+        };
+        let form = match form {
+            Form::Gzip if self.is_arc() => Form::GzipArc,
+            form => form,
         };
         search(self.region(), from, &form)
     }
@@ -35,13 +43,16 @@ enum Form {
     Plain,
     Gzip,
     Zstd(Option<Dictionary>),
+    PlainArc,
+    GzipArc,
 }
 
 impl Form {
     fn mark(&self) -> &'static [u8] {
         match self {
             Self::Plain => b"WARC/1.",
-            Self::Gzip => &GZIP_MAGIC,
+            Self::PlainArc => b"\n",
+            Self::Gzip | Self::GzipArc => &GZIP_MAGIC,
             Self::Zstd(_) => &ZSTD_MAGIC,
         }
     }
@@ -51,7 +62,8 @@ impl Form {
         let mut start = [0; 5];
         let part = region.part(at, 64 * 1024);
         let read = match self {
-            Self::Plain => return true,
+            Self::Plain | Self::PlainArc => return true,
+            Self::GzipArc => return begins_as_arc(GzDecoder::new(part)),
             Self::Gzip => GzDecoder::new(part).read_exact(&mut start).is_ok(),
             Self::Zstd(dictionary) => {
                 let mut stored = Vec::new();
@@ -91,8 +103,9 @@ fn search(region: &Region, from: u64, form: &Form) -> io::Result<Option<u64>> {
         }
         let window = &buffer[..filled];
         for found in positions(window, mark) {
-            let place = at + found as u64;
+            let place = at + found as u64 + u64::from(matches!(form, Form::PlainArc));
             let good = match form {
+                Form::PlainArc => begins_as_arc(region.from(place)),
                 Form::Plain => found == 0 || window[found - 1] == b'\n',
                 _ => form.inflates_to_a_record(region, place),
             };
@@ -108,6 +121,15 @@ fn search(region: &Region, from: u64, form: &Form) -> io::Result<Option<u64>> {
         at += (WINDOW - mark.len()) as u64;
     }
     Ok(None)
+}
+
+/// Whether what is read begins with the line of an ARC record.
+fn begins_as_arc(part: impl Read) -> bool {
+    let mut line = Vec::new();
+    let mut part = BufReader::with_capacity(512, part.take(arc::MAX_LINE as u64));
+    // Of what can't be read to its end the start may be good.
+    let _ = part.read_until(b'\n', &mut line);
+    arc::Line::parse(&line).is_some()
 }
 
 fn positions<'w>(window: &'w [u8], mark: &'w [u8]) -> impl Iterator<Item = usize> + 'w {

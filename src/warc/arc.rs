@@ -27,24 +27,27 @@ impl Line {
     pub fn parse(line: &[u8]) -> Option<Self> {
         let line = String::from_utf8_lossy(line);
         let words: Vec<&str> = line.trim().split(' ').collect();
-        [2, 7].into_iter().find_map(|behind| {
-            let date_at = words.len().checked_sub(1 + behind)?;
-            let at = |place: usize| words.get(place).copied();
-            let date = at(date_at).filter(|date| is_date(date))?;
-            let address_at = date_at.checked_sub(1)?;
-            let url = words[..address_at].join(" ");
-            let (scheme, _) = url.split_once(':')?;
-            let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-            if scheme.is_empty() || !scheme.chars().all(is_scheme) {
-                return None;
-            }
-            Some(Self {
-                address: at(address_at)?.to_owned(),
-                date: format!("{date:0<14}"),
-                media_type: at(date_at + 1)?.to_owned(),
-                length: words.last()?.parse().ok()?,
-                url,
-            })
+        // A date behind an address, with a type and a length behind it: the type may
+        // have spaces too.
+        let behind_address = |at: &usize| {
+            is_date(words[*at]) && at.checked_sub(2).is_some() && is_address(words[at - 1])
+        };
+        let date_at = (0..words.len().saturating_sub(2))
+            .rev()
+            .find(behind_address)?;
+        let url = words[..date_at - 1].join(" ");
+        let (scheme, _) = url.split_once(':')?;
+        let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        if scheme.is_empty() || !scheme.chars().all(is_scheme) {
+            return None;
+        }
+        let date = words[date_at];
+        Some(Self {
+            address: words[date_at - 1].to_owned(),
+            date: format!("{date:0<14}"),
+            media_type: words[date_at + 1].trim_end_matches(';').to_owned(),
+            length: words.last()?.parse().ok()?,
+            url,
         })
     }
 
@@ -95,6 +98,10 @@ impl Line {
     }
 }
 
+fn is_address(word: &str) -> bool {
+    word == "-" || word.parse::<std::net::IpAddr>().is_ok()
+}
+
 fn is_date(word: &str) -> bool {
     matches!(word.len(), 12 | 14) && word.bytes().all(|b| b.is_ascii_digit())
 }
@@ -116,6 +123,9 @@ mod tests {
         let two = b"http://a.example/ 192.0.2.1 199612311200 text/html 200 c0ffee - 817 f.arc 5";
         let two = Line::parse(two).unwrap();
         assert_eq!((&*two.date, two.length), ("19961231120000", 5));
+        let typed = b"http://a.example/ 192.0.2.1 20060131101500 text/html; charset=utf-8 12";
+        let typed = Line::parse(typed).unwrap();
+        assert_eq!((&*typed.media_type, typed.length), ("text/html", 12));
         let file = Line::parse(b"filedesc://f.arc 0.0.0.0 20060131101500 text/plain 76").unwrap();
         assert_eq!(file.fields(false)[0], ("WARC-Type", "warcinfo".into()));
         let dns = Line::parse(b"dns:a.example 192.0.2.53 20060131101500 text/dns 40").unwrap();

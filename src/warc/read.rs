@@ -170,8 +170,8 @@ pub struct Reader<R> {
     /// The Zstandard frame of the next record was entered already, in search of
     /// this one's end.
     entered: bool,
-    /// Line ends that close the record: two, or one in an ARC.
-    closing: u8,
+    /// Whether the file is an ARC; `None` before its first record, which tells.
+    is_arc: Option<bool>,
     hash: bool,
 }
 
@@ -193,7 +193,7 @@ impl<R: Read> Reader<R> {
             stage: Stage::Between,
             shares_member: false,
             entered: false,
-            closing: WARC_CLOSING,
+            is_arc: (offset > 0).then_some(false),
             hash: false,
         }
     }
@@ -203,6 +203,13 @@ impl<R: Read> Reader<R> {
     #[must_use]
     pub fn with_dictionary(mut self, dictionary: Option<Dictionary>) -> Self {
         self.decoded.set_dictionary(dictionary);
+        self
+    }
+
+    /// Whether the file is an ARC, for a reader that begins behind its first record.
+    #[must_use]
+    pub fn with_arc(mut self, is_arc: bool) -> Self {
+        self.is_arc = Some(is_arc);
         self
     }
 
@@ -302,17 +309,21 @@ impl<R: Read> Reader<R> {
                     bytes.clear();
                     continue;
                 }
-                if line_start == 0 && !starts_like_a_record(line) {
+                let is_warc = starts_like_a_record(line);
+                if line_start == 0 && self.is_arc_line(line) {
                     return match arc::Line::parse(line) {
                         Some(line) => self.arc_header(&line, bytes.len()).map(Some),
                         None => Err(self.not_a_record(&bytes)),
                     };
                 }
+                if line_start == 0 && !is_warc {
+                    return Err(self.not_a_record(&bytes));
+                }
                 line_start = bytes.len();
             } else if bytes.len() >= 5
                 && line_start == 0
                 && !starts_like_a_record(&bytes)
-                && !arc::Line::may_begin(&bytes)
+                && !(self.is_arc_line(&bytes) && arc::Line::may_begin(&bytes))
             {
                 return Err(self.not_a_record(&bytes));
             }
@@ -334,8 +345,20 @@ impl<R: Read> Reader<R> {
         };
         self.length = length;
         self.remaining = length;
-        self.closing = WARC_CLOSING;
+        self.is_arc = Some(false);
         Ok(Some(header))
+    }
+
+    fn reads_arc(&self) -> bool {
+        self.is_arc == Some(true)
+    }
+
+    /// Whether a line must be one of an ARC: the file is one, or begins as one.
+    fn is_arc_line(&self, line: &[u8]) -> bool {
+        const FILE: &[u8] = b"filedesc:";
+        self.is_arc.unwrap_or_else(|| {
+            line[..line.len().min(FILE.len())] == FILE[..line.len().min(FILE.len())]
+        })
     }
 
     /// The header of an ARC record; whether it is an answer is told by its content.
@@ -353,7 +376,7 @@ impl<R: Read> Reader<R> {
         let is_http = line.length >= 5 && !start.is_empty() && b"HTTP/".starts_with(start);
         self.length = line.length;
         self.remaining = line.length;
-        self.closing = ARC_CLOSING;
+        self.is_arc = Some(true);
         Ok(Header::of_arc(&line.fields(is_http)))
     }
 
@@ -378,7 +401,7 @@ impl<R: Read> Reader<R> {
             irregular.push(Irregular::SharesMember);
         }
         let closed = self.record_end()?;
-        if !closed && self.closing == WARC_CLOSING {
+        if !closed && !self.reads_arc() {
             irregular.push(Irregular::NoRecordEnd);
         }
         self.shares_member = false;
@@ -408,7 +431,12 @@ impl<R: Read> Reader<R> {
     /// Reads the two line ends that close a record; bare LFs count too.
     fn record_end(&mut self) -> Result<bool, ReadError> {
         let (mut line_ends, mut bytes) = (0_u8, 0);
-        while line_ends < self.closing && bytes < 4 {
+        let closing = if self.reads_arc() {
+            ARC_CLOSING
+        } else {
+            WARC_CLOSING
+        };
+        while line_ends < closing && bytes < 4 {
             let next = match self.decoded.fill() {
                 Ok(decoded) => decoded.first().copied(),
                 Err(error) => return Err(self.source_error(error)),
@@ -428,7 +456,7 @@ impl<R: Read> Reader<R> {
             bytes += 1;
             self.decoded.consume(1);
         }
-        Ok(line_ends == self.closing)
+        Ok(line_ends == closing)
     }
 
     /// What is left in the member after its record: nothing, stray bytes, or
@@ -441,6 +469,17 @@ impl<R: Read> Reader<R> {
                 Err(error) => return Err(self.source_error(error)),
             };
             if decoded.is_empty() {
+                return Ok(stray);
+            }
+            if self.is_arc == Some(true) {
+                let Some(blank) = decoded.iter().position(|b| !b.is_ascii_whitespace()) else {
+                    let all = decoded.len();
+                    self.decoded.consume(all);
+                    continue;
+                };
+                // Another record, or what can't be read as one and is an error.
+                self.decoded.consume(blank);
+                self.shares_member = true;
                 return Ok(stray);
             }
             if starts_like_a_record(decoded) {

@@ -38,6 +38,7 @@ def main():
         checks.run("an archived address leads to the shell", visit.content_address)
         checks.run("every page replays with text, pictures, styles", visit.every_page)
         checks.run("every page replays at one host name too, without origin", visit.every_page_in_path_mode)
+        checks.run("a PDF opens at one host name", visit.pdf_in_path_mode)
         checks.run("a link at one host name takes the banner along", visit.link_in_path_mode)
         reached = browser.close()
     checks.run("the browser reached nothing but loopback", loopback_only, reached, port)
@@ -232,6 +233,17 @@ class Visit:
         assert not found, few(found, 20)
         assert images, "no pictures on any page"
         return f"{len(self.pages)} pages, {images} pictures"
+
+    def pdf_in_path_mode(self):
+        url = next(entry["url"] for entry in made.index(self.snapshot) if entry.get("mime") == "application/pdf")
+        self.open_in_path_mode(url, self.time)
+        shown = self.browser.evaluate("({sandbox: frame.getAttribute('sandbox'), address: frame.src})")
+        assert shown["sandbox"] is None and "pd_/" in shown["address"], f"{shown}"
+        types = {request["media_type"] for request in self.browser.requests if "pd_/" in request["url"]}
+        assert "application/pdf" in types, f"the frame got {types}"
+        assert "can't be shown" not in self.banner(), self.banner()
+        self.browser.screenshot(self.workdir / "path-mode-pdf.png")
+        return url
 
     def link_in_path_mode(self):
         self.open_in_path_mode(self.site + "hearings/", self.time)

@@ -138,7 +138,7 @@ impl Asked {
                     plain(StatusCode::BAD_REQUEST, &format!("{error}\n")).map(Body::from)
                 }
                 (Some(url), Ok(at)) => {
-                    let at = at.unwrap_or_else(Timestamp14::now);
+                    let at = at.unwrap_or(Timestamp14::LAST);
                     self.gate(state, url, at).await
                 }
             },
@@ -219,6 +219,11 @@ impl Asked {
         let dest = fields
             .get("sec-fetch-dest")
             .and_then(|dest| dest.to_str().ok());
+        // Scripts and styles can be taken in by any website that knows their address.
+        if !self.is_own && is_of_another_site(fields, dest) {
+            let text = "Captures aren't given to other websites\n";
+            return status(StatusCode::FORBIDDEN, text);
+        }
         if modifier != Modifier::Raw {
             if request.method == Method::OPTIONS {
                 let mut response = preflight(fields);
@@ -251,6 +256,7 @@ impl Asked {
         };
         let form = match modifier {
             Modifier::Raw => Form::Raw,
+            Modifier::Pdf => Form::Pdf,
             _ => Form::Replayed,
         };
         let mut wanted = asked(visit, url.clone(), form, self.referrer(fields), request);
@@ -322,10 +328,8 @@ impl Asked {
         if modifier == Modifier::Raw {
             return csp::raw().to_owned();
         }
-        let kind = fields
-            .get(CONTENT_TYPE)
-            .map_or(&b""[..], HeaderValue::as_bytes);
-        if kind == b"application/pdf" {
+        // Nothing else is sent for that.
+        if modifier == Modifier::Pdf {
             return csp::pdf_in_paths(&self.origin);
         }
         let policy = csp::paths(&self.origin, &self.segment);
@@ -367,6 +371,13 @@ impl Asked {
             fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
         }
     }
+}
+
+/// Whether the page of another website asks, and not a reader who follows its link.
+fn is_of_another_site(fields: &HeaderMap, dest: Option<&str>) -> bool {
+    let site = fields.get(HeaderName::from_static("sec-fetch-site"));
+    let is_other = site.is_some_and(|site| site == "cross-site" || site == "same-site");
+    is_other && dest != Some("document")
 }
 
 const NO_URL: &str = "not a URL that can be captured\n";

@@ -90,7 +90,8 @@
       moment.textContent = answer.text;
       const lost = answer.without_query === true ? new URL(url).search : "";
       when.replaceChildren("of ", moment, lost && ` without ${clipped(lost)}, which was not captured`);
-      element("copy").textContent = "Archived copy";
+      // In path mode a page without origin may say that it is any other.
+      element("copy").textContent = oneHost === undefined ? "Archived copy" : "Archived copy, by its own account";
       element("place").textContent = `${answer.position} of ${answer.count}`;
     } else {
       element("copy").textContent = "No copy";

@@ -62,7 +62,7 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
             origin: origin.to_owned(),
             collection: format!("{name}~{}", site.base.token(name)),
             timestamp: time,
-            modifier: Modifier::Page,
+            modifier: if pdf { Modifier::Pdf } else { Modifier::Page },
         };
         paths.address_alike(url.as_str())
     } else if pdf {

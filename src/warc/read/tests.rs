@@ -154,7 +154,7 @@ fn arcs_are_read_as_records_of_what_they_hold_plain_and_gzip() {
         assert!(reader.next_record().unwrap().is_none());
         // Each is found again by its offset.
         let offset = read[1].1.offset;
-        let mut there = Reader::at("a.arc", &file[offset as usize..], offset);
+        let mut there = Reader::at("a.arc", &file[offset as usize..], offset).with_arc(true);
         let record = there.next_record().unwrap().unwrap();
         assert_eq!(record.header.target_uri(), Some("http://a.example/"));
         assert_eq!(record.header.content_length(), Some(page.len() as u64));
@@ -163,6 +163,23 @@ fn arcs_are_read_as_records_of_what_they_hold_plain_and_gzip() {
             assert!(before.len() <= 4 && (error.is_some() || !is_gzip || before.len() < 4));
         }
     }
+    // Several in one member, and what isn't one between two.
+    let shared = gzip(&[records.concat()]);
+    let (read, error) = read_all(&shared);
+    assert!(error.is_none() && read.len() == 4, "{error:?}");
+    assert_eq!(read[3].1.irregular, [Irregular::SharesMember]);
+    for between in [&b"JUNK JUNK\n"[..], &record(b"of a WARC")] {
+        let file = [&records[0], &records[1], between, &records[2]].concat();
+        for file in [file.clone(), gzip(&[file])] {
+            let (read, error) = read_all(&file);
+            assert_eq!((read.len(), error.is_some()), (2, true));
+        }
+    }
+    // In a WARC a line of an ARC is none of a record.
+    let file = [record(b"of a WARC"), records[1].clone(), record(b"other")].concat();
+    let (read, error) = read_all(&file);
+    assert_eq!(read.len(), 1);
+    assert!(matches!(error, Some(ReadError::NotARecord { .. })));
     let bad = b"filedesc://a.arc 192.0.2.1 20060131101500 text/plain -1\n";
     assert!(matches!(
         read_all(bad).1,

@@ -27,6 +27,12 @@ fn served() -> Served {
             b"",
         )
         .response(
+            "http://a.example/twice",
+            EARLY,
+            "200 OK\nContent-Type: application/pdf\nContent-Type: text/html",
+            b"<p>x",
+        )
+        .response(
             "http://a.example/p.pdf",
             EARLY,
             "200 OK\nContent-Type: application/pdf",
@@ -104,12 +110,36 @@ fn pages_in_paths_have_no_origin_and_reach_their_own_collection_alone() {
             .ends_with("script-src 'none'")
     );
     // Browsers show a PDF in no sandbox, so it is sent as nothing else.
-    let pdf = served.path("/demo/2026mp_/http://a.example/p.pdf", "");
-    assert!(
-        !pdf.field("content-security-policy")
-            .unwrap()
-            .contains("sandbox")
+    let pdf = served.path("/demo/2026pd_/http://a.example/p.pdf", "");
+    let policy = pdf.field("content-security-policy").unwrap();
+    assert!(!policy.contains("sandbox"));
+    assert_eq!(pdf.field("content-type"), Some("application/pdf"));
+    for other in [
+        "2026pd_/http://a.example/",
+        "2026mp_/http://a.example/p.pdf",
+    ] {
+        let answer = served.path(&format!("/demo/{other}"), "");
+        let policy = answer.field("content-security-policy").unwrap();
+        assert!(
+            policy.starts_with("sandbox") || answer.status == 404,
+            "{other}"
+        );
+    }
+    let twice = served.path("/demo/2026mp_/http://a.example/twice", "");
+    assert_eq!(
+        twice.head.to_lowercase().matches("\ncontent-type:").count(),
+        1
     );
+    for (site, dest, status) in [
+        ("cross-site", "script", 403),
+        ("same-site", "image", 403),
+        ("same-origin", "script", 200),
+        ("cross-site", "document", 302),
+    ] {
+        let fields = format!("Sec-Fetch-Site: {site}\r\nSec-Fetch-Dest: {dest}\r\n");
+        let answer = served.path("/demo/2026js_/http://a.example/s.css", &fields);
+        assert_eq!(answer.status, status, "{site} {dest}");
+    }
     assert_eq!(pdf.field("x-content-type-options"), Some("nosniff"));
     let moved = served.path("/demo/2026js_/http://a.example/moved", "");
     assert_eq!(moved.status, 301);
