@@ -225,7 +225,7 @@ struct Guard(Child);
 impl Guard {
     /// Ends the process group of a browser and removes its profile when nobody holds
     /// the guard's input open any more.
-    const SCRIPT: &str = "read -r _; kill -KILL -- \"-$1\" 2>/dev/null; sleep 1; rm -rf -- \"$2\"";
+    const SCRIPT: &str = "read -r _; kill -KILL \"-$1\" 2>/dev/null; sleep 1; rm -rf -- \"$2\"";
 
     fn watch(browser: &Child, profile: &Path) -> io::Result<Self> {
         let mut command = Command::new("/bin/sh");
