@@ -30,6 +30,7 @@ mod process;
 mod progress;
 mod recorder;
 mod recover;
+mod rehearsal;
 mod request;
 mod run;
 mod scope;
@@ -42,6 +43,8 @@ mod workers;
 
 pub use outfit::OutfitError;
 pub use progress::{Control, Progress, Stop};
+#[doc(hidden)]
+pub use rehearsal::{Answered, Rehearsal, Visit};
 pub use scope::{PatternError, surt_prefix};
 pub use store::Sitemaps;
 
