@@ -7,6 +7,7 @@ mod credentials;
 pub mod dedup;
 mod fetch;
 mod figures;
+mod filter;
 mod fold;
 mod form;
 mod found;
