@@ -7,6 +7,7 @@ mod credentials;
 pub mod dedup;
 mod fetch;
 mod figures;
+mod filter;
 mod fold;
 mod form;
 mod found;
@@ -30,6 +31,7 @@ mod process;
 mod progress;
 mod recorder;
 mod recover;
+mod rehearsal;
 mod request;
 mod run;
 mod scope;
@@ -42,6 +44,8 @@ mod workers;
 
 pub use outfit::OutfitError;
 pub use progress::{Control, Progress, Stop};
+#[doc(hidden)]
+pub use rehearsal::{Answered, Rehearsal, Visit};
 pub use scope::{PatternError, surt_prefix};
 pub use store::Sitemaps;
 

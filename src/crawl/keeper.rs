@@ -19,6 +19,7 @@ mod settle;
 mod tallies;
 #[cfg(test)]
 pub(super) mod tests;
+mod turns;
 
 use super::CrawlError;
 use super::cookies::{Import, Jar};

@@ -15,7 +15,7 @@ use tokio::sync::mpsc as turns;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::fetch::{Fetcher, Turn};
-use super::frontier::{Decision, HostId};
+use super::frontier::HostId;
 use super::job::Outcome;
 use super::keeper::Keeper;
 use super::outfit::Outfit;
@@ -463,25 +463,8 @@ impl Machine {
 
     /// Gives out every turn that has come.
     fn dispatch(&mut self, keeper: &mut Keeper<'_>) -> Result<(), CrawlError> {
-        let mut decisions = Vec::new();
-        keeper.frontier.dispatch(&keeper.store, &mut decisions)?;
-        keeper.ask_robots()?;
-        decisions.append(&mut keeper.pending);
-        for decision in decisions {
-            match decision {
-                Decision::Turn(host, turn) if keeper.may_ask(host, &turn.job)? => {
-                    self.give(host, turn, keeper);
-                }
-                Decision::Turn(host, turn) => {
-                    keeper.frontier.finished(host, turn.job.id);
-                    keeper.refuse(&turn.job, state::EXCLUDED, "budget-host-bytes")?;
-                }
-                Decision::Disallowed(job, reason) => {
-                    keeper.refuse(&job, state::EXCLUDED, &reason)?;
-                }
-                Decision::Closed(job, reason) => keeper.refuse(&job, state::FAILED, &reason)?,
-                Decision::GivenUp(host) => keeper.given_up(host)?,
-            }
+        for (host, turn) in keeper.turns()? {
+            self.give(host, turn, keeper);
         }
         let frontier = &keeper.frontier;
         self.lanes.retain(|&host, _| frontier.is_active(host));

@@ -71,6 +71,7 @@ pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(),
     for path in [MANIFEST, MANIFEST_DIGEST, CONFIG, SITEMAPS] {
         whole::clear(&layout.path(path))?;
     }
+    store.rest()?;
     let mut index = LineSorter::default();
     let (record_root, records) = file(layout, RECORDS, |out| {
         let mut writer = RecordsWriter::new(out)?;

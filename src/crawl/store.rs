@@ -5,6 +5,7 @@ mod cookies;
 mod found;
 pub mod marks;
 pub mod payloads;
+mod rows;
 mod schema;
 mod secrets;
 mod sitemaps;
@@ -17,8 +18,9 @@ pub use tally::Tally;
 
 use std::path::Path as FsPath;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags, Row, params};
 
+use self::rows::Rows;
 use super::CrawlError;
 use super::imprint::Imprint;
 use super::job::{Answer, Job, StoredRecord};
@@ -58,6 +60,7 @@ pub enum SeedSource {
 /// `commit`.
 pub struct Store {
     db: Connection,
+    rows: Rows,
 }
 
 /// A result of SQLite.
@@ -80,7 +83,8 @@ impl Store {
             schema::make(&db)?;
         }
         db.execute_batch("BEGIN IMMEDIATE")?;
-        Ok(Self { db })
+        let rows = Rows::open(&db)?;
+        Ok(Self { db, rows })
     }
 
     /// Fails where the store of a snapshot is of another version.
@@ -92,6 +96,7 @@ impl Store {
 
     /// Makes everything since the last commit durable.
     pub fn commit(&self) -> Result<()> {
+        self.rows.sweep(&self.db)?;
         self.db.execute_batch("COMMIT; BEGIN IMMEDIATE")
     }
 
@@ -100,6 +105,12 @@ impl Store {
         self.db
             .execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")?;
         self.db.close().map_err(|(_, error)| error)
+    }
+
+    /// Has the cache smaller from now on: what is read in order next is sorted, which
+    /// takes as much memory again, and the rest lies in temporary files.
+    pub fn rest(&self) -> Result<()> {
+        self.db.pragma_update(None, "cache_size", -16_384)
     }
 
     /// Adds a seed.
@@ -404,12 +415,15 @@ impl Store {
     /// Seeds that are excluded or failed, with the reason; those of sitemaps
     /// have a report of their own.
     pub fn missed_seeds(&self) -> Result<Vec<(String, String)>> {
-        let mut query = self.db.prepare(
-            "SELECT url.url, COALESCE(url.reason, '') FROM seed JOIN url ON url.url = seed.url
-             WHERE url.state IN (2, 3) AND seed.given < 2 ORDER BY seed.rowid",
-        )?;
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect()
+        let mut missed = Vec::new();
+        for (seed, _) in self.seeds()? {
+            let query = "SELECT url, state, COALESCE(reason, '') FROM url WHERE id = ?";
+            let found = self.of_url(seed.as_str(), query, |row| Ok((row.get(1)?, row.get(2)?)))?;
+            if let Some((state::EXCLUDED | state::FAILED, reason)) = found.known() {
+                missed.push((seed.to_string(), reason));
+            }
+        }
+        Ok(missed)
     }
 
     /// How many URLs have each reason, among those in a state; most first.
@@ -497,20 +511,23 @@ impl Store {
 
     /// The row of a URL: its id and state.
     pub fn find(&self, url: &str) -> Result<Option<(i64, i64)>> {
-        self.db
-            .prepare_cached("SELECT id, state FROM url WHERE url = ?")?
-            .query_row([url], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()
+        let query = "SELECT url, id, state FROM url WHERE id = ?";
+        let found = self.of_url(url, query, |row| Ok((row.get(1)?, row.get(2)?)))?;
+        Ok(found.known())
     }
 
     /// Where the response of a captured URL stands, with its status.
     pub fn place(&self, url: &str) -> Result<Option<(String, u64, Option<u16>)>> {
-        self.db
-            .prepare_cached(
-                "SELECT w.filename, u.offset, u.status FROM url u JOIN warc w ON w.id = u.warc WHERE u.url = ?",
-            )?
-            .query_row([url], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs(), row.get(2)?)))
-            .optional()
+        let query = "SELECT u.url, w.filename, u.offset, u.status FROM url u LEFT JOIN warc w ON w.id = u.warc
+             WHERE u.id = ?";
+        let found = self.of_url(url, query, |row| {
+            let Some(filename) = row.get(1)? else {
+                return Ok(None);
+            };
+            let offset = row.get::<_, i64>(2)?.unsigned_abs();
+            Ok(Some((filename, offset, row.get(3)?)))
+        })?;
+        Ok(found.known().flatten())
     }
 }
 

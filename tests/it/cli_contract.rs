@@ -173,8 +173,12 @@ fn a_crawl_of_another_version_is_told_and_left_as_it_is() {
         .run()
         .exits(3);
     let snapshot = Snapshot::at(&into);
+    let store = || rusqlite::Connection::open(snapshot.file("state/crawl.sqlite")).unwrap();
+    let own: i64 = store()
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
     let set = |version: i64| {
-        let db = rusqlite::Connection::open(snapshot.file("state/crawl.sqlite")).unwrap();
+        let db = store();
         db.pragma_update(None, "user_version", version).unwrap();
     };
     for (version, word) in [(0, "an older version"), (99, "a newer version")] {
@@ -189,7 +193,7 @@ fn a_crawl_of_another_version_is_told_and_left_as_it_is() {
         // It is as sealed as it was.
         assert_eq!(snapshot.manifest()["lastlight"]["complete"], false);
     }
-    set(1);
+    set(own);
     lastlight(["resume"]).arg(&into).run().exits(3);
 }
 

@@ -3,6 +3,7 @@
 
 use rusqlite::{OptionalExtension, ToSql, params};
 
+use super::rows::Found;
 use super::{Result, Store, state};
 use crate::crawl::imprint::Imprint;
 use crate::links::Path;
@@ -61,15 +62,17 @@ impl Store {
     /// Adds a URL that was found. One that is excluded so far is let in where
     /// this way to it is a better one.
     pub fn add(&self, found: &NewUrl<'_>) -> Result<Added> {
-        if let Some(id) = self.insert(found)? {
-            return Ok(Added::New(id));
-        }
+        let known = match self.known(found.url)? {
+            Found::Known(known) => known,
+            Found::New(key) => {
+                let id = self.insert(found)?;
+                self.rows.add(key, id);
+                return Ok(Added::New(id));
+            }
+        };
         if found.excluded.is_some() {
             return Ok(Added::Known);
         }
-        let Some(known) = self.known(found.url)? else {
-            return Ok(Added::Known);
-        };
         let nearer = found.path.depth < known.depth
             || (found.path.depth == known.depth && found.path.beyond < known.beyond);
         match known.state {
@@ -101,25 +104,25 @@ impl Store {
         }
     }
 
-    fn insert(&self, found: &NewUrl<'_>) -> Result<Option<i64>> {
+    fn insert(&self, found: &NewUrl<'_>) -> Result<i64> {
         let sql = "INSERT INTO url (url, host, state, reason, priority, via, via_bytes, hops, depth, barren,
              via_others, beyond, nested, via_words, via_below, via_figures)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-             ON CONFLICT DO NOTHING RETURNING id";
-        self.write(sql, &found.url.as_str(), found)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+        self.write(sql, &found.url.as_str(), found)?;
+        Ok(self.db.last_insert_rowid())
     }
 
     /// Puts a URL into the queue, or lets it wait there, by this way.
     fn find_way(&self, id: i64, found: &NewUrl<'_>) -> Result<()> {
         let sql = "UPDATE url SET state = ?3, reason = ?4, priority = ?5, via = ?6, via_bytes = ?7, hops = ?8,
              depth = ?9, barren = ?10, via_others = ?11, beyond = ?12, nested = ?13, via_words = ?14,
-             via_below = ?15, via_figures = ?16 WHERE id = ?1 RETURNING id";
-        self.write(sql, &id, found).map(drop)
+             via_below = ?15, via_figures = ?16 WHERE id = ?1";
+        self.write(sql, &id, found)
     }
 
     /// Runs a statement that writes what was found into a row: its first
     /// parameter tells which.
-    fn write(&self, sql: &str, row: &dyn ToSql, found: &NewUrl<'_>) -> Result<Option<i64>> {
+    fn write(&self, sql: &str, row: &dyn ToSql, found: &NewUrl<'_>) -> Result<()> {
         let state = if found.excluded.is_some() {
             state::EXCLUDED
         } else {
@@ -127,47 +130,40 @@ impl Store {
         };
         self.db
             .prepare_cached(sql)?
-            .query_row(
-                params![
-                    row,
-                    found.host,
-                    state,
-                    found.excluded,
-                    found.path.priority(),
-                    found.via,
-                    found.via_imprint.bytes as i64,
-                    found.path.hops,
-                    found.path.depth,
-                    found.barren,
-                    found.via_imprint.others.cast_signed(),
-                    found.path.beyond,
-                    found.nested,
-                    found.via_imprint.words.cast_signed(),
-                    found.via_imprint.below.cast_signed(),
-                    found.via_imprint.figures.cast_signed()
-                ],
-                |row| row.get(0),
-            )
-            .optional()
+            .execute(params![
+                row,
+                found.host,
+                state,
+                found.excluded,
+                found.path.priority(),
+                found.via,
+                found.via_imprint.bytes as i64,
+                found.path.hops,
+                found.path.depth,
+                found.barren,
+                found.via_imprint.others.cast_signed(),
+                found.path.beyond,
+                found.nested,
+                found.via_imprint.words.cast_signed(),
+                found.via_imprint.below.cast_signed(),
+                found.via_imprint.figures.cast_signed()
+            ])
+            .map(drop)
     }
 
-    fn known(&self, url: &CanonicalUrl) -> Result<Option<Known>> {
-        self.db
-            .prepare_cached(
-                "SELECT id, state, COALESCE(reason LIKE 'robots%' OR reason = 'budget-host-bytes', 0), depth, beyond,
-                 priority FROM url WHERE url = ?",
-            )?
-            .query_row([url.as_str()], |row| {
-                Ok(Known {
-                    id: row.get(0)?,
-                    state: row.get(1)?,
-                    is_final: row.get(2)?,
-                    depth: row.get(3)?,
-                    beyond: row.get(4)?,
-                    priority: row.get(5)?,
-                })
+    fn known(&self, url: &CanonicalUrl) -> Result<Found<Known>> {
+        let query = "SELECT url, id, state, COALESCE(reason LIKE 'robots%' OR reason = 'budget-host-bytes', 0), depth,
+             beyond, priority FROM url WHERE id = ?";
+        self.of_url(url.as_str(), query, |row| {
+            Ok(Known {
+                id: row.get(1)?,
+                state: row.get(2)?,
+                is_final: row.get(3)?,
+                depth: row.get(4)?,
+                beyond: row.get(5)?,
+                priority: row.get(6)?,
             })
-            .optional()
+        })
     }
 
     /// Corrects the depth of every URL whose page has come nearer, and puts
@@ -194,12 +190,15 @@ impl Store {
     /// Puts a captured redirect back into the queue, unless that was done so
     /// often; its id if it was.
     pub fn ask_again(&self, url: &CanonicalUrl, most: u32) -> Result<Option<i64>> {
+        let Some((id, _)) = self.find(url.as_str())? else {
+            return Ok(None);
+        };
         self.db
             .prepare_cached(
-                "UPDATE url SET state = 0, again = again + 1, tries = 0 WHERE url = ?1 AND state = 1
+                "UPDATE url SET state = 0, again = again + 1, tries = 0 WHERE id = ?1 AND state = 1
                  AND status BETWEEN 300 AND 399 AND again < ?2 RETURNING id",
             )?
-            .query_row(params![url.as_str(), most], |row| row.get(0))
+            .query_row(params![id, most], |row| row.get(0))
             .optional()
     }
 

@@ -5,18 +5,18 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{Result, cookies, secrets};
+use super::{Result, cookies, rows, secrets};
 use crate::crawl::CrawlError;
 
 /// The version that is written; it changes with the tables and with what their
 /// rows mean. 0 is that of stores before there were versions.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE host (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
 CREATE TABLE seed (url TEXT NOT NULL, given INTEGER NOT NULL);
 CREATE TABLE url (
-  id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, host INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY, url TEXT NOT NULL, host INTEGER NOT NULL,
   state INTEGER NOT NULL, reason TEXT, priority INTEGER NOT NULL,
   via INTEGER, via_bytes INTEGER NOT NULL DEFAULT 0, via_others INTEGER NOT NULL DEFAULT 0, hops TEXT NOT NULL, depth INTEGER NOT NULL,
   barren INTEGER NOT NULL DEFAULT 0, tries INTEGER NOT NULL DEFAULT 0,
@@ -69,7 +69,7 @@ pub fn version_of(db: &Connection, path: &Path) -> std::result::Result<Option<i6
 /// Makes the tables, all or none.
 pub fn make(db: &Connection) -> Result<()> {
     db.execute_batch("BEGIN IMMEDIATE")?;
-    for tables in [TABLES, cookies::SCHEMA, secrets::SCHEMA] {
+    for tables in [TABLES, rows::SCHEMA, cookies::SCHEMA, secrets::SCHEMA] {
         db.execute_batch(tables)?;
     }
     db.pragma_update(None, "user_version", VERSION)?;

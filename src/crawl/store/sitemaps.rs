@@ -1,6 +1,5 @@
 //! What sitemaps list, and what became of it.
 
-use rusqlite::params;
 use serde::Serialize;
 
 use super::{Result, Store};
@@ -34,9 +33,12 @@ pub struct Missing {
 impl Store {
     /// Notes that a sitemap lists a URL.
     pub fn list(&self, url: &CanonicalUrl, sitemap: i64) -> Result<()> {
+        let Some((id, _)) = self.find(url.as_str())? else {
+            return Ok(());
+        };
         self.db
-            .prepare_cached("UPDATE url SET listed = ?2 WHERE url = ?1 AND listed IS NULL")?
-            .execute(params![url.as_str(), sitemap])
+            .prepare_cached("UPDATE url SET listed = ?2 WHERE id = ?1 AND listed IS NULL")?
+            .execute([id, sitemap])
             .map(drop)
     }
 
