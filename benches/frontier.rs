@@ -93,6 +93,10 @@ impl Time {
         self.with(before, |now, before| now - before)
     }
 
+    fn plus(self, other: Self) -> Self {
+        self.with(other, |one, other| one + other)
+    }
+
     fn each(self, number: u64) -> Self {
         self.with(self, |time, _| time / number.max(1) as f64)
     }
@@ -209,6 +213,7 @@ fn crawl(snapshot: &Path, urls: u64) -> Result<Costs, CrawlError> {
         named: 0,
         began: Instant::now(),
         spent: Time::default(),
+        taken_in: Time::default(),
     };
     forget_peak();
     site.grow_to(urls / 2)?;
@@ -220,10 +225,7 @@ fn crawl(snapshot: &Path, urls: u64) -> Result<Costs, CrawlError> {
 
     forget_peak();
     let pages = (urls / PART).min(PAGES);
-    let turn = site.pages(pages, 0, |_| 0)?;
-    let often = site.pages(pages, LINKS, |n| n % OFTEN)?;
-    let known = site.pages(pages, LINKS, |n| mixed(n) % urls)?;
-    let link = |page: Time| page.since(turn).each(LINKS);
+    let [turn, often, known] = site.look(pages)?;
     let taking = peak_memory();
 
     forget_peak();
@@ -239,8 +241,8 @@ fn crawl(snapshot: &Path, urls: u64) -> Result<Costs, CrawlError> {
     Ok(Costs {
         added,
         written,
-        often: link(often),
-        known: link(known),
+        often,
+        known,
         turn,
         sealed,
         memory: [growing, taking, sealing],
@@ -257,6 +259,8 @@ struct Site<'c> {
     began: Instant,
     /// Time in the keeper.
     spent: Time,
+    /// That of answers that were taken in, without turns and commits.
+    taken_in: Time,
 }
 
 impl Site<'_> {
@@ -269,19 +273,31 @@ impl Site<'_> {
         self.in_keeper(|site| site.crawl.commit())
     }
 
-    /// Answers so many turns with pages; the time for each.
-    fn pages(
-        &mut self,
-        pages: u64,
-        links: u64,
-        link: impl Fn(u64) -> u64,
-    ) -> Result<Time, CrawlError> {
-        let before = self.spent;
-        for page in 0..pages {
-            self.page(|n| link(page * links + n), links)?;
+    /// Answers turns with pages of three kinds, so many of each: the time of a turn,
+    /// of a link to what is named often, and of a link to anything known.
+    fn look(&mut self, pages: u64) -> Result<[Time; 3], CrawlError> {
+        let (before, named) = (self.spent, self.named);
+        let mut taken_in = [Time::default(); 3];
+        for n in 0..pages * 3 {
+            let kind = (n % 3) as usize;
+            let last = self.taken_in;
+            match kind {
+                0 => self.page(|_| 0, 0)?,
+                1 => self.page(|at| (n * LINKS + at) % OFTEN, LINKS)?,
+                _ => self.page(|at| mixed(n * LINKS + at) % named, LINKS)?,
+            };
+            taken_in[kind] = taken_in[kind].plus(self.taken_in.since(last));
         }
         self.in_keeper(|site| site.crawl.commit())?;
-        Ok(self.spent.since(before).each(pages))
+        let [bare, often, known] = taken_in;
+        let of_links = [often, known].map(|page| page.since(bare));
+        let turns = self
+            .spent
+            .since(before)
+            .since(of_links[0])
+            .since(of_links[1]);
+        let [often, known] = of_links.map(|all| all.each(pages * LINKS));
+        Ok([turns.each(pages * 3), often, known])
     }
 
     /// Answers a turn with a page; how many links it has: none where it is a
@@ -297,7 +313,10 @@ impl Site<'_> {
         let links = if visit.is_robots() { 0 } else { links };
         let named = (0..links).map(|n| (url(link(n)), Hop::Link)).collect();
         let answered = self.crawl.answer(visit, named);
+        let before = self.spent;
         self.in_keeper(|site| site.crawl.take_in(answered))?;
+        self.taken_in = self.taken_in.plus(self.spent.since(before));
+        self.in_keeper(|site| site.crawl.commit_if_due())?;
         Ok(links)
     }
 
@@ -305,7 +324,7 @@ impl Site<'_> {
         let before = Time::now(self.began);
         let result = work(self);
         let time = Time::now(self.began).since(before);
-        self.spent = self.spent.with(time, |spent, time| spent + time);
+        self.spent = self.spent.plus(time);
         result
     }
 }

@@ -36,6 +36,7 @@ mod request;
 mod run;
 mod scope;
 mod seal;
+mod standing;
 mod store;
 mod variant;
 mod warcinfo;

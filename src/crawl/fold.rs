@@ -44,9 +44,14 @@ pub fn fold(value: impl Hash) -> u64 {
 
 /// The key of what a text stands for: 64 bits of its SHA-256.
 pub fn key(text: &str) -> u64 {
+    (long_key(text) >> 64) as u64
+}
+
+/// 128 bits of a text's SHA-256, of which the first 64 are its key.
+pub fn long_key(text: &str) -> u128 {
     let digest = Digest::sha256(text.as_bytes());
-    let first = digest.bytes()[..8]
+    let first = digest.bytes()[..16]
         .try_into()
         .expect("SHA-256 has 32 bytes");
-    u64::from_be_bytes(first)
+    u128::from_be_bytes(first)
 }

@@ -5,11 +5,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::fold::fold;
+use super::fold::{fold, long_key};
 use super::form::Form;
 use super::job::{Job, Link};
 use super::scope::Scope;
-use crate::digest::Digest;
 use crate::links::{Hop, Path};
 use crate::url::CanonicalUrl;
 
@@ -130,11 +129,7 @@ impl<'j> Page<'j> {
 
 /// 128 bits of a URL's SHA-256: two URLs never share them.
 pub fn key(url: &CanonicalUrl) -> u128 {
-    let digest = Digest::sha256(url.as_str().as_bytes());
-    let first = digest.bytes()[..16]
-        .try_into()
-        .expect("SHA-256 has 32 bytes");
-    u128::from_be_bytes(first)
+    long_key(url.as_str())
 }
 
 #[cfg(test)]

@@ -138,9 +138,13 @@ impl<'c> Rehearsal<'c> {
         })
     }
 
-    /// Takes in an answer, and makes everything durable where that is due.
+    /// Takes in an answer.
     pub fn take_in(&mut self, answered: Answered) -> Result<(), CrawlError> {
-        self.keeper.absorb(answered.0)?;
+        self.keeper.absorb(answered.0)
+    }
+
+    /// Makes everything durable where that is due.
+    pub fn commit_if_due(&mut self) -> Result<(), CrawlError> {
         if self.keeper.commit_is_due() {
             self.keeper.commit()?;
         }

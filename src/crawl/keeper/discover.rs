@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use super::Keeper;
 use super::budget::Cost;
-use super::seen::Standing;
 use crate::config::ScopeKind;
 use crate::crawl::CrawlError;
 use crate::crawl::form::Form;
@@ -14,6 +13,7 @@ use crate::crawl::imprint::Imprint;
 use crate::crawl::job::{Job, Link, Outcome, Redirect};
 use crate::crawl::judge::key;
 use crate::crawl::named::NamedIds;
+use crate::crawl::standing::{Stand, Standing};
 use crate::crawl::store::{Added, NewUrl, SeedSource};
 use crate::links::{Hop, Path};
 use crate::url::CanonicalUrl;
@@ -195,7 +195,11 @@ impl Keeper<'_> {
             Some(_) => Standing::Excluded,
             None => Standing::Admitted,
         };
-        let is_news = self.seen.is_news(link.key, standing, &path);
+        let stand = Stand::new(standing, &path);
+        let store = &self.store;
+        let is_news = self
+            .seen
+            .is_news(link.key, stand, || store.stand(link.key))?;
         // No budget keeps out what a sitemap lists.
         if is_news || (link.is_listed && link.excluded.is_none()) {
             self.add_news(via, link, own, &path)?;
@@ -223,7 +227,7 @@ impl Keeper<'_> {
         let mut cost = Cost::of(link, own, via.barren, host, traps);
         cost.leads_on_by_id(via.ids.chain(&link.url, traps));
         if let Some(reason) = self.budget(&cost)? {
-            self.seen.spend(link.key, path);
+            self.seen.set(link.key, Stand::new(Standing::Spent, path));
             return self
                 .add(path, Some(via), &link.url, Some(&reason))
                 .map(drop);

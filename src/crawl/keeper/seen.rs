@@ -1,28 +1,16 @@
-//! URLs that this run has added already, so that most links need no look into
-//! the store. Bounded: what is forgotten, the store knows.
+//! URLs that this run has met lately, so that most links need no look into the
+//! store. Bounded: what is forgotten, the store knows.
 
 use std::hash::{Hash, Hasher};
 
 use super::generations::Generations;
-use crate::links::Path;
-
-/// How a URL stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// In the queue, or past it.
-    Admitted = 0,
-    /// Kept out by a rule that another way to it may not break.
-    Excluded = 1,
-    /// Kept out by a budget, which another link to it doesn't change.
-    Spent = 2,
-}
+use crate::crawl::standing::Stand;
 
 /// The set.
 #[derive(Default)]
 pub struct Seen(Generations<Entry>);
 
-/// 96 bits of the URL's digest, by which it is known, and 32 that tell how it
-/// stands and how near the way to it is.
+/// 96 bits of the URL's digest, by which it is known, and the 32 of how it stands.
 #[derive(Clone, Copy)]
 struct Entry(u128);
 
@@ -41,55 +29,60 @@ impl Hash for Entry {
 }
 
 impl Entry {
-    fn new(key: u128, standing: Standing, path: &Path) -> Self {
-        let priority = u128::from(path.priority().min(0x7ff));
-        let depth = u128::from(path.depth.min(0x7fff));
-        let beyond = u128::from(path.beyond.min(0xf));
-        let low = (standing as u128) << 30 | priority << 19 | depth << 4 | beyond;
-        Self(key >> 32 << 32 | low)
+    fn new(key: u128, stand: Stand) -> Self {
+        Self(key >> 32 << 32 | u128::from(stand.bits()))
     }
 
-    fn standing(self) -> u128 {
-        self.0 >> 30 & 3
-    }
-
-    fn is_nearer_than(self, other: Self) -> bool {
-        let fields = |entry: Self| (entry.0 >> 19 & 0x7ff, entry.0 >> 4 & 0x7fff, entry.0 & 0xf);
-        let (own, other) = (fields(self), fields(other));
-        own.0 < other.0 || own.1 < other.1 || own.2 < other.2
+    fn stand(self) -> Stand {
+        Stand::from_bits(self.0 as u32)
     }
 }
 
 impl Seen {
-    /// Whether the store may learn something from a URL that stands so, found
-    /// by this way; it is remembered.
-    pub fn is_news(&mut self, key: u128, standing: Standing, path: &Path) -> bool {
-        let entry = Entry::new(key, standing, path);
-        if let Some(known) = self.0.get(&entry) {
-            let is_news = standing == Standing::Admitted
-                && match known.standing() {
-                    1 => true,
-                    // A budget keeps out no requisite, which is nearer than a link.
-                    _ => entry.is_nearer_than(known),
-                };
-            if !is_news {
-                return false;
+    /// Whether the store may learn something from a URL that stands so; it is
+    /// remembered. Of one that isn't, `stored` tells how it stands.
+    pub fn is_news<E>(
+        &mut self,
+        key: u128,
+        stand: Stand,
+        stored: impl FnOnce() -> Result<Option<Stand>, E>,
+    ) -> Result<bool, E> {
+        let (known, is_remembered) = match self.0.get(&Entry::new(key, stand)) {
+            Some(known) => (Some(known.stand()), true),
+            None => (stored()?, false),
+        };
+        match known {
+            Some(known) if !stand.is_news_to(known) => {
+                if !is_remembered {
+                    self.0.replace(Entry::new(key, known));
+                }
+                Ok(false)
+            }
+            _ => {
+                self.0.replace(Entry::new(key, stand));
+                Ok(true)
             }
         }
-        self.0.replace(entry);
-        true
     }
 
-    /// Notes that a budget keeps a URL out.
-    pub fn spend(&mut self, key: u128, path: &Path) {
-        self.0.replace(Entry::new(key, Standing::Spent, path));
+    /// Notes how a URL stands now.
+    pub fn set(&mut self, key: u128, stand: Stand) {
+        self.0.replace(Entry::new(key, stand));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
-    use crate::links::Hop;
+    use crate::crawl::standing::Standing;
+    use crate::links::{Hop, Path};
+
+    fn is_news(seen: &mut Seen, key: u128, stand: Stand, stored: Option<Stand>) -> bool {
+        seen.is_news(key, stand, || Ok::<_, Infallible>(stored))
+            .unwrap_or_else(|never| match never {})
+    }
 
     #[test]
     fn only_what_is_new_nearer_or_let_in_is_news() {
@@ -97,7 +90,8 @@ mod tests {
         let near = Path::default().then(Hop::Link);
         let far = near.then(Hop::Link);
         let key = u128::MAX / 3;
-        let mut news = |key, standing, path| seen.is_news(key, standing, path);
+        let mut news =
+            |key, standing, path: &Path| is_news(&mut seen, key, Stand::new(standing, path), None);
         assert!(news(key, Standing::Excluded, &near));
         assert!(!news(key, Standing::Excluded, &near));
         assert!(news(key, Standing::Admitted, &far));
@@ -106,9 +100,24 @@ mod tests {
         assert!(news(key, Standing::Admitted, &near));
         assert!(!news(key, Standing::Admitted, &far));
         assert!(news(key ^ 1 << 32, Standing::Admitted, &far), "another URL");
-        seen.spend(key, &near);
-        assert!(!seen.is_news(key, Standing::Admitted, &far));
-        let embed = far.then(Hop::Embed);
-        assert!(seen.is_news(key, Standing::Admitted, &embed));
+        seen.set(key, Stand::new(Standing::Spent, &near));
+        let mut news =
+            |path: &Path| is_news(&mut seen, key, Stand::new(Standing::Admitted, path), None);
+        assert!(!news(&far));
+        assert!(news(&far.then(Hop::Embed)));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_news_only_where_the_store_does_not_know_better() {
+        let near = Path::default().then(Hop::Link);
+        let far = near.then(Hop::Link);
+        let stand = |path: &Path| Stand::new(Standing::Admitted, path);
+        let mut seen = Seen::default();
+        assert!(!is_news(&mut seen, 1, stand(&far), Some(stand(&near))));
+        // What the store said is remembered.
+        assert!(!is_news(&mut seen, 1, stand(&near), None));
+        assert!(is_news(&mut seen, 1 << 32, stand(&near), Some(stand(&far))));
+        let excluded = Stand::new(Standing::Excluded, &near);
+        assert!(is_news(&mut seen, 2 << 32, stand(&far), Some(excluded)));
     }
 }

@@ -10,7 +10,7 @@ use crate::links::Path;
 use crate::url::CanonicalUrl;
 
 /// What priorities of URLs begin at that go after all others of their host.
-const LAST: u32 = 1 << 16;
+pub(super) const LAST: u32 = 1 << 16;
 
 /// A URL to add.
 pub struct NewUrl<'a> {
@@ -66,7 +66,7 @@ impl Store {
             Found::Known(known) => known,
             Found::New(key) => {
                 let id = self.insert(found)?;
-                self.rows.add(key, id);
+                self.rows.add(key, id, found);
                 return Ok(Added::New(id));
             }
         };

@@ -1,6 +1,8 @@
 //! Which row a URL has. An index by the URL itself would take as much room as all
 //! URLs, and each new one would change a page of it somewhere; so rows are found by
-//! 64 bits of the URL's SHA-256, and the row tells whether it is the right one.
+//! 64 bits of the URL's SHA-256, and 32 more and then the row itself tell whether it
+//! is the right one. How a URL stood when it was found is there too: most links to it
+//! bring nothing new, which then needs no look at the row.
 //!
 //! The newest keys are in memory. They go to disk in the order of the keys, a
 //! stretch of it with each commit, round after round: so many go to each page that
@@ -12,13 +14,16 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{Result, Store};
+use super::found::LAST;
+use super::{NewUrl, Result, Store, state};
 use crate::crawl::filter::Filter;
-use crate::crawl::fold::key;
+use crate::crawl::fold::long_key;
+use crate::crawl::standing::{Stand, Standing};
 
-/// `up_to` of `swept`: rows up to this one have their keys on disk.
+/// `stand` has the next 32 bits of the digest, then those of [`Stand`]; rows up to
+/// `up_to` have their keys on disk.
 pub const SCHEMA: &str = "
-CREATE TABLE url_row (key INTEGER PRIMARY KEY, row INTEGER NOT NULL);
+CREATE TABLE url_row (key INTEGER PRIMARY KEY, row INTEGER NOT NULL, stand INTEGER NOT NULL);
 CREATE TABLE swept (up_to INTEGER NOT NULL);
 INSERT INTO swept VALUES (0);";
 
@@ -30,7 +35,7 @@ pub(super) enum Found<T> {
     /// Its row has this.
     Known(T),
     /// It has no row; the key that one would have.
-    New(i64),
+    New(Key),
 }
 
 impl<T> Found<T> {
@@ -43,13 +48,63 @@ impl<T> Found<T> {
     }
 }
 
+/// By what a row is found.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    place: i64,
+    check: u32,
+}
+
+impl Key {
+    /// Of a URL's digest, or rather its first 128 bits: where its row is, unless
+    /// another URL's is there.
+    fn first(digest: u128) -> Self {
+        Self {
+            place: ((digest >> 64) as u64).cast_signed(),
+            check: (digest >> 32) as u32,
+        }
+    }
+
+    /// The place to try next: who looks for them finds two URLs with the same 64
+    /// bits, but not many.
+    fn next(self) -> Self {
+        Self {
+            place: self.place.wrapping_add(1),
+            ..self
+        }
+    }
+}
+
+/// What stands at a place.
+#[derive(Clone, Copy)]
+struct Entry {
+    row: i64,
+    check: u32,
+    stand: Stand,
+}
+
+impl Entry {
+    fn stand_on_disk(self) -> i64 {
+        (u64::from(self.check) << 32 | u64::from(self.stand.bits())).cast_signed()
+    }
+
+    fn from_disk(row: i64, stand: i64) -> Self {
+        let stand = stand.cast_unsigned();
+        Self {
+            row,
+            check: (stand >> 32) as u32,
+            stand: Stand::from_bits(stand as u32),
+        }
+    }
+}
+
 /// The keys of all rows.
 pub(super) struct Rows(RefCell<Keys>);
 
 struct Keys {
-    /// Keys that aren't on disk, with their rows.
-    young: BTreeMap<i64, i64>,
-    /// All keys, and few others.
+    /// What isn't on disk, by its place.
+    young: BTreeMap<i64, Entry>,
+    /// All places, and few others.
     filter: Filter,
     /// How far this round has come.
     at: i64,
@@ -74,19 +129,33 @@ impl Rows {
         while let Some(row) = rows.next()? {
             keys.filter.add(row.get::<_, i64>(0)?.cast_unsigned());
         }
-        let mut query =
-            db.prepare("SELECT id, url FROM url WHERE id > (SELECT up_to FROM swept) ORDER BY id")?;
-        let mut rows = query.query([])?;
+        keys.last = db.query_row("SELECT up_to FROM swept", [], |row| row.get(0))?;
+        let mut query = db.prepare(
+            "SELECT id, url, state, priority, depth, beyond FROM url WHERE id > ? ORDER BY id",
+        )?;
+        let mut rows = query.query([keys.last])?;
         while let Some(row) = rows.next()? {
-            keys.learn(db, row.get(0)?, row.get_ref(1)?.as_str()?)?;
+            let standing = match row.get(2)? {
+                state::EXCLUDED => Standing::Excluded,
+                _ => Standing::Admitted,
+            };
+            let priority = row.get::<_, u32>(3)? % LAST;
+            let stand = Stand::of(standing, priority, row.get(4)?, row.get(5)?);
+            let key = Key::first(long_key(row.get_ref(1)?.as_str()?));
+            keys.learn(db, key, row.get(0)?, stand)?;
         }
         keys.begun_with = keys.last;
         Ok(Self(RefCell::new(keys)))
     }
 
     /// Notes a new row with the key that [`Store::of_url`] told.
-    pub fn add(&self, key: i64, row: i64) {
-        self.0.borrow_mut().add(key, row);
+    pub fn add(&self, key: Key, row: i64, found: &NewUrl<'_>) {
+        let standing = match found.excluded {
+            Some(_) => Standing::Excluded,
+            None => Standing::Admitted,
+        };
+        let stand = Stand::new(standing, found.path);
+        self.0.borrow_mut().add(key, row, stand);
     }
 
     /// Writes keys into the store's transaction until few enough are in memory.
@@ -96,48 +165,50 @@ impl Rows {
 }
 
 impl Keys {
-    /// The row with a key.
-    fn row(&self, db: &Connection, key: i64) -> Result<Option<i64>> {
-        if !self.filter.may_have(key.cast_unsigned()) {
+    /// What stands at a key's place.
+    fn entry(&self, db: &Connection, key: Key) -> Result<Option<Entry>> {
+        if !self.filter.may_have(key.place.cast_unsigned()) {
             return Ok(None);
         }
-        if let Some(row) = self.young.get(&key) {
-            return Ok(Some(*row));
+        if let Some(entry) = self.young.get(&key.place) {
+            return Ok(Some(*entry));
         }
-        db.prepare_cached("SELECT row FROM url_row WHERE key = ?")?
-            .query_row([key], |row| row.get(0))
+        db.prepare_cached("SELECT row, stand FROM url_row WHERE key = ?")?
+            .query_row([key.place], |row| {
+                Ok(Entry::from_disk(row.get(0)?, row.get(1)?))
+            })
             .optional()
     }
 
-    fn add(&mut self, key: i64, row: i64) {
-        self.young.insert(key, row);
-        self.filter.add(key.cast_unsigned());
+    fn add(&mut self, key: Key, row: i64, stand: Stand) {
+        let check = key.check;
+        self.young.insert(key.place, Entry { row, check, stand });
+        self.filter.add(key.place.cast_unsigned());
         self.last = self.last.max(row);
     }
 
     /// Takes in a row that the store has already, in order.
-    fn learn(&mut self, db: &Connection, row: i64, url: &str) -> Result<()> {
-        let mut key = first_key(url);
+    fn learn(&mut self, db: &Connection, mut key: Key, row: i64, stand: Stand) -> Result<()> {
         self.last = row;
-        while let Some(other) = self.row(db, key)? {
-            if other == row {
+        while let Some(other) = self.entry(db, key)? {
+            if other.row == row {
                 return Ok(());
             }
-            key = next_key(key);
+            key = key.next();
         }
-        self.add(key, row);
+        self.add(key, row, stand);
         Ok(())
     }
 
     fn sweep(&mut self, db: &Connection) -> Result<()> {
-        let mut insert = db.prepare_cached("INSERT INTO url_row VALUES (?, ?)")?;
+        let mut insert = db.prepare_cached("INSERT INTO url_row VALUES (?, ?, ?)")?;
         while let Some(many) = self.young.len().checked_sub(HELD).filter(|many| *many > 0) {
             let next = self.young.range(self.at..).take(many);
-            let next: Vec<(i64, i64)> = next.map(|(key, row)| (*key, *row)).collect();
-            for &(key, row) in &next {
-                insert.execute([key, row])?;
-                self.young.remove(&key);
-                self.at = key;
+            let next: Vec<(i64, Entry)> = next.map(|(place, entry)| (*place, *entry)).collect();
+            for &(place, entry) in &next {
+                insert.execute([place, entry.row, entry.stand_on_disk()])?;
+                self.young.remove(&place);
+                self.at = place;
             }
             if next.len() < many {
                 db.execute("UPDATE swept SET up_to = ?", [self.begun_with])?;
@@ -148,18 +219,22 @@ impl Keys {
     }
 }
 
-/// The key of a URL's row, unless another URL's has it.
-fn first_key(url: &str) -> i64 {
-    key(url).cast_signed()
-}
-
-/// The key to try after one that another URL's row has: the same 64 bits can be
-/// found for two URLs by who looks for them, but not for many.
-fn next_key(key: i64) -> i64 {
-    key.wrapping_add(1)
-}
-
 impl Store {
+    /// How a URL stood when it was found, by the first 128 bits of its digest, of
+    /// which 96 are compared. By now there may be a nearer way to it, or it may have
+    /// been let in.
+    pub fn stand(&self, digest: u128) -> Result<Option<Stand>> {
+        let keys = self.rows.0.borrow();
+        let mut key = Key::first(digest);
+        while let Some(entry) = keys.entry(&self.db, key)? {
+            if entry.check == key.check {
+                return Ok(Some(entry.stand));
+            }
+            key = key.next();
+        }
+        Ok(None)
+    }
+
     /// Reads from the row of a URL. The query's parameter is the row's number, its
     /// first column the URL.
     pub(super) fn of_url<T>(
@@ -169,19 +244,22 @@ impl Store {
         read: impl Fn(&Row<'_>) -> Result<T>,
     ) -> Result<Found<T>> {
         let keys = self.rows.0.borrow();
-        let mut key = first_key(url);
-        while let Some(row) = keys.row(&self.db, key)? {
-            let found = self.db.prepare_cached(query)?.query_row([row], |row| {
-                if row.get_ref(0)?.as_str()? == url {
-                    read(row).map(Some)
-                } else {
-                    Ok(None)
+        let mut key = Key::first(long_key(url));
+        while let Some(entry) = keys.entry(&self.db, key)? {
+            if entry.check == key.check {
+                let mut query = self.db.prepare_cached(query)?;
+                let found = query.query_row([entry.row], |row| {
+                    if row.get_ref(0)?.as_str()? == url {
+                        read(row).map(Some)
+                    } else {
+                        Ok(None)
+                    }
+                })?;
+                if let Some(found) = found {
+                    return Ok(Found::Known(found));
                 }
-            })?;
-            if let Some(found) = found {
-                return Ok(Found::Known(found));
             }
-            key = next_key(key);
+            key = key.next();
         }
         Ok(Found::New(key))
     }
@@ -246,6 +324,11 @@ mod tests {
             assert_eq!(add(&store, &url(n)), Added::Known);
             let found = store.find(url(n).as_str()).unwrap();
             assert_eq!(found.map(|(row, _)| row), Some(n + 1));
+            let stand = store.stand(long_key(url(n).as_str())).unwrap();
+            assert_eq!(
+                stand,
+                Some(Stand::new(Standing::Admitted, &Path::default()))
+            );
         }
         assert_eq!(store.find(url(MANY).as_str()).unwrap(), None);
         assert_eq!(store.last_row().unwrap(), MANY);
@@ -258,13 +341,22 @@ mod tests {
         let store = Store::open(&path).unwrap();
         let (one, two) = (url(1), url(2));
         assert_eq!(add(&store, &one), Added::New(1));
-        // As if the keys of both were the same.
-        store.rows.0.borrow_mut().young.clear();
-        store.rows.add(first_key(two.as_str()), 1);
-        assert_eq!(add(&store, &two), Added::New(2));
-        assert_eq!(add(&store, &two), Added::Known);
-        let row = |url: &CanonicalUrl| store.find(url.as_str()).unwrap().map(|(row, _)| row);
-        assert_eq!((row(&one), row(&two)), (None, Some(2)));
+        // As if the keys of both were the same, in 64 bits or in 96.
+        for (others_check, row_of_two) in [(1, 2), (0, 3)] {
+            let key = Key::first(long_key(two.as_str()));
+            let key = Key {
+                check: key.check ^ others_check,
+                ..key
+            };
+            let mut keys = store.rows.0.borrow_mut();
+            keys.young.clear();
+            keys.add(key, 1, Stand::new(Standing::Admitted, &Path::default()));
+            drop(keys);
+            assert_eq!(add(&store, &two), Added::New(row_of_two));
+            assert_eq!(add(&store, &two), Added::Known);
+            let row = |url: &CanonicalUrl| store.find(url.as_str()).unwrap().map(|(row, _)| row);
+            assert_eq!((row(&one), row(&two)), (None, Some(row_of_two)));
+        }
     }
 
     #[test]
