@@ -57,7 +57,6 @@ def main():
     work.mkdir(parents=True)
     network(work)
     checks = Checks("proxy")
-    checks.run("a browser that isn't cut off is heard", control, work)
     checks.run("without a browser or a display, it says what to do", nothing_to_open_with, binary, work)
     browsers = [(HEADLESS, None)]
     if shutil.which("chromium") and shutil.which("Xvfb"):
@@ -66,6 +65,8 @@ def main():
         with Opening(binary, work, program, display) as opening:
             for check in (egress, demo, other_time, sharing, secure, ends_on_signal):
                 checks.run(f"{program}: {check.__doc__.rstrip('.')}", check, opening)
+    # The last: the kernel tells for some seconds after its end which groups of mDNS it left.
+    checks.run("a browser that isn't cut off is heard", control, work)
     return checks.done()
 
 
