@@ -371,6 +371,12 @@ impl<'t> Reader<'t, '_> {
             Use::Module => {
                 if is_whole && is_specifier(&pending.text) {
                     self.name(pending.text, Role::Script, Against::Script);
+                } else if is_whole
+                    && pending.text.contains('/')
+                    && guard::is_file_url(&pending.text)
+                {
+                    // An import map maps it; mostly a folder's name to that folder.
+                    self.name(pending.text, Role::Guess, Against::Page);
                 }
                 return;
             }

@@ -180,7 +180,7 @@ class Chromium:
         found = [
             (context["auxData"]["frameId"] != self._targets.get(session), session, identifier)
             for (session, identifier), context in reversed(self._contexts.items())
-            if (urllib.parse.urlsplit(context["origin"]).hostname or "") == host and context["auxData"].get("isDefault")
+            if (urllib.parse.urlsplit(context["origin"]).hostname or "") == host and context.get("auxData", {}).get("isDefault")  # workers have none
         ]
         if not found:
             raise BrowserError(f"no frame of {host} is open")

@@ -22,7 +22,7 @@ fn expect(script: &str, expected: &[&str]) {
 }
 
 #[test]
-fn modules_are_relative_to_the_script_and_bare_names_are_none() {
+fn modules_are_relative_to_the_script_and_bare_names_are_guesses_at_most() {
     for script in [
         "import './a.js'",
         "import\"./a.js\";",
@@ -46,6 +46,10 @@ fn modules_are_relative_to_the_script_and_bare_names_are_none() {
     expect(
         "import React from 'react'; import('lodash/fp'); import './' + x; import(`./l/${x}.js`)",
         &[],
+    );
+    expect(
+        "import 'chart.js'; import('views/home.js'); import x from 'views/home'",
+        &["Guess /dir/views/home.js"],
     );
     expect(
         "import 'a b'; x.import('./a.js'); Array.from('./b.js')",
