@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::exit::print;
 use super::{Exit, Failure};
 use crate::chromium::{Chromium, ChromiumError, Isolation, Program, VARIABLE};
+use crate::replay::judging;
 use crate::replay::proxy::{PICKER_HOST, ProxyError};
 use crate::replay::shelf::Shelf;
 use crate::replay::{Proxy, Server};
@@ -64,6 +65,7 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     }
     let several = shelf.collections().len() > 1;
     let server = bind(shelf, args.listen)?;
+    appoint(&server);
     let proxy = match args.proxy.or(opened.as_ref().map(|_| 0)) {
         Some(port) => Some(Proxy::bind(server.state().clone(), port).map_err(|e| no_proxy(&e))?),
         None => None,
@@ -111,6 +113,27 @@ async fn serve(
         () = interrupted() => Ok(()),
         ended = closed(browser) => ended,
         ended = serving => ended,
+    }
+}
+
+/// A collection of at most so many bytes is verified as soon as it is open.
+const VERIFIED_AT_ONCE: u64 = 64 * 1024 * 1024;
+
+/// Lets readers ask what `lastlight verify` says.
+fn appoint(server: &Server) {
+    let state = server.state();
+    state.judging.appoint(Box::new(|path, progress| {
+        super::verify::judge(path, progress)
+    }));
+    for collection in state.shelf.collections() {
+        let bytes: u64 = collection
+            .warcs()
+            .iter()
+            .map(|warc| warc.region().len())
+            .sum();
+        if bytes <= VERIFIED_AT_ONCE {
+            judging::begin(&state.judging, &collection.name, &collection.path);
+        }
     }
 }
 

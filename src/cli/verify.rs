@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::account;
 use super::bar::Bar;
 use super::exit::{Exit, Failure, print};
+use crate::replay::judging::{self, Judgement};
 use crate::verify::{
     self, Account, Check, Finding, Options, Outcome, Progress, Report, Severity, Verdict,
 };
@@ -62,6 +63,27 @@ pub fn check(path: &Path) -> Result<Exit, Failure> {
     drop(bar);
     print(human(&report, false))?;
     Ok(exit_of(&report))
+}
+
+/// What is said of a path, for a reader of the replay.
+pub fn judge(path: &Path, progress: judging::Progress<'_>) -> Judgement {
+    let report = verify::verify(path, &Options::default(), &mut |now| {
+        progress(now.bytes, now.total);
+    });
+    match report {
+        Ok(report) => Judgement {
+            holds: matches!(exit_of(&report), Exit::Done),
+            verdict: conclusion(&report),
+            account: report.account.as_ref().map(Account::sentence),
+            text: human(&report, false),
+        },
+        Err(error) => Judgement {
+            holds: false,
+            verdict: "can't be verified".to_owned(),
+            account: None,
+            text: error.to_string(),
+        },
+    }
 }
 
 /// Shows how far verification is.

@@ -15,7 +15,9 @@ use super::find::{Outcome, Wanted, find};
 use super::outlet::Outlet;
 use super::path_mode::Paths;
 use super::server::State;
+use super::spread::Part;
 use crate::snapshot::posted::Posted;
+use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
 /// How the bytes are wanted.
@@ -103,6 +105,7 @@ pub fn answer(state: &State, base: &Base, asked: &Asked, outlet: Outlet) {
             if found.without_query.is_some() {
                 count_missing(state, asked);
             }
+            count_time(state, asked, found.capture.entry.timestamp);
             let sending = Sending {
                 base,
                 collection,
@@ -123,6 +126,21 @@ pub fn answer(state: &State, base: &Base, asked: &Asked, outlet: Outlet) {
         }
         Err(error) => outlet.whole(unreadable(base, asked, &error)),
     }
+}
+
+fn count_time(state: &State, asked: &Asked, captured: Timestamp14) {
+    let part = match asked.form {
+        Form::Raw | Form::Proxied => return,
+        Form::Pdf => Part::Page,
+        _ if asked.is_frame() => Part::Page,
+        _ if asked.dest == "style" => Part::Sheet,
+        _ => Part::Other,
+    };
+    let visit = (asked.visit.collection.as_str(), asked.visit.timestamp);
+    let answered = (asked.url.as_str(), captured);
+    state
+        .spread
+        .count(visit, answered, asked.referrer.as_deref(), part);
 }
 
 fn count_missing(state: &State, asked: &Asked) {

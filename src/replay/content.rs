@@ -100,6 +100,11 @@ impl Capture {
         }
     }
 
+    /// The entry whose record has the body: another one's for a revisit.
+    pub fn body_entry(&self) -> &CdxjEntry {
+        &self.body
+    }
+
     /// The answer's head; a resource record has none, so it is empty.
     pub fn head(&self) -> Head<'_> {
         Head::parse(&self.head)

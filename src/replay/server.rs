@@ -27,6 +27,7 @@
 //!   `?page=<url>` limits it to what that page asked for.
 
 mod paths;
+mod record;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -52,14 +53,18 @@ use super::address::{Base, HostParts, Visit};
 use super::answer::{Asked, Form, answer, no_collection};
 use super::connection::Connections;
 use super::csp;
+use super::judging::Judging;
 use super::missing::Missing;
 use super::notice::Notice;
 use super::outlet::Outlet;
 use super::rewrite::RESERVED;
 use super::shelf::Shelf;
+use super::spread::Spread;
 use super::ui::{self, UiRequest};
 use super::way::RUNTIME as RUNTIME_PATH;
+use crate::snapshot::collection::Collection;
 use crate::snapshot::posted::{self, Posted};
+use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
 /// Replay's part in every archived page.
@@ -83,6 +88,10 @@ pub struct State {
     pub base: Base,
     /// What readers asked for in vain.
     pub missing: Missing,
+    /// When the parts of shown pages were captured.
+    pub spread: Spread,
+    /// What verification says of the collections.
+    pub judging: Arc<Judging>,
     /// A place for each archived answer that is under way.
     places: Arc<Semaphore>,
 }
@@ -107,6 +116,8 @@ impl Server {
             shelf,
             base: Base::new(listener.local_addr()?.port()),
             missing: Missing::default(),
+            spread: Spread::default(),
+            judging: Arc::default(),
             places: Arc::new(Semaphore::new(ANSWERS)),
         };
         Ok(Self {
@@ -311,13 +322,22 @@ async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Respo
     }
     let mut response = if let Some(rest) = path.strip_prefix("/-/missing/") {
         missing_list(state, rest, query.as_deref())
+    } else if let Some(rest) = path.strip_prefix("/-/times/") {
+        times(state, rest, query.as_deref())
     } else if path == RUNTIME_PATH {
         runtime()
     } else if let Some(asked) = asked {
         asked.answer(state, request).await
+    } else if let Some(name) = record::collection(&path) {
+        record::download(state, name, query.as_deref()).await
     } else {
-        let base = base.clone();
-        ui::route(state, UiRequest { path, query, base }).await
+        let asked = UiRequest {
+            path,
+            query,
+            is_own: is_own(&request.headers),
+            base: base.clone(),
+        };
+        ui::route(state, asked).await
     };
     let fields = response.headers_mut();
     // Archived pages can set cookies for this host, so it has none of its own.
@@ -329,6 +349,12 @@ async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Respo
         fields.insert(REFERRER_POLICY, no_referrer);
     }
     response
+}
+
+/// Whether no website elsewhere made the request; only browsers tell.
+fn is_own(fields: &HeaderMap) -> bool {
+    let site = fields.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    matches!(site, None | Some(b"same-origin" | b"none"))
 }
 
 /// The listener by its address: path mode is there, for tools and for readers
@@ -351,16 +377,46 @@ fn runtime() -> Response<Body> {
     response
 }
 
-fn missing_list(state: &State, rest: &str, query: Option<&str>) -> Response<Body> {
-    let place = rest
-        .split_once('/')
-        .and_then(|(name, time)| Some((state.shelf.get(name)?, time.parse().ok()?)));
-    let Some((collection, timestamp)) = place else {
+/// The visit that `<collection>/<timestamp14>` names.
+fn visit_of<'s>(state: &'s State, rest: &str) -> Option<(&'s Collection, Timestamp14)> {
+    let (name, time) = rest.split_once('/')?;
+    Some((state.shelf.get(name)?, time.parse().ok()?))
+}
+
+/// The page that a query names.
+fn page_of(query: Option<&str>) -> Option<String> {
+    ::url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "page")
+        .map(|(_, page)| page.into_owned())
+}
+
+/// When the parts of a page were captured, for the banner.
+fn times(state: &State, rest: &str, query: Option<&str>) -> Response<Body> {
+    let place = visit_of(state, rest).zip(page_of(query));
+    let Some(((collection, visit), page)) = place else {
         return status(StatusCode::NOT_FOUND, "no such visit\n");
     };
-    let page = ::url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-        .find(|(name, _)| name == "page")
-        .map(|(_, page)| page.into_owned());
+    let Some(times) = state.spread.of(&collection.name, visit, &page) else {
+        return status(StatusCode::NOT_FOUND, "nothing of that page was served\n");
+    };
+    let told = serde_json::json!({
+        "own": times.own.rfc3339(),
+        "first": times.first.rfc3339(),
+        "last": times.last.rfc3339(),
+        "parts": times.parts,
+        "text": times.text(),
+    });
+    let mut response = Response::new(Body::from(told.to_string()));
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+fn missing_list(state: &State, rest: &str, query: Option<&str>) -> Response<Body> {
+    let Some((collection, timestamp)) = visit_of(state, rest) else {
+        return status(StatusCode::NOT_FOUND, "no such visit\n");
+    };
+    let page = page_of(query);
     let list = state
         .missing
         .list(&collection.name, timestamp, page.as_deref());

@@ -5,6 +5,7 @@
 
 mod assets;
 mod calendar;
+mod capture;
 mod captures;
 mod collection;
 mod directions;
@@ -15,6 +16,7 @@ mod listing;
 mod moment;
 mod problem;
 mod query;
+mod report;
 mod search;
 mod summary;
 #[cfg(test)]
@@ -31,6 +33,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use axum::http::{Response, StatusCode};
 
 use super::address::Base;
+use super::judging::Judging;
 use super::server::State;
 use super::shelf::Shelf;
 use crate::snapshot::collection::Collection;
@@ -44,6 +47,9 @@ pub struct UiRequest {
     pub path: String,
     /// What follows the `?`.
     pub query: Option<String>,
+    /// Whether a page of the interface leads there, or the reader, and no website
+    /// elsewhere; clients other than browsers don't tell.
+    pub is_own: bool,
     /// The server as the reader names it.
     pub base: Base,
 }
@@ -65,7 +71,7 @@ pub struct UiResponse {
 /// Answers a request to the interface, on a thread that may wait for files.
 pub async fn route(state: &Arc<State>, request: UiRequest) -> Response<Body> {
     let state = Arc::clone(state);
-    let page = move || answer(&state.shelf, &request);
+    let page = move || answer(&state.shelf, &state.judging, &request);
     let answer = tokio::task::spawn_blocking(page).await;
     answer.map_or_else(
         |_| {
@@ -78,9 +84,14 @@ pub async fn route(state: &Arc<State>, request: UiRequest) -> Response<Body> {
 }
 
 /// Answers a request. Reads files, so it blocks.
-pub fn answer(shelf: &Shelf, request: &UiRequest) -> UiResponse {
-    let base = &request.base;
-    let site = Site { shelf, base };
+pub fn answer(shelf: &Shelf, judging: &Arc<Judging>, request: &UiRequest) -> UiResponse {
+    let UiRequest { base, is_own, .. } = request;
+    let site = Site {
+        shelf,
+        judging,
+        base,
+        is_own: *is_own,
+    };
     site.answer(request)
         .unwrap_or_else(|problem| problem.response())
 }
@@ -102,6 +113,8 @@ impl UiResponse {
 #[derive(Clone, Copy)]
 struct Site<'a> {
     shelf: &'a Shelf,
+    judging: &'a Arc<Judging>,
+    is_own: bool,
     base: &'a Base,
 }
 
@@ -129,8 +142,10 @@ impl<'a> Site<'a> {
         let (name, page) = rest.split_once('/').unwrap_or((rest, ""));
         let collection = self.collection(name)?;
         match page {
-            "" => collection::page(collection, query),
+            "" => collection::page(self, collection, query),
             "captures" => captures::page(collection, query),
+            "capture" => capture::page(self, collection, query),
+            "report" => report::page(self, collection, query),
             "ledger" => ledger::page(collection, query),
             _ => Err(Problem::NoPage),
         }

@@ -397,6 +397,9 @@ impl<'t> Reader<'t, '_> {
             }
         } else if !goes_on && guard::is_file_url(&pending.text) {
             return self.name(pending.text, Role::Guess, against);
+        } else if !goes_on && guard::is_picture(&pending.text) {
+            // It takes the place of another, whose folder is mostly the script's.
+            return self.name(pending.text, Role::Guess, Against::Script);
         }
         self.embedded(&pending, goes_on);
     }

@@ -201,6 +201,14 @@ impl Header {
         self.text.capacity() + size_of_val(&self.fields[..])
     }
 
+    /// Name and value of every field, as they came.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let text = &self.text;
+        let of =
+            |&(start, end, stop): &(usize, usize, usize)| (&text[start..end], &text[end..stop]);
+        self.fields.iter().map(of)
+    }
+
     /// The value of the first field of this name; names ignore case.
     pub fn field<'s>(&'s self, name: &'s str) -> Option<&'s str> {
         self.values(name).next()

@@ -54,6 +54,7 @@ struct Row {
     time: Moment,
     view: Option<String>,
     raw: Option<String>,
+    capture: String,
     status: String,
     media_type: String,
     revisit: bool,
@@ -175,6 +176,7 @@ fn rows<'a>(
             time: Moment(entry.timestamp),
             view: linked(link::view),
             raw: linked(link::raw),
+            capture: link::capture(&collection.name, entry),
             status: {
                 let status = clipped(entry.status.as_deref().unwrap_or_default(), 12);
                 match &entry.mark {

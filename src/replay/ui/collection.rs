@@ -5,9 +5,10 @@ use askama::Template;
 use super::listing::{self, Stretch};
 use super::problem::Problem;
 use super::query::{Paging, Query};
+use super::report::Verdict;
 use super::search::{self, Asked};
 use super::summary::Summary;
-use super::{UiResponse, html, link};
+use super::{Site, UiResponse, html, link};
 use crate::snapshot::collection::Collection;
 
 #[derive(Template)]
@@ -22,9 +23,14 @@ struct Page {
     paging: Paging,
     all: String,
     ledger: String,
+    verdict: Verdict,
 }
 
-pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse, Problem> {
+pub(super) fn page(
+    site: Site<'_>,
+    collection: &Collection,
+    query: &Query,
+) -> Result<UiResponse, Problem> {
     let asked = Asked::of(query);
     let page = query.page();
     let searched = !asked.text.is_empty();
@@ -52,6 +58,7 @@ pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse,
         stretch,
         all: link::collection(&collection.name),
         ledger: link::ledger(&collection.name, "", ""),
+        verdict: Verdict::of(site, &collection.name),
     };
     Ok(html(200, &page))
 }

@@ -190,6 +190,7 @@ pub(super) fn json(site: Site<'_>, rest: &str, query: &Query) -> Result<UiRespon
                 "next": view(shown.next),
                 "calendar": link::captures(name, shown.url.as_str()),
                 "raw": link::raw(name, moment.0, &shown.url),
+                "details": link::capture(name, &shown.entry),
             })
         }
     };

@@ -5,6 +5,7 @@ use askama::Template;
 use super::listing::Stretch;
 use super::problem::Problem;
 use super::query::Query;
+use super::report::Verdict;
 use super::search::{self, Asked};
 use super::summary::Summary;
 use super::{Site, UiResponse, html, link};
@@ -15,7 +16,7 @@ struct Page {
     asked: Asked,
     searched: bool,
     nothing: bool,
-    collections: Vec<Result<Summary, Broken>>,
+    collections: Vec<(Result<Summary, Broken>, Verdict)>,
     found: Vec<Found>,
 }
 
@@ -36,16 +37,17 @@ pub(super) fn page(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem>
     let asked = Asked::of(query);
     let shelf = site.shelf.collections();
     let summaries = shelf.iter().map(|collection| {
-        Summary::of(collection).map_err(|error| Broken {
+        let summary = Summary::of(collection).map_err(|error| Broken {
             name: collection.name.clone(),
             said: error.to_string(),
-        })
+        });
+        (summary, Verdict::of(site, &collection.name))
     });
     let collections: Vec<_> = summaries.collect();
     let searched = !asked.text.is_empty();
     let mut found = Vec::new();
     if searched {
-        for (collection, summary) in shelf.iter().zip(&collections) {
+        for (collection, (summary, _)) in shelf.iter().zip(&collections) {
             let stretch = search::find(collection, &asked, 1)?;
             if !stretch.rows.is_empty() {
                 let title = summary.as_ref().map_or(&collection.name, |s| &s.title);

@@ -1,6 +1,7 @@
 //! Addresses within the interface. Each begins with `/`, so that nothing from
 //! an archive can be a `javascript:` or live address.
 
+use crate::snapshot::cdxj::CdxjEntry;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
@@ -11,6 +12,11 @@ fn encoded(text: &str) -> String {
 /// A collection's own page.
 pub(super) fn collection(name: &str) -> String {
     format!("/c/{name}/")
+}
+
+/// What verification says of a collection.
+pub(super) fn report(name: &str) -> String {
+    format!("/c/{name}/report")
 }
 
 /// The calendar of a URL.
@@ -38,6 +44,27 @@ pub(super) fn ledger(collection: &str, state: &str, text: &str) -> String {
 /// those of the address, so it needs no escaping: both are in the WHATWG form.
 pub(super) fn view(collection: &str, timestamp: Timestamp14, url: &CanonicalUrl) -> String {
     format!("/view/{collection}/{timestamp}/{url}")
+}
+
+/// What names a capture among all: URL, time and place.
+fn place(entry: &CdxjEntry) -> String {
+    format!(
+        "url={}&time={}&file={}&offset={}",
+        encoded(&entry.url),
+        entry.timestamp,
+        encoded(&entry.filename),
+        entry.offset
+    )
+}
+
+/// The page of a capture.
+pub(super) fn capture(collection: &str, entry: &CdxjEntry) -> String {
+    format!("/c/{collection}/capture?{}", place(entry))
+}
+
+/// A capture's record, to be taken away.
+pub(super) fn record(collection: &str, entry: &CdxjEntry) -> String {
+    format!("/c/{collection}/record?{}", place(entry))
 }
 
 /// The bytes as captured.

@@ -13,6 +13,7 @@ use crate::snapshot::collection::{Collection, Kind};
 use crate::snapshot::layout::{LEDGER, MANIFEST, PAGES};
 use crate::snapshot::manifest::{Counts, Seal};
 use crate::snapshot::pages;
+use crate::warc::RecordType;
 
 /// So many seeds are named.
 const MAX_SEEDS: usize = 12;
@@ -20,6 +21,8 @@ const MAX_SEEDS: usize = 12;
 const SEED_PAGES: usize = 200;
 /// Lines of the index that are read for the span of captures.
 const MAX_LINES: u64 = 50_000;
+/// So much of a WARC's own description is read.
+const MAX_INFO: usize = 64 * 1024;
 /// A longer manifest isn't read for a summary.
 const MAX_MANIFEST: u64 = 512 * 1024 * 1024;
 
@@ -42,6 +45,9 @@ pub(super) struct Summary {
     pub complete: Option<bool>,
     pub sealed: Option<Moment>,
     pub software: String,
+    /// Who captured it and what, by its own account; empty where it doesn't say.
+    pub operator: String,
+    pub description: String,
     pub warcs: String,
     pub bytes: String,
     pub damage: Vec<String>,
@@ -84,6 +90,7 @@ impl Summary {
             first = Moment::parse(&brief.main_page_date).min(first).or(first);
             last = Moment::parse(&brief.created).max(last);
         }
+        let info = info(collection);
         let seal = brief.lastlight.as_ref();
         let plus = if span.cut { "+" } else { "" };
         let warcs = collection.warcs();
@@ -106,7 +113,15 @@ impl Summary {
             captures: format!("{}{plus}", grouped(span.captures)),
             complete: seal.map(|seal| seal.complete),
             sealed: Moment::parse(&brief.created),
-            software: clipped(&brief.software, 80),
+            software: {
+                let own = [&brief.software, &info.software].into_iter();
+                clipped(
+                    own.into_iter().find(|s| !s.is_empty()).map_or("", |s| s),
+                    80,
+                )
+            },
+            operator: clipped(&info.operator, 200),
+            description: clipped(&info.description, 500),
             warcs: grouped(warcs.len() as u64),
             bytes: size(warcs.iter().map(|warc| warc.region().len()).sum()),
             damage: collection.damage.clone(),
@@ -142,6 +157,45 @@ fn brief(collection: &Collection) -> Result<Brief, SnapshotError> {
     };
     // `verify` says what is wrong with a manifest; a reader can do without it.
     Ok(serde_json::from_reader(BufReader::new(file.take(MAX_MANIFEST))).unwrap_or_default())
+}
+
+/// What the first record of the first WARC says of the whole.
+#[derive(Default)]
+struct Info {
+    operator: String,
+    description: String,
+    software: String,
+}
+
+fn info(collection: &Collection) -> Info {
+    let mut info = Info::default();
+    let Some(warc) = collection.warcs().first() else {
+        return info;
+    };
+    let mut reader = warc.reader();
+    // What can't be read says nothing; `verify` says why.
+    let Ok(Some(mut record)) = reader.next_record() else {
+        return info;
+    };
+    if record.header.record_type() != RecordType::Warcinfo {
+        return info;
+    }
+    let block = record.block(MAX_INFO).unwrap_or_default();
+    for line in String::from_utf8_lossy(&block).lines() {
+        let Some((name, value)) = line.split_once(':') else {
+            continue;
+        };
+        let field = match name.trim().to_ascii_lowercase().as_str() {
+            "operator" => &mut info.operator,
+            "description" => &mut info.description,
+            "software" => &mut info.software,
+            _ => continue,
+        };
+        if field.is_empty() {
+            value.trim().clone_into(field);
+        }
+    }
+    info
 }
 
 fn by_state(collection: &str, counts: &Counts) -> Vec<StateCount> {

@@ -5,9 +5,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{UiRequest, UiResponse, answer};
 use crate::replay::address::Base;
+use crate::replay::judging::{Judgement, Judging};
 use crate::replay::shelf::Shelf;
 use crate::snapshot::ledger::{LedgerRow, LedgerWriter, State};
 use crate::snapshot::pages::{self, Page};
@@ -171,6 +173,7 @@ fn snapshot(root: &Path) {
 
 struct Fixture {
     shelf: Shelf,
+    judging: Arc<Judging>,
     base: Base,
     _directory: tempfile::TempDir,
 }
@@ -185,6 +188,7 @@ impl Fixture {
         fs::write(&lone, warc()).unwrap();
         Self {
             shelf: Shelf::open(&[demo, lone]).unwrap(),
+            judging: Arc::default(),
             base: Base::new(8080),
             _directory: directory,
         }
@@ -197,7 +201,18 @@ impl Fixture {
         };
         let path = path.to_owned();
         let base = self.base.clone();
-        answer(&self.shelf, &UiRequest { path, query, base })
+        let judging = Arc::clone(&self.judging);
+        let is_own = true;
+        answer(
+            &self.shelf,
+            &judging,
+            &UiRequest {
+                path,
+                query,
+                is_own,
+                base,
+            },
+        )
     }
 
     fn page(&self, address: &str) -> String {
@@ -263,6 +278,8 @@ fn nothing_from_an_archive_becomes_markup() {
         format!("/c/demo/?q={}&how=words", encoded(HOSTILE)),
         format!("/c/demo/?q={url}&how=prefix"),
         format!("/c/demo/captures?url={url}"),
+        format!("/c/demo/capture?url={url}&time=20260322102000"),
+        format!("/c/demo/capture?url={url}&time=20260322102000&verify=1"),
         format!("/c/demo/captures?url={url}%22%3E%3Cscript%3E"),
         format!("/c/demo/ledger?state=unreached&q={}", encoded("\"><script>")),
         "/c/demo/ledger?state=%22%3E%3Cscript%3E".to_owned(),
@@ -328,6 +345,70 @@ fn the_calendar_leads_to_captures() {
     let day = fixture.page("/c/demo/captures?url=example.org&day=20260322");
     assert!(day.contains("Captures of 22 March 2026") && day.contains("20260322180000id_"));
     assert!(!day.contains("20240501100000id_"));
+}
+
+#[test]
+fn a_capture_has_a_page_of_its_own() {
+    let fixture = Fixture::new();
+    let calendar = fixture.page("/c/demo/captures?url=http%3A%2F%2Fexample.org%2F");
+    let at = "capture?url=http%3A%2F%2Fexample.org%2F&#38;time=20260322101500&#38;file=a.warc.gz";
+    assert!(calendar.contains(at), "{calendar}");
+    let address = "/c/demo/capture?url=http%3A%2F%2Fexample.org%2F&time=20260322101500";
+    let page = fixture.page(address);
+    assert!(page.contains("<h1>The Inquiry</h1>") && page.contains("WARC-Record-ID"));
+    assert!(page.contains("HTTP/1.1 200 OK"), "{page}");
+    let cite = "http://lastlight.localhost:8080/demo/20260322101500mp_/http://example.org/";
+    assert!(page.contains(cite), "{page}");
+    assert!(page.contains("“The Inquiry”. http://example.org/, captured 2026-03-22T10:15:00Z"));
+    assert!(!page.contains("nothing is altered"));
+    let checked = fixture.page(&format!("{address}&verify=1"));
+    assert!(
+        checked.contains("Verified: nothing is altered"),
+        "{checked}"
+    );
+    // A revisit whose content isn't there.
+    let revisit = fixture.page("/c/demo/capture?url=example.org&time=20260322180000&verify=1");
+    assert!(revisit.contains("What it repeats"), "{revisit}");
+    let never =
+        fixture.answer("/c/demo/capture?url=http%3A%2F%2Fexample.org%2F&time=20200101000000");
+    assert_eq!(never.status, 404);
+    assert_eq!(fixture.answer("/c/demo/capture?url=x&time=y").status, 404);
+}
+
+#[test]
+fn a_collection_is_verified_when_a_reader_of_the_interface_asks() {
+    let fixture = Fixture::new();
+    assert!(fixture.page("/c/demo/report").contains("not verified yet"));
+    fixture.judging.appoint(Box::new(|path, _| Judgement {
+        holds: false,
+        verdict: "ALTERED: <1> record".to_owned(),
+        account: Some("1,252 URLs discovered".to_owned()),
+        text: format!("{}: <b>", path.display()),
+    }));
+    assert_eq!(fixture.location("/c/demo/report?begin=1"), "/c/demo/report");
+    let begun = std::time::Instant::now();
+    while !fixture
+        .page("/c/demo/report")
+        .contains("ALTERED: &#60;1&#62; record")
+    {
+        assert!(begun.elapsed().as_secs() < 20);
+    }
+    let page = fixture.page("/c/demo/report");
+    assert!(page.contains("1,252 URLs discovered") && page.contains(": &#60;b&#62;"));
+    assert!(fixture.page("/").contains("class=\"verdict broken\""));
+    assert!(fixture.page("/c/demo/").contains("ALTERED"));
+    // Nobody else has been asked for.
+    assert!(fixture.page("/c/lone/report").contains("not verified yet"));
+    let (path, query) = ("/c/lone/report".to_owned(), Some("begin=1".to_owned()));
+    let base = fixture.base.clone();
+    let foreign = UiRequest {
+        path,
+        query,
+        is_own: false,
+        base,
+    };
+    answer(&fixture.shelf, &fixture.judging, &foreign);
+    assert!(fixture.page("/c/lone/report").contains("not verified yet"));
 }
 
 #[test]

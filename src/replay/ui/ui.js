@@ -101,6 +101,7 @@
     linkTo("previous", answer.previous);
     linkTo("next", answer.next);
     linkTo("calendar", answer.calendar);
+    linkTo("details", answer.details);
     linkTo("raw", answer.raw);
   };
 
@@ -122,6 +123,7 @@
       shownTimestamp = timestamp;
       tellCapture(url, timestamp);
       countMissing();
+      tellTimes();
     }
   };
 
@@ -193,7 +195,7 @@
       element("copy").textContent = "Unknown page";
       element("when").textContent = "– it doesn't tell its address";
       element("place").textContent = "";
-      for (const id of ["previous", "next", "raw"]) linkTo(id, null);
+      for (const id of ["previous", "next", "details", "raw"]) linkTo(id, null);
     }, 1000);
   });
 
@@ -237,10 +239,27 @@
     }
   }
 
+  // When the parts of the page were captured, beside the page itself.
+  async function tellTimes() {
+    const page = withoutFragment(current);
+    try {
+      const response = await fetch(`/-/times/${collection}/${time}?page=${encodeURIComponent(page)}`);
+      const told = response.ok ? await response.json() : {};
+      if (page !== withoutFragment(current)) return;
+      element("times").textContent = told.text || "";
+      element("times").title = told.parts ? `${told.parts} parts, from ${told.first} to ${told.last}` : "";
+    } catch {
+      // As above.
+    }
+  }
+
   // Often while a page loads, seldom after.
   let polls = 0;
   const poll = () => {
-    if (!document.hidden) countMissing();
+    if (!document.hidden) {
+      countMissing();
+      tellTimes();
+    }
     polls += 1;
     setTimeout(poll, polls < 10 ? 1500 : 10000);
   };

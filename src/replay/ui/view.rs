@@ -31,6 +31,8 @@ struct Page {
     next: Option<String>,
     calendar: String,
     raw: String,
+    /// The page of the capture.
+    details: String,
     frame: String,
     /// Whether it is path mode, in which pages have no origin.
     one_host: bool,
@@ -85,6 +87,7 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
         next: shown.next.as_ref().and_then(at),
         calendar: link::captures(name, shown.url.as_str()),
         raw: link::raw(name, shown.entry.timestamp, &shown.url),
+        details: link::capture(name, &shown.entry),
         frame,
         one_host: site.base.one_host().is_some(),
         pdf,

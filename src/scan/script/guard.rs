@@ -165,6 +165,15 @@ pub(super) fn is_file_url(text: &str) -> bool {
     is_url(text, Ground::Bare) && (text.contains("//") || ending(path(text)).is_some())
 }
 
+/// Whether a text is the name of a picture without a folder, and no more.
+pub(super) fn is_picture(text: &str) -> bool {
+    const PICTURES: [&str; 7] = ["png", "gif", "jpg", "jpeg", "svg", "webp", "avif"];
+    let ending = text.rsplit_once('.').filter(|(name, _)| name.len() > 1);
+    ending.is_some_and(|(_, ending)| PICTURES.contains(&ending))
+        && !text.contains('/')
+        && is_url(text, Ground::Taken)
+}
+
 /// Whether a text is the name or path of a page or document, and no more.
 pub(super) fn is_document(text: &str) -> bool {
     let is_page = ending(path(text)).is_some_and(|ending| PAGES.contains(&ending));

@@ -106,6 +106,18 @@ fn workers_and_assets_are_relative_to_what_browsers_take() {
 }
 
 #[test]
+fn a_picture_that_takes_anothers_place_is_looked_for_beside_the_script() {
+    for script in [
+        "el.src = `${el.src.substr(0, 9)}plus.png`",
+        "el.src = el.src.slice(0, -9) + 'plus.png'",
+    ] {
+        expect(script, &["Guess /js/plus.png"]);
+    }
+    let no_name = "el.src = base + '.png'; el.src = a + 'b'; x = a + 'plus.js'; x(a + '-.png')";
+    expect(no_name, &[]);
+}
+
+#[test]
 fn strings_are_joined_and_unescaped_and_what_is_unknown_is_left_out() {
     for (script, expected) in [
         (

@@ -1,0 +1,224 @@
+//! A capture's record as it stands in its WARC: its header, the start of its
+//! block, the records of the same exchange behind it, what checking it anew
+//! says, and its stored bytes for taking away.
+
+mod check;
+#[cfg(test)]
+mod tests;
+
+pub use check::{Checked, check};
+
+use std::io::{Cursor, Read};
+
+use crate::snapshot::SnapshotError;
+use crate::snapshot::cdxj::CdxjEntry;
+use crate::snapshot::collection::{Collection, Warc};
+use crate::time::Timestamp14;
+use crate::url::{CanonicalUrl, Surt};
+use crate::warc::Header;
+
+/// So much of a block is shown.
+const START: usize = 64 * 1024;
+/// So many records of an exchange are looked for behind the first.
+const BESIDE: usize = 4;
+/// A longer record isn't read for its end alone.
+const MAX_BESIDE: u64 = 4 * 1024 * 1024;
+
+/// Lines of one URL and second that are looked through.
+const MAX_LINES: usize = 10_000;
+
+/// Which capture is meant, as addresses name it.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The archived URL, as it was captured or typed.
+    pub url: String,
+    /// When it was captured.
+    pub time: Timestamp14,
+    /// File name and offset of the record, where one second has several.
+    pub place: Option<(String, u64)>,
+}
+
+impl Named {
+    /// Reads it from the parameters `url`, `time`, `file` and `offset`.
+    pub fn of(parameter: impl Fn(&str) -> String) -> Option<Self> {
+        let file = parameter("file");
+        let offset = parameter("offset").parse().ok();
+        Some(Self {
+            url: Some(parameter("url")).filter(|url| !url.is_empty())?,
+            time: parameter("time").parse().ok()?,
+            place: offset
+                .filter(|_| !file.is_empty())
+                .map(|offset| (file, offset)),
+        })
+    }
+
+    /// Its line in the index.
+    pub fn entry(&self, collection: &Collection) -> Result<Option<CdxjEntry>, SnapshotError> {
+        let key = CanonicalUrl::parse_typed(&self.url)
+            .map_or_else(|_| Surt::of(&self.url), |url| url.surt());
+        let failed = || SnapshotError::io(&collection.path, "reading the index");
+        let prefix = format!("{} {} ", key.as_str(), self.time);
+        let lines = collection.index().lines(&prefix).map_err(failed())?;
+        let mut other = None;
+        for line in lines.take(MAX_LINES) {
+            let Ok(entry) = line.map_err(failed())?.parse::<CdxjEntry>() else {
+                continue;
+            };
+            let is_it = match &self.place {
+                Some((file, offset)) => entry.offset == *offset && entry.filename == *file,
+                None => entry.url == self.url,
+            };
+            if is_it {
+                return Ok(Some(entry));
+            }
+            // Another spelling of the URL.
+            if self.place.is_none() {
+                other = other.or(Some(entry));
+            }
+        }
+        Ok(other)
+    }
+}
+
+/// One record.
+#[derive(Debug)]
+pub struct Part {
+    /// Its named fields.
+    pub header: Header,
+    /// The first bytes of its block.
+    pub start: Vec<u8>,
+    /// Whether the block goes on.
+    pub is_cut: bool,
+}
+
+/// A capture's record and those of its exchange that stand right behind it.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The one that the index names.
+    pub record: Part,
+    /// Request, metadata and the like, in the order of the file.
+    pub beside: Vec<Part>,
+    /// Where their stored bytes begin and end in the WARC.
+    pub stored: std::ops::Range<u64>,
+}
+
+impl Exchange {
+    /// Reads the records at an entry of the index. Bodies aren't read to their
+    /// ends. `None` where no record begins there.
+    pub fn read(collection: &Collection, entry: &CdxjEntry) -> Result<Option<Self>, SnapshotError> {
+        let warc = warc(collection, entry)?;
+        let mut reader = warc.reader_at(entry.offset);
+        let Some(mut found) = reader.next_record()? else {
+            return Ok(None);
+        };
+        let start = found.block(START)?;
+        let is_cut = found.remaining() > 0;
+        let header = found.header.clone();
+        let end = if entry.length > 0 {
+            entry.offset.saturating_add(entry.length)
+        } else {
+            // An index that doesn't say how long records are.
+            let extent = found.finish()?;
+            extent.offset + extent.length
+        };
+        let record = Part {
+            header,
+            start,
+            is_cut,
+        };
+        let (beside, end) = beside(warc, &record.header, end);
+        Ok(Some(Self {
+            record,
+            beside,
+            stored: entry.offset..end.min(warc.region().len()),
+        }))
+    }
+}
+
+/// The records behind an offset that were made together with another, and
+/// where they end. What can't be read is none of them.
+fn beside(warc: &Warc, of: &Header, mut end: u64) -> (Vec<Part>, u64) {
+    let mut parts = Vec::new();
+    let Some(id) = of.record_id() else {
+        return (parts, end);
+    };
+    let mut reader = warc.reader_at(end);
+    while parts.len() < BESIDE {
+        let Ok(Some(mut record)) = reader.next_record() else {
+            break;
+        };
+        let is_of_it = record
+            .header
+            .values("WARC-Concurrent-To")
+            .any(|to| to == id)
+            || record.header.field("WARC-Refers-To") == Some(id)
+            || (record.header.record_id())
+                .is_some_and(|own| of.values("WARC-Concurrent-To").any(|to| to == own));
+        if !is_of_it || record.remaining() > MAX_BESIDE {
+            break;
+        }
+        let Ok(start) = record.block(START) else {
+            break;
+        };
+        let is_cut = record.remaining() > 0;
+        let Ok((header, extent)) = record.finish_with_header() else {
+            break;
+        };
+        end = extent.offset + extent.length;
+        parts.push(Part {
+            header,
+            start,
+            is_cut,
+        });
+    }
+    (parts, end)
+}
+
+/// Stored bytes of a WARC, which are a WARC by themselves.
+pub struct Stored {
+    /// The bytes.
+    pub bytes: Box<dyn Read + Send>,
+    /// How many.
+    pub length: u64,
+    /// `.warc.gz` and the like.
+    pub suffix: &'static str,
+}
+
+impl Stored {
+    /// Those of an exchange. Zstandard frames that need a dictionary have it
+    /// before them, as at the start of their own file.
+    pub fn of(
+        collection: &Collection,
+        entry: &CdxjEntry,
+        exchange: &Exchange,
+    ) -> Result<Self, SnapshotError> {
+        let warc = warc(collection, entry)?;
+        let range = exchange.stored.clone();
+        let length = range.end.saturating_sub(range.start);
+        let part = warc.region().part(range.start, length);
+        let name = warc.filename.to_ascii_lowercase();
+        let suffix = [".warc.gz", ".warc.zst", ".arc.gz", ".arc"]
+            .into_iter()
+            .find(|suffix| name.ends_with(suffix))
+            .unwrap_or(".warc");
+        let preamble = match warc.dictionary() {
+            Some(dictionary) if suffix == ".warc.zst" && range.start > 0 => dictionary.frame(),
+            _ => Vec::new(),
+        };
+        Ok(Self {
+            length: length + preamble.len() as u64,
+            bytes: Box::new(Cursor::new(preamble).chain(part)),
+            suffix,
+        })
+    }
+}
+
+/// The WARC of an entry.
+fn warc<'c>(collection: &'c Collection, entry: &CdxjEntry) -> Result<&'c Warc, SnapshotError> {
+    let base = entry.filename.rsplit('/').next().unwrap_or_default();
+    let warc = collection.warc(&entry.filename);
+    warc.or_else(|| collection.warc(base))
+        .ok_or_else(|| SnapshotError::Missing {
+            path: collection.path.join(base),
+        })
+}

@@ -1,0 +1,110 @@
+//! Records of the committed snapshot: read, checked, taken away, and altered.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use super::*;
+use crate::warc::Reader;
+
+const DEMO: &str = "snapshots/demo";
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn entry(collection: &Collection, url: &str) -> CdxjEntry {
+    let key = CanonicalUrl::parse(url).unwrap().surt();
+    let captures = collection.captures(key.as_str()).unwrap();
+    captures.into_iter().find(|entry| entry.url == url).unwrap()
+}
+
+const HOME: &str = "http://inquiry.localhost:8431/";
+
+#[test]
+fn a_capture_is_found_by_url_and_time_and_by_its_place() {
+    let demo = Collection::open(Path::new(DEMO)).unwrap();
+    let home = entry(&demo, HOME);
+    let named = |url: &str, place| {
+        let (url, time) = (url.to_owned(), home.timestamp);
+        Named { url, time, place }.entry(&demo).unwrap()
+    };
+    assert_eq!(named(HOME, None), Some(home.clone()));
+    let place = (home.filename.clone(), home.offset);
+    assert_eq!(named(HOME, Some(place)), Some(home.clone()));
+    let elsewhere = (home.filename.clone(), home.offset + 1);
+    assert_eq!(named(HOME, Some(elsewhere)), None);
+    assert_eq!(named("http://inquiry.localhost:8431/never", None), None);
+    assert_eq!(named("\0 not a url", None), None);
+}
+
+#[test]
+fn what_is_taken_away_is_a_warc_with_the_whole_exchange() {
+    let demo = Collection::open(Path::new(DEMO)).unwrap();
+    let home = entry(&demo, HOME);
+    let exchange = Exchange::read(&demo, &home).unwrap().unwrap();
+    let kinds = |parts: &[Part]| -> Vec<String> {
+        let kinds = parts.iter().map(|part| part.header.record_type());
+        kinds.map(|kind| kind.as_str().to_owned()).collect()
+    };
+    assert_eq!(kinds(&exchange.beside), ["request", "metadata"]);
+    let mut stored = Stored::of(&demo, &home, &exchange).unwrap();
+    assert_eq!(stored.suffix, ".warc.gz");
+    let mut bytes = Vec::new();
+    stored.bytes.read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes.len() as u64, stored.length);
+    let mut reader = Reader::new("taken", bytes.as_slice());
+    let mut read = Vec::new();
+    while let Some(record) = reader.next_record().unwrap() {
+        read.push(record.header.record_type().as_str().to_owned());
+    }
+    assert_eq!(read, ["response", "request", "metadata"]);
+}
+
+#[test]
+fn an_unaltered_record_holds_in_all_that_vouches_for_it() {
+    let demo = Collection::open(Path::new(DEMO)).unwrap();
+    let checks = check(&demo, &[], &entry(&demo, HOME)).unwrap();
+    let told: Vec<_> = checks.iter().map(|each| (each.what, each.holds)).collect();
+    assert_eq!(
+        told,
+        [
+            ("Reads to its end", Some(true)),
+            ("Is what the index says", Some(true)),
+            ("Block digest", Some(true)),
+            ("Payload digest", Some(true)),
+            ("Digest in the index", Some(true)),
+            ("Row in records.csv", Some(true)),
+        ]
+    );
+}
+
+#[test]
+fn every_changed_byte_of_a_record_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("demo");
+    copy(Path::new(DEMO), &path);
+    let home = entry(&Collection::open(&path).unwrap(), HOME);
+    let warc = path.join("archive").join(&home.filename);
+    let whole = fs::read(&warc).unwrap();
+    // The gzip header's system and time escape every check sum; the others don't.
+    for at in [4, 9, 20, home.length / 2, home.length - 5] {
+        let mut altered = whole.clone();
+        altered[usize::try_from(home.offset + at).unwrap()] ^= 4;
+        fs::write(&warc, altered).unwrap();
+        let checks = check(&Collection::open(&path).unwrap(), &[], &home).unwrap();
+        let wrong = checks.iter().filter(|each| each.holds == Some(false));
+        assert!(wrong.count() > 0, "byte {at}: {checks:?}");
+    }
+}

@@ -1,0 +1,91 @@
+//! A capture's record, and those of its exchange, as they are stored: a file to
+//! take away, which is a WARC by itself.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
+use axum::http::{Response, StatusCode};
+
+use super::{State, on_thread, status};
+use crate::replay::outlet::Outlet;
+use crate::replay::record::{Exchange, Named, Stored};
+
+/// The collection's name where a path of the interface is that of a record.
+pub(super) fn collection(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/c/")?.strip_suffix("/record")?;
+    (!name.contains('/')).then_some(name)
+}
+
+/// Answers `/c/<collection>/record?url=…&time=…&file=…&offset=…`.
+pub(super) async fn download(
+    state: &Arc<State>,
+    collection: &str,
+    query: Option<&str>,
+) -> Response<Body> {
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let parameter = |name: &str| {
+        let found = query.iter().find(|(key, _)| key == name);
+        found
+            .map(|(_, value)| value.trim().to_owned())
+            .unwrap_or_default()
+    };
+    let Some(named) = Named::of(parameter) else {
+        let text = "url and time (14 digits) say which record is meant\n";
+        return status(StatusCode::BAD_REQUEST, text);
+    };
+    let name = collection.to_owned();
+    on_thread(state, move |state, outlet| {
+        send(state, &name, &named, outlet)
+    })
+    .await
+}
+
+fn send(state: &State, name: &str, named: &Named, outlet: Outlet) {
+    let plain = |status, text: String| {
+        let mut response = Response::new(text.into_bytes());
+        *response.status_mut() = status;
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    };
+    let Some(collection) = state.shelf.get(name) else {
+        let text = "there is no collection of this name\n".to_owned();
+        return outlet.whole(plain(StatusCode::NOT_FOUND, text));
+    };
+    let found = named.entry(collection).and_then(|entry| {
+        let Some(entry) = entry else {
+            return Ok(None);
+        };
+        let exchange = Exchange::read(collection, &entry)?;
+        let stored = exchange.map(|exchange| Stored::of(collection, &entry, &exchange));
+        Ok(stored.transpose()?.map(|stored| (entry, stored)))
+    });
+    let (entry, mut stored) = match found {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            let text = "the collection has no such record\n".to_owned();
+            return outlet.whole(plain(StatusCode::NOT_FOUND, text));
+        }
+        Err(error) => {
+            let text = format!("{error}\n");
+            return outlet.whole(plain(StatusCode::INTERNAL_SERVER_ERROR, text));
+        }
+    };
+    let mut response = Response::new(());
+    let fields = response.headers_mut();
+    // What browsers neither show nor sniff.
+    let kind = HeaderValue::from_static("application/octet-stream");
+    fields.insert(CONTENT_TYPE, kind);
+    let file = format!(
+        "{name}-{}-{}{}",
+        entry.timestamp, entry.offset, stored.suffix
+    );
+    if let Ok(value) = format!("attachment; filename=\"{file}\"").parse() {
+        fields.insert(CONTENT_DISPOSITION, value);
+    }
+    outlet.stream(response, Some(stored.length), &mut stored.bytes);
+}

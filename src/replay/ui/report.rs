@@ -1,0 +1,94 @@
+//! What verification says of a collection, now or as soon as it has read it.
+
+use askama::Template;
+
+use super::moment::size;
+use super::problem::Problem;
+use super::query::Query;
+use super::{Site, UiResponse, html, link, redirect};
+use crate::replay::judging::{self, Standing};
+use crate::snapshot::collection::Collection;
+
+#[derive(Template)]
+#[template(path = "replay/ui/report.html")]
+struct Page {
+    collection: String,
+    home: String,
+    ledger: String,
+    begin: String,
+    path: String,
+    verdict: Verdict,
+    text: String,
+    account: Option<String>,
+}
+
+/// The verdict as lists and pages tell it.
+pub(super) struct Verdict {
+    /// A word for the style: `holds`, `broken`, `open`.
+    pub class: &'static str,
+    /// What is told.
+    pub said: String,
+    /// Whether it changes by itself.
+    pub is_under_way: bool,
+    /// Whether there is one.
+    pub is_there: bool,
+    /// Whether one can be had.
+    pub can_be: bool,
+    /// Its page.
+    pub link: String,
+}
+
+impl Verdict {
+    pub(super) fn of(site: Site<'_>, collection: &str) -> Self {
+        let standing = site.judging.standing(collection);
+        let (class, said) = match &standing {
+            Standing::Unavailable | Standing::NotAsked => ("open", "not verified yet".to_owned()),
+            Standing::Waiting => ("open", "waits to be verified".to_owned()),
+            Standing::Reading(_, 0) => ("open", "is being verified".to_owned()),
+            Standing::Reading(read, all) => {
+                let (read, all) = (size(*read), size(*all));
+                ("open", format!("is being verified: {read} of {all}"))
+            }
+            Standing::Done(judgement) if judgement.holds => ("holds", judgement.verdict.clone()),
+            Standing::Done(judgement) => ("broken", judgement.verdict.clone()),
+        };
+        Self {
+            class,
+            said,
+            is_under_way: matches!(standing, Standing::Waiting | Standing::Reading(..)),
+            is_there: matches!(standing, Standing::Done(_)),
+            can_be: standing != Standing::Unavailable,
+            link: link::report(collection),
+        }
+    }
+}
+
+pub(super) fn page(
+    site: Site<'_>,
+    collection: &Collection,
+    query: &Query,
+) -> Result<UiResponse, Problem> {
+    let name = &collection.name;
+    if !query.text("begin").is_empty() {
+        // A website elsewhere may lead here, but has no reading done.
+        if site.is_own {
+            judging::begin(site.judging, name, &collection.path);
+        }
+        return Ok(redirect(link::report(name)));
+    }
+    let (text, account) = match site.judging.standing(name) {
+        Standing::Done(judgement) => (judgement.text.clone(), judgement.account.clone()),
+        _ => (String::new(), None),
+    };
+    let page = Page {
+        collection: name.clone(),
+        home: link::collection(name),
+        ledger: link::ledger(name, "", ""),
+        begin: format!("{}?begin=1", link::report(name)),
+        path: collection.path.display().to_string(),
+        verdict: Verdict::of(site, name),
+        text,
+        account,
+    };
+    Ok(html(200, &page))
+}
