@@ -21,6 +21,7 @@ mod search;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod thumbnail;
 mod view;
 
 pub(super) use assets::STYLE;
@@ -145,6 +146,7 @@ impl<'a> Site<'a> {
             "" => collection::page(self, collection, query),
             "captures" => captures::page(collection, query),
             "capture" => capture::page(self, collection, query),
+            "picture" => thumbnail::picture(self, collection, query),
             "report" => report::page(self, collection, query),
             "ledger" => ledger::page(collection, query),
             _ => Err(Problem::NoPage),

@@ -95,32 +95,38 @@ def main():
 def alike(binary, work, name, most):
     work.mkdir(parents=True)
     into = work / name
-    with Chromium(quiet=0.25) as browser:
-        with SITES[name](binary, work) as (seed, options):
-            # Also where hosts elsewhere don't answer, as they don't in a closed network.
-            command = [binary, "crawl", seed, "--delay", "0", "--connections", "4", *options, "--into", into, "--quiet"]
-            crawl = subprocess.run(command, capture_output=True, text=True, timeout=900)
-            assert crawl.returncode in (0, 1), f"the crawl ended with {crawl.returncode}: {crawl.stderr[-1000:]}"
-            pages = chosen(into, most)
-            assert pages, "no page was captured"
-            browser.command("Emulation.setEmulatedMedia", STILL, browser.page)
-            # Of a picture in several sizes browsers take the one that they have already.
-            browser.command("Network.setCacheDisabled", {"cacheDisabled": True}, browser.page)
-            for number, page in enumerate(pages):
+    with SITES[name](binary, work) as (seed, options):
+        # Also where hosts elsewhere don't answer, as they don't in a closed network.
+        command = [binary, "crawl", seed, "--delay", "0", "--connections", "4", *options, "--into", into, "--quiet"]
+        crawl = subprocess.run(command, capture_output=True, text=True, timeout=900)
+        assert crawl.returncode in (0, 1), f"the crawl ended with {crawl.returncode}: {crawl.stderr[-1000:]}"
+        pages = chosen(into, most)
+        assert pages, "no page was captured"
+        for number, page in enumerate(pages):
+            # A browser for each: of a picture in several sizes it takes the one that it has already.
+            with still() as browser:
                 (work / f"{number}-live.png").write_bytes(photograph(browser, page["url"], None))
-        # From here on the site is gone.
-        found, worst = [], 0
-        with replay(binary, into, work) as port:
-            width = max(len(page["url"]) for page in pages)
-            for number, page in enumerate(pages):
-                share, wrong = compare(browser, port, into.name, page, work / f"{number}")
-                print(f"       {page['url']:<{width}} {share:9.4%}  {work.name}/{number}-*.png", flush=True)
-                worst = max(worst, share)
-                found += [f"{page['url']}: {fault}" for fault in wrong]
-                if share > MOST:
-                    found.append(f"{page['url']}: {share:.2%} of the pixels differ")
+    # From here on the site is gone.
+    found, worst = [], 0
+    with replay(binary, into, work) as port, still() as browser:
+        width = max(len(page["url"]) for page in pages)
+        for number, page in enumerate(pages):
+            share, wrong = compare(browser, port, into.name, page, work / f"{number}")
+            print(f"       {page['url']:<{width}} {share:9.4%}  {work.name}/{number}-*.png", flush=True)
+            worst = max(worst, share)
+            found += [f"{page['url']}: {fault}" for fault in wrong]
+            if share > MOST:
+                found.append(f"{page['url']}: {share:.2%} of the pixels differ")
     assert not found, few(found, 20)
     return f"{len(pages)} pages, at most {worst:.4%} of a page's pixels differ"
+
+
+@contextlib.contextmanager
+def still():
+    """A browser for pages that neither move nor follow the desktop's colours."""
+    with Chromium(quiet=0.25) as browser:
+        browser.command("Emulation.setEmulatedMedia", STILL, browser.page)
+        yield browser
 
 
 def chosen(into, most):

@@ -12,6 +12,7 @@ pub(super) fn file(name: &str) -> Option<UiResponse> {
     let (content_type, body) = match name {
         "ui.css" => ("text/css; charset=utf-8", STYLE),
         "ui.js" => ("text/javascript; charset=utf-8", include_str!("ui.js")),
+        "search.js" => ("text/javascript; charset=utf-8", include_str!("search.js")),
         "icon.svg" => ("image/svg+xml", include_str!("icon.svg")),
         _ => return None,
     };

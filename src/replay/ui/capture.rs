@@ -170,7 +170,7 @@ impl Shown {
 
 /// The title that the page lists have of a URL.
 fn title(collection: &Collection, url: &str) -> Result<Option<String>, SnapshotError> {
-    let found = listing::pages(collection, 1, |page| page.url == url)?;
+    let found = listing::pages(collection, (1, u64::MAX), |page| page.url == url)?;
     let row = found.and_then(|stretch| stretch.rows.into_iter().next());
     Ok(row.and_then(|row| row.title))
 }

@@ -248,13 +248,13 @@ fn nearest(collection: &Collection, asked: &str) -> Result<Stretch, SnapshotErro
     let shallow = folders.len().saturating_sub(MAX_FOLDERS);
     let mut found = Stretch::default();
     for folder in folders.into_iter().skip(shallow) {
-        found = search::beginning(collection, folder, 1)?;
+        found = search::beginning(collection, folder, (1, u64::MAX))?;
         if !found.rows.is_empty() {
             break;
         }
     }
     if found.rows.is_empty() {
-        found = search::on_host(collection, &url.host_field(), 1)?;
+        found = search::on_host(collection, &url.host_field(), (1, u64::MAX))?;
     }
     found.rows.truncate(NEAREST);
     Ok(found)

@@ -8,7 +8,7 @@ use super::query::{Paging, Query};
 use super::report::Verdict;
 use super::search::{self, Asked};
 use super::summary::Summary;
-use super::{Site, UiResponse, html, link};
+use super::{Site, UiResponse, html, link, thumbnail};
 use crate::snapshot::collection::Collection;
 
 #[derive(Template)]
@@ -37,11 +37,11 @@ pub(super) fn page(
     let mut untitled = false;
     let stretch = if searched {
         search::find(collection, &asked, page)?
-    } else if let Some(stretch) = listing::pages(collection, page, |_| true)? {
+    } else if let Some(stretch) = listing::pages(collection, (page, u64::MAX), |_| true)? {
         stretch
     } else {
         untitled = true;
-        listing::urls(collection, "", page, |_, entry| {
+        listing::urls(collection, "", (page, u64::MAX), |_, entry| {
             let mime = entry.mime.as_deref().unwrap_or_default();
             let is_html = mime.eq_ignore_ascii_case("text/html")
                 || mime.eq_ignore_ascii_case("application/xhtml+xml");
@@ -49,6 +49,8 @@ pub(super) fn page(
         })?
     };
     let here = link::search(&collection.name, &asked.text, asked.how.word());
+    let mut stretch = stretch;
+    thumbnail::add(collection, &mut stretch.rows)?;
     let page = Page {
         summary: Summary::of(collection)?,
         paging: Paging::new(&here, page, stretch.more),

@@ -8,7 +8,7 @@ use super::query::Query;
 use super::report::Verdict;
 use super::search::{self, Asked};
 use super::summary::Summary;
-use super::{Site, UiResponse, html, link};
+use super::{Site, UiResponse, html, link, thumbnail};
 
 #[derive(Template)]
 #[template(path = "replay/ui/home.html")]
@@ -48,7 +48,8 @@ pub(super) fn page(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem>
     let mut found = Vec::new();
     if searched {
         for (collection, (summary, _)) in shelf.iter().zip(&collections) {
-            let stretch = search::find(collection, &asked, 1)?;
+            let mut stretch = search::find(collection, &asked, 1)?;
+            thumbnail::add(collection, &mut stretch.rows)?;
             if !stretch.rows.is_empty() {
                 let title = summary.as_ref().map_or(&collection.name, |s| &s.title);
                 found.push(Found {

@@ -62,6 +62,11 @@ pub(super) fn capture(collection: &str, entry: &CdxjEntry) -> String {
     format!("/c/{collection}/capture?{}", place(entry))
 }
 
+/// A picture of a page.
+pub(super) fn picture(collection: &str, entry: &CdxjEntry) -> String {
+    format!("/c/{collection}/picture?{}", place(entry))
+}
+
 /// A capture's record, to be taken away.
 pub(super) fn record(collection: &str, entry: &CdxjEntry) -> String {
     format!("/c/{collection}/record?{}", place(entry))

@@ -17,6 +17,8 @@ pub(super) const ROWS: u64 = 50;
 pub(super) const MAX_LINES: u64 = 500_000;
 /// Pages of the page lists that one request reads.
 const MAX_PAGES: u64 = 500_000;
+/// Lines and pages that are read for each letter of a search that is being typed.
+pub(super) const MAX_TYPED: u64 = 20_000;
 /// Titles and URLs are cut here in lists; links keep the whole.
 const MAX_TEXT: usize = 300;
 
@@ -36,6 +38,10 @@ pub(super) struct Row {
     pub captures: Option<String>,
     /// Whether it is a seed.
     pub seed: bool,
+    /// A small picture of it, where the collection has one.
+    pub thumbnail: Option<String>,
+    /// The archived URL, whole.
+    pub whole: String,
 }
 
 impl Row {
@@ -51,6 +57,8 @@ impl Row {
             time,
             captures: None,
             seed: page.seed,
+            thumbnail: None,
+            whole: page.url.clone(),
         }
     }
 }
@@ -66,10 +74,10 @@ pub(super) struct Stretch {
 }
 
 /// The pages of a collection with their titles, seeds first, those that `keep`
-/// takes. `None` where the collection has no list of pages.
+/// takes; at most so many are read. `None` where the collection has no list of pages.
 pub(super) fn pages(
     collection: &Collection,
-    page: u64,
+    (page, most): (u64, u64),
     keep: impl Fn(&Page) -> bool,
 ) -> Result<Option<Stretch>, SnapshotError> {
     let Some(container) = collection.container() else {
@@ -87,7 +95,7 @@ pub(super) fn pages(
     let (mut read, mut kept) = (0, 0);
     for found in lists.into_iter().flatten() {
         let found = found.map_err(SnapshotError::io(&collection.path, "reading the pages"))?;
-        if read == MAX_PAGES {
+        if read == most.min(MAX_PAGES) {
             stretch.cut = true;
             break;
         }
@@ -108,11 +116,12 @@ pub(super) fn pages(
 }
 
 /// The captured URLs whose index lines start with `prefix`, those of keys and
-/// first captures that `keep` takes, each with its number of captures.
+/// first captures that `keep` takes, each with its number of captures. At most so
+/// many lines are read.
 pub(super) fn urls(
     collection: &Collection,
     prefix: &str,
-    page: u64,
+    (page, most): (u64, u64),
     keep: impl Fn(&str, &CdxjEntry) -> bool,
 ) -> Result<Stretch, SnapshotError> {
     let failed = || SnapshotError::io(&collection.path, "reading the index");
@@ -123,7 +132,7 @@ pub(super) fn urls(
     let lines = collection.index().lines(prefix).map_err(failed())?;
     for (read, line) in (0u64..).zip(lines) {
         let line = line.map_err(failed())?;
-        if read == MAX_LINES {
+        if read == most.min(MAX_LINES) {
             stretch.cut = true;
             break;
         }
@@ -196,6 +205,8 @@ impl Group {
             time: Some(self.last),
             captures: Some(counted(self.captures, "capture")),
             seed: false,
+            thumbnail: None,
+            whole: url.clone(),
         }
     }
 }

@@ -90,9 +90,16 @@ pub(super) struct Asked {
     pub text: String,
     pub how: How,
     pub choices: Vec<Choice>,
+    /// Lines and pages that are read for it: fewer while it is being typed.
+    pub most: u64,
 }
 
 impl Asked {
+    /// Whether it is still being typed.
+    pub(super) fn is_typed(&self) -> bool {
+        self.most != u64::MAX
+    }
+
     pub(super) fn of(query: &Query) -> Self {
         let how = How::of(query.text("how"));
         let choices = How::ALL.into_iter().map(|choice| Choice {
@@ -104,6 +111,10 @@ impl Asked {
             text: query.text("q").to_owned(),
             how,
             choices: choices.collect(),
+            most: match query.text("typed") {
+                "" => u64::MAX,
+                _ => listing::MAX_TYPED,
+            },
         }
     }
 }
@@ -115,6 +126,7 @@ pub(super) fn find(
     page: u64,
 ) -> Result<Stretch, SnapshotError> {
     let text = asked.text.as_str();
+    let page = (page, asked.most);
     match asked.how.settle(text) {
         How::Exact => exact(collection, text, page),
         How::Prefix => beginning(collection, text, page),
@@ -132,16 +144,17 @@ pub(super) fn key_of(text: &str) -> Surt {
     }
 }
 
-fn exact(collection: &Collection, text: &str, page: u64) -> Result<Stretch, SnapshotError> {
+fn exact(collection: &Collection, text: &str, page: (u64, u64)) -> Result<Stretch, SnapshotError> {
     let key = key_of(text);
     listing::urls(collection, &format!("{} ", key.as_str()), page, |_, _| true)
 }
 
-/// URLs that begin with a text.
+/// URLs that begin with a text; `page` is the number of the page, and how many
+/// lines are read at most.
 pub(super) fn beginning(
     collection: &Collection,
     text: &str,
-    page: u64,
+    page: (u64, u64),
 ) -> Result<Stretch, SnapshotError> {
     let key = key_of(text);
     let key = key.as_str();
@@ -158,7 +171,7 @@ pub(super) fn beginning(
 pub(super) fn on_host(
     collection: &Collection,
     text: &str,
-    page: u64,
+    page: (u64, u64),
 ) -> Result<Stretch, SnapshotError> {
     let text = text.trim_end_matches('/');
     let Ok(url) = CanonicalUrl::parse_typed(text) else {
@@ -175,7 +188,11 @@ pub(super) fn on_host(
 
 /// Pages whose titles and URLs have all the words; where there is no list of
 /// pages, URLs of the index that have them.
-fn with_words(collection: &Collection, text: &str, page: u64) -> Result<Stretch, SnapshotError> {
+fn with_words(
+    collection: &Collection,
+    text: &str,
+    page: (u64, u64),
+) -> Result<Stretch, SnapshotError> {
     let text: String = text.chars().take(MAX_WORDS).collect();
     let text = text.to_lowercase();
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -20,6 +20,8 @@ const HOSTILE: &str = "<script>alert('t')</script> \"quoted\" & <b>";
 const HOSTILE_URL: &str =
     "http://example.org/x?a=%22%3E%3Cscript%3E&b='\"><img src=x onerror=alert(1)>";
 
+const PNG: &[u8] = &[0x89, b'P', b'N', b'G', 13, 10, 26, 10, 0];
+
 /// URL, time, media type, status; a revisit has no media type.
 const CAPTURES: &[(&str, &str, Option<&str>, u16)] = &[
     (
@@ -92,6 +94,18 @@ fn warc() -> Vec<u8> {
             )
             .field("Content-Type", "application/http; msgtype=response")
             .record(block.as_bytes());
+        compressor.member(&record, &mut file);
+    }
+    // As browser-based crawlers write them; the second is no picture.
+    for (url, body) in [
+        ("urn:thumbnail:http://example.org/", PNG),
+        ("urn:view:http://example.org/finding/7", b"<script>"),
+    ] {
+        let date = "2026-03-22T10:30:00Z".parse().unwrap();
+        let record = Draft::new(Version::V1_1, &RecordType::Resource, date)
+            .field("WARC-Target-URI", url)
+            .field("Content-Type", "image/png")
+            .record(body);
         compressor.member(&record, &mut file);
     }
     file
@@ -288,7 +302,9 @@ fn nothing_from_an_archive_becomes_markup() {
         "/c/<img src=x onerror=alert(1)>/".to_owned(),
     ] {
         let body = String::from_utf8(fixture.answer(&address).body).unwrap();
-        let ours = body.replace("<script src=\"/-/ui.js\" defer></script>", "");
+        let ours = body
+            .replace("<script src=\"/-/ui.js\" defer></script>", "")
+            .replace("<script src=\"/-/search.js\" defer></script>", "");
         assert!(!ours.contains("<script"), "{address}: {ours}");
         assert!(!ours.contains("<img src=x") && !ours.contains("<b>\n"), "{address}");
         assert!(!ours.contains("time-limit <b>"), "{address}");
@@ -373,6 +389,36 @@ fn a_capture_has_a_page_of_its_own() {
         fixture.answer("/c/demo/capture?url=http%3A%2F%2Fexample.org%2F&time=20200101000000");
     assert_eq!(never.status, 404);
     assert_eq!(fixture.answer("/c/demo/capture?url=x&time=y").status, 404);
+}
+
+#[test]
+fn pages_have_the_pictures_that_were_made_of_them() {
+    let fixture = Fixture::new();
+    let page = fixture.page("/c/demo/");
+    let picture = |name: &str| {
+        let at = page.find(&format!("/c/demo/picture?url={}", encoded(name)))?;
+        Some(page[at..].split('"').next()?.replace("&#38;", "&"))
+    };
+    let answer = fixture.answer(&picture("urn:thumbnail:http://example.org/").unwrap());
+    assert_eq!((answer.content_type, &*answer.body), ("image/png", PNG));
+    // It says that it is a picture, and isn't.
+    let other = picture("urn:view:http://example.org/finding/7").unwrap();
+    assert_eq!(fixture.answer(&other).status, 404);
+    // Nothing else of the archive is there.
+    let page = "/c/demo/picture?url=http%3A%2F%2Fexample.org%2F&time=20260322101500";
+    assert_eq!(fixture.answer(page).status, 404);
+}
+
+#[test]
+fn a_search_that_is_being_typed_is_the_same_page() {
+    let fixture = Fixture::new();
+    let typed = fixture.page("/c/demo/?q=finding+77&typed=1");
+    assert!(typed.contains("id=\"found\"") && typed.contains("Finding 77<"));
+    assert!(
+        fixture
+            .page("/?q=finding+77&typed=1")
+            .contains("Finding 77<")
+    );
 }
 
 #[test]

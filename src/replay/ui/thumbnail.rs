@@ -1,0 +1,113 @@
+//! Pictures of pages, where whoever captured them made some: resource records at
+//! `urn:thumbnail:<url>` and `urn:view:<url>`, as browser-based crawlers write them.
+
+use std::io::Read;
+
+use super::listing::Row;
+use super::problem::Problem;
+use super::query::Query;
+use super::{Site, UiResponse, link};
+use crate::replay::content::Capture;
+use crate::replay::record::Named;
+use crate::snapshot::SnapshotError;
+use crate::snapshot::cdxj::CdxjEntry;
+use crate::snapshot::collection::Collection;
+use crate::url::Surt;
+
+/// The names under which they stand, the smallest first.
+const NAMES: [&str; 2] = ["urn:thumbnail:", "urn:view:"];
+/// A larger picture isn't shown in a list.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Gives the rows of a list their pictures.
+pub(super) fn add(collection: &Collection, rows: &mut [Row]) -> Result<(), SnapshotError> {
+    let names = NAMES.into_iter();
+    let mut there = Vec::new();
+    for name in names {
+        if first(collection, name)?.is_some() {
+            there.push(name);
+        }
+    }
+    for row in rows {
+        for name in &there {
+            let key = Surt::of(&format!("{name}{}", row.whole));
+            let found = first(collection, &format!("{} ", key.as_str()))?;
+            if let Some(entry) = found.filter(|entry| entry.is_picture()) {
+                row.thumbnail = Some(link::picture(&collection.name, &entry));
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first line of the index that starts so.
+fn first(collection: &Collection, prefix: &str) -> Result<Option<CdxjEntry>, SnapshotError> {
+    let failed = || SnapshotError::io(&collection.path, "reading the index");
+    let mut lines = collection.index().lines(prefix).map_err(failed())?;
+    let line = lines.next().transpose().map_err(failed())?;
+    Ok(line.and_then(|line| line.parse().ok()))
+}
+
+trait Pictured {
+    fn is_picture(&self) -> bool;
+}
+
+impl Pictured for CdxjEntry {
+    fn is_picture(&self) -> bool {
+        let mime = self.mime.as_deref().unwrap_or_default();
+        mime.starts_with("image/") && self.length <= MAX_BYTES
+    }
+}
+
+/// Answers with a picture. What isn't one by its first bytes is none, whatever
+/// its record says: nothing else of an archive is at the interface's address.
+pub(super) fn picture(
+    site: Site<'_>,
+    collection: &Collection,
+    query: &Query,
+) -> Result<UiResponse, Problem> {
+    let named = Named::of(|name| query.text(name).to_owned()).ok_or(Problem::NoPage)?;
+    if !NAMES.iter().any(|name| named.url.starts_with(name)) {
+        return Err(Problem::NoPage);
+    }
+    let entry = named.entry(collection)?.ok_or(Problem::NoPage)?;
+    let others = site.shelf.collections();
+    let capture = Capture::open(collection, others, entry)?.map_err(|_| Problem::NoPage)?;
+    let mut body = Vec::new();
+    capture
+        .entity(collection, others, |entity| {
+            entity.take(MAX_BYTES).read_to_end(&mut body)
+        })?
+        .map_err(SnapshotError::io(&collection.path, "reading a picture"))?;
+    let content_type = kind(&body).ok_or(Problem::NoPage)?;
+    Ok(UiResponse {
+        status: 200,
+        content_type,
+        location: None,
+        body,
+    })
+}
+
+fn kind(body: &[u8]) -> Option<&'static str> {
+    match body {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Some("image/webp"),
+        _ => None,
+    }
+}
