@@ -12,6 +12,7 @@ mod progress;
 pub mod replay;
 mod seeds;
 pub mod verify;
+mod windows;
 
 pub use exit::{Exit, Failure};
 

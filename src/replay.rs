@@ -13,6 +13,7 @@ pub mod judging;
 pub mod memento;
 pub mod missing;
 pub mod notice;
+pub mod opener;
 pub mod outlet;
 pub mod path_mode;
 pub mod proxy;

@@ -140,6 +140,7 @@ async fn replay(shelf: Shelf, seed: &CanonicalUrl, once: bool) -> Result<Exit, F
         Err(_) => Server::bind(shelf, listen),
     }
     .map_err(|error| Failure::environment(format!("serving the replay: {error}")))?;
+    let state = std::sync::Arc::clone(server.state());
     let port = server.port();
     let origin = server.ui_origin();
     let now = Timestamp14::now();
@@ -174,6 +175,7 @@ async fn replay(shelf: Shelf, seed: &CanonicalUrl, once: bool) -> Result<Exit, F
         },
     ))?;
     if !once && std::io::stdout().is_terminal() {
+        super::replay::appoint(&state, &tokio::runtime::Handle::current());
         print(format_args!(
             "\nOpen {origin}/ in a browser; Ctrl-C ends.\n"
         ))?;

@@ -5,13 +5,17 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::exit::print;
-use super::{Exit, Failure};
+use super::{Exit, Failure, windows};
 use crate::chromium::{Chromium, ChromiumError, Isolation, Program, VARIABLE};
 use crate::replay::judging;
 use crate::replay::proxy::{PICKER_HOST, ProxyError};
+use crate::replay::server::State;
 use crate::replay::shelf::Shelf;
 use crate::replay::{Proxy, Server};
 use crate::url::CanonicalUrl;
@@ -65,7 +69,6 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     }
     let several = shelf.collections().len() > 1;
     let server = bind(shelf, args.listen)?;
-    appoint(&server);
     let proxy = match args.proxy.or(opened.as_ref().map(|_| 0)) {
         Some(port) => Some(Proxy::bind(server.state().clone(), port).map_err(|e| no_proxy(&e))?),
         None => None,
@@ -84,6 +87,7 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     };
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::environment(format!("starting threads failed: {error}")))?;
+    appoint(server.state(), runtime.handle());
     let outcome = runtime.block_on(serve(server, proxy, browser));
     // Answers that are under way need not end.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -119,9 +123,10 @@ async fn serve(
 /// A collection of at most so many bytes is verified as soon as it is open.
 const VERIFIED_AT_ONCE: u64 = 64 * 1024 * 1024;
 
-/// Lets readers ask what `lastlight verify` says.
-fn appoint(server: &Server) {
-    let state = server.state();
+/// Lets readers ask what `lastlight verify` says, and open pages at their addresses.
+pub(super) fn appoint(state: &Arc<State>, runtime: &Handle) {
+    let open = windows::opener(state, runtime.clone());
+    state.opener.appoint(open);
     state.judging.appoint(Box::new(|path, progress| {
         super::verify::judge(path, progress)
     }));

@@ -134,6 +134,13 @@ impl Proxy {
         &self.shared.authority
     }
 
+    /// Begins at another time.
+    #[must_use]
+    pub fn at(self, time: Timestamp14) -> Self {
+        self.shared.set_time(time);
+        self
+    }
+
     /// The reader's time, until it is changed.
     pub fn time(&self) -> Timestamp14 {
         self.shared.time()

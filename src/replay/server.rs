@@ -56,6 +56,7 @@ use super::csp;
 use super::judging::Judging;
 use super::missing::Missing;
 use super::notice::Notice;
+use super::opener::Opener;
 use super::outlet::Outlet;
 use super::rewrite::RESERVED;
 use super::shelf::Shelf;
@@ -92,6 +93,8 @@ pub struct State {
     pub spread: Spread,
     /// What verification says of the collections.
     pub judging: Arc<Judging>,
+    /// What opens captures at their original addresses.
+    pub opener: Opener,
     /// A place for each archived answer that is under way.
     places: Arc<Semaphore>,
 }
@@ -118,6 +121,7 @@ impl Server {
             missing: Missing::default(),
             spread: Spread::default(),
             judging: Arc::default(),
+            opener: Opener::default(),
             places: Arc::new(Semaphore::new(ANSWERS)),
         };
         Ok(Self {
@@ -309,15 +313,16 @@ fn is_read(method: &Method) -> bool {
 
 /// `base` is the server as the reader names it.
 async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Response<Body> {
-    // Nothing there changes anything, so no other method and no `Origin` is
-    // let in.
+    // Nothing there changes anything but a button of its own, so no other method
+    // and no `Origin` is let in.
     let (path, query) = target(request);
     let asked = paths::Asked::of(state, base, &path, query.as_deref());
     // A page of path mode may ask whether it may ask.
     let is_archived = asked.is_some();
     let asks_first = request.method == Method::OPTIONS && is_archived;
     let is_posted = is_archived && request.extensions.get::<Posted>().is_some();
-    if !is_read(&request.method) && !asks_first && !is_posted {
+    let is_pressed = is_button(base, &path, request);
+    if !is_read(&request.method) && !asks_first && !is_posted && !is_pressed {
         return not_allowed();
     }
     let mut response = if let Some(rest) = path.strip_prefix("/-/missing/") {
@@ -334,6 +339,7 @@ async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Respo
         let asked = UiRequest {
             path,
             query,
+            posted: is_pressed,
             is_own: is_own(&request.headers),
             base: base.clone(),
         };
@@ -349,6 +355,20 @@ async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Respo
         fields.insert(REFERRER_POLICY, no_referrer);
     }
     response
+}
+
+/// Whether the button of the page was pressed that opens a browser. Where a POST
+/// comes from, browsers say in `Origin`, and no archived page has the interface's.
+fn is_button(base: &Base, path: &str, request: &Parts) -> bool {
+    let origin = request.headers.get(ORIGIN).map(HeaderValue::as_bytes);
+    let own = base
+        .one_host()
+        .map_or_else(|| base.ui_origin(), str::to_owned);
+    request.method == Method::POST
+        && path.starts_with("/c/")
+        && path.ends_with("/open")
+        && origin == Some(own.as_bytes())
+        && is_own(&request.headers)
 }
 
 /// Whether no website elsewhere made the request; only browsers tell.
@@ -396,16 +416,17 @@ fn times(state: &State, rest: &str, query: Option<&str>) -> Response<Body> {
     let Some(((collection, visit), page)) = place else {
         return status(StatusCode::NOT_FOUND, "no such visit\n");
     };
-    let Some(times) = state.spread.of(&collection.name, visit, &page) else {
-        return status(StatusCode::NOT_FOUND, "nothing of that page was served\n");
+    let told = match state.spread.of(&collection.name, visit, &page) {
+        Some(times) => serde_json::json!({
+            "own": times.own.rfc3339(),
+            "first": times.first.rfc3339(),
+            "last": times.last.rfc3339(),
+            "parts": times.parts,
+            "text": times.text(),
+        }),
+        // Nothing of that page was served.
+        None => serde_json::json!({}),
     };
-    let told = serde_json::json!({
-        "own": times.own.rfc3339(),
-        "first": times.first.rfc3339(),
-        "last": times.last.rfc3339(),
-        "parts": times.parts,
-        "text": times.text(),
-    });
     let mut response = Response::new(Body::from(told.to_string()));
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);

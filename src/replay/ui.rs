@@ -14,6 +14,7 @@ mod ledger;
 mod link;
 mod listing;
 mod moment;
+mod open;
 mod problem;
 mod query;
 mod report;
@@ -35,6 +36,7 @@ use axum::http::{Response, StatusCode};
 
 use super::address::Base;
 use super::judging::Judging;
+use super::opener::Opener;
 use super::server::State;
 use super::shelf::Shelf;
 use crate::snapshot::collection::Collection;
@@ -48,6 +50,8 @@ pub struct UiRequest {
     pub path: String,
     /// What follows the `?`.
     pub query: Option<String>,
+    /// Whether a button was pressed in a page of the interface.
+    pub posted: bool,
     /// Whether a page of the interface leads there, or the reader, and no website
     /// elsewhere; clients other than browsers don't tell.
     pub is_own: bool,
@@ -72,7 +76,7 @@ pub struct UiResponse {
 /// Answers a request to the interface, on a thread that may wait for files.
 pub async fn route(state: &Arc<State>, request: UiRequest) -> Response<Body> {
     let state = Arc::clone(state);
-    let page = move || answer(&state.shelf, &state.judging, &request);
+    let page = move || answer(&state.shelf, (&state.judging, &state.opener), &request);
     let answer = tokio::task::spawn_blocking(page).await;
     answer.map_or_else(
         |_| {
@@ -85,11 +89,16 @@ pub async fn route(state: &Arc<State>, request: UiRequest) -> Response<Body> {
 }
 
 /// Answers a request. Reads files, so it blocks.
-pub fn answer(shelf: &Shelf, judging: &Arc<Judging>, request: &UiRequest) -> UiResponse {
+pub fn answer(
+    shelf: &Shelf,
+    (judging, opener): (&Arc<Judging>, &Opener),
+    request: &UiRequest,
+) -> UiResponse {
     let UiRequest { base, is_own, .. } = request;
     let site = Site {
         shelf,
         judging,
+        opener,
         base,
         is_own: *is_own,
     };
@@ -115,6 +124,7 @@ impl UiResponse {
 struct Site<'a> {
     shelf: &'a Shelf,
     judging: &'a Arc<Judging>,
+    opener: &'a Opener,
     is_own: bool,
     base: &'a Base,
 }
@@ -132,20 +142,26 @@ impl<'a> Site<'a> {
                 None => assets::file(rest).ok_or(Problem::NoPage),
             },
             "go" => directions::go(self, &query),
-            "c" => self.collection_page(rest, &query),
+            "c" => self.collection_page(rest, &query, request.posted),
             "view" => view::page(self, rest, raw_query),
             "favicon.ico" => Ok(redirect(assets::ICON)),
             _ => Err(Problem::NoPage),
         }
     }
 
-    fn collection_page(self, rest: &str, query: &Query) -> Result<UiResponse, Problem> {
+    fn collection_page(
+        self,
+        rest: &str,
+        query: &Query,
+        posted: bool,
+    ) -> Result<UiResponse, Problem> {
         let (name, page) = rest.split_once('/').unwrap_or((rest, ""));
         let collection = self.collection(name)?;
         match page {
             "" => collection::page(self, collection, query),
             "captures" => captures::page(collection, query),
             "capture" => capture::page(self, collection, query),
+            "open" => open::page(self, collection, query, posted),
             "picture" => thumbnail::picture(self, collection, query),
             "report" => report::page(self, collection, query),
             "ledger" => ledger::page(collection, query),

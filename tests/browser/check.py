@@ -36,6 +36,7 @@ def main():
         checks.run("a PDF opens outside of the sandbox", visit.pdf)
         checks.run("a link to nothing is counted as missing", visit.broken_link)
         checks.run("an archived address leads to the shell", visit.content_address)
+        checks.run("the way from the first page to a capture needs no mouse", visit.by_keyboard)
         checks.run("every page replays with text, pictures, styles", visit.every_page)
         checks.run("every page replays at one host name too, without origin", visit.every_page_in_path_mode)
         checks.run("a PDF opens at one host name", visit.pdf_in_path_mode)
@@ -178,6 +179,53 @@ class Visit:
         assert address == expected, f"{address}, expected {expected}"
         assert "Questions" in self.in_page("document.body.innerText")
         self.nothing_wrong()
+
+    def by_keyboard(self):
+        browser, pressed = self.browser, 0
+        browser.forget()
+        browser.navigate(f"http://{UI_HOST}:{self.port}/")
+
+        def go(expression):
+            """Tabs to a link or button, which must show that it has the focus, and presses Enter."""
+            nonlocal pressed
+            pressed += browser.tab_to(expression)
+            shown = browser.evaluate("(s => s.outlineStyle !== 'none' && s.outlineWidth !== '0px')(getComputedStyle(document.activeElement))")
+            assert shown, f"the focus isn't seen on: {browser.evaluate('document.activeElement.outerHTML')[:200]}"
+            browser._loaded = False
+            browser.press("Enter")
+            browser.settle()
+
+        # What is found is there before the form is sent.
+        pressed += browser.tab_to("it.matches('input[type=search]')")
+        for letter in "evidence":
+            browser.press(letter)
+        browser.until("document.querySelector('#found .pages a') && document.getElementById('told').textContent.endsWith('results')")
+        assert browser.evaluate("location.search").startswith("?q=evidence"), browser.evaluate("location.search")
+        browser.screenshot(self.workdir / "typed.png")
+        url = self.site + "evidence/"
+        go(f"it.matches('#found .pages a') && it.href.endsWith({json.dumps(url)})")
+        assert browser.evaluate("document.getElementById('url').value") == url, self.banner()
+        # From the banner to the capture's own page, its checks, and its calendar.
+        go("it.id === 'details'")
+        assert url in browser.evaluate("document.querySelector('h1 + p').innerText")
+        go("it.textContent === 'Verify now'")
+        assert "nothing is altered" in browser.evaluate("document.getElementById('checks').innerText")
+        rows = browser.evaluate("[...document.querySelectorAll('#checks tbody tr')].map(row => row.cells[1].innerText)")
+        assert rows == ["yes"] * 6, rows
+        browser.screenshot(self.workdir / "capture.png")
+        go("it.textContent === 'All captures'")
+        go("it.matches('.month a, .list a') && it.pathname.startsWith('/view/')")
+        assert browser.evaluate("document.getElementById('url').value") == url, self.banner()
+        # Into the archived page, past the banner.
+        browser.navigate(view_address(self.site, self.time, self.snapshot.name, self.port))
+        browser.press("Tab")
+        assert browser.evaluate("document.activeElement.className") == "skip"
+        browser.press("Enter")
+        browser.press("Tab")
+        inside = self.in_page("document.activeElement.tagName")
+        assert inside == "A", f"the focus is at {inside} of the archived page"
+        self.nothing_wrong()
+        return f"{pressed} times Tab"
 
     def every_page(self):
         # They can't be expected now if they didn't answer 200 when they were captured.

@@ -196,6 +196,24 @@ class Chromium:
         answer = self.command("Page.captureScreenshot", {"format": "png"}, self.page)
         pathlib.Path(path).write_bytes(base64.b64decode(answer["data"]))
 
+    # Virtual key codes of the keys that aren't letters.
+    KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowDown": 40}
+
+    def press(self, key):
+        """Presses a key as a reader does: `Tab`, `Enter` or a letter."""
+        text = {"text": "\r" if key == "Enter" else key} if key == "Enter" or len(key) == 1 else {}
+        named = {"key": key, "code": key, "windowsVirtualKeyCode": self.KEYS.get(key) or ord(key.upper()[0])}
+        self.command("Input.dispatchKeyEvent", {"type": "keyDown", **named, **text}, self.page)
+        self.command("Input.dispatchKeyEvent", {"type": "keyUp", **named}, self.page)
+
+    def tab_to(self, expression, most=80):
+        """Presses Tab until the expression is true, `it` being what has the focus; says how often."""
+        for pressed in range(most):
+            if self.evaluate(f"(it => {expression})(document.activeElement)"):
+                return pressed
+            self.press("Tab")
+        raise BrowserError(f"no Tab of {most} leads to: {expression}")
+
     def forget(self):
         """Starts the lists of requests and console errors anew, for the next page."""
         self.requests, self.console = [], []

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
@@ -63,7 +65,7 @@ def main():
         browsers.append(("chromium", ":97"))
     for program, display in browsers:
         with Opening(binary, work, program, display) as opening:
-            for check in (egress, demo, other_time, sharing, secure, ends_on_signal):
+            for check in (egress, demo, other_time, sharing, secure, ends_on_signal, from_the_interface):
                 checks.run(f"{program}: {check.__doc__.rstrip('.')}", check, opening)
     # The last: the kernel tells for some seconds after its end which groups of mDNS it left.
     checks.run("a browser that isn't cut off is heard", control, work)
@@ -279,9 +281,10 @@ class Opening:
 
 def wait(until, what, patience=60):
     deadline = time.monotonic() + patience
-    while not until():
+    while not (found := until()):
         assert time.monotonic() < deadline, f"{what} isn't there in {patience} s"
         time.sleep(0.05)
+    return found
 
 
 def opens(browser, url, patience=60):
@@ -428,6 +431,47 @@ def secure(opening):
         # A capture by http answers for https.
         opens(browser, "https://app.example/plain")
         assert browser.evaluate("isSecureContext && document.title") == "plain"
+
+
+def from_the_interface(opening):
+    """A button of the interface opens the page in such a browser."""
+    log = opening.work / "replay.txt"
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            [opening.binary, "replay", opening.archive, "--listen", "127.0.0.1:0"],
+            stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=opening.environment(),
+        )
+    try:
+        told = wait(lambda: re.search(r"lastlight\.localhost:(\d+)", log.read_text()), "the replay")
+        port = int(told[1])
+        host = f"lastlight.localhost:{port}"
+        path = "/c/attempts/open?url=http%3A%2F%2Ftimes.example%2F&time=20200101000000"
+
+        def press(**fields):
+            request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=b"", headers={"Host": host, **fields})
+            try:
+                answer = urllib.request.urlopen(request)
+            except urllib.error.HTTPError as error:
+                answer = error
+            return answer.status, answer.read().decode()
+
+        for origin in ["null", "http://evil.example", f"http://h-times-example.20200101000000.attempts.{host}"]:
+            assert press(Origin=origin)[0] == 405, f"the button works from {origin}"
+        profiles = lambda: list(opening.temporary.glob("lastlight-chromium-*"))  # noqa: E731
+        assert not profiles()
+        status, page = press(Origin=f"http://{host}")
+        if opening.display is None:
+            assert status == 503 and "shows no window" in page, page
+            return "without a window it says so"
+        assert status == 200 and "A browser window opens" in page, page
+        wait(lambda: [port for profile in profiles() for port in profile.glob("DevToolsActivePort")], "the browser")
+        browser = Opened(process, profiles()[0], opening.net_log)
+        opens(browser, "http://times.example/")
+        assert browser.evaluate("document.title") == "early"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+    wait(lambda: not profiles(), "the browser's end")
 
 
 def ends_on_signal(opening):

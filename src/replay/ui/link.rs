@@ -72,6 +72,12 @@ pub(super) fn record(collection: &str, entry: &CdxjEntry) -> String {
     format!("/c/{collection}/record?{}", place(entry))
 }
 
+/// The page from which a capture is opened at its original address.
+pub(super) fn open(collection: &str, time: Timestamp14, url: &CanonicalUrl) -> String {
+    let url = encoded(url.as_str());
+    format!("/c/{collection}/open?url={url}&time={time}")
+}
+
 /// The bytes as captured.
 pub(super) fn raw(collection: &str, timestamp: Timestamp14, url: &CanonicalUrl) -> String {
     format!("/{collection}/{timestamp}id_/{url}")

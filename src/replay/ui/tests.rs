@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::{UiRequest, UiResponse, answer};
 use crate::replay::address::Base;
 use crate::replay::judging::{Judgement, Judging};
+use crate::replay::opener::Opener;
 use crate::replay::shelf::Shelf;
 use crate::snapshot::ledger::{LedgerRow, LedgerWriter, State};
 use crate::snapshot::pages::{self, Page};
@@ -188,6 +189,7 @@ fn snapshot(root: &Path) {
 struct Fixture {
     shelf: Shelf,
     judging: Arc<Judging>,
+    opener: Opener,
     base: Base,
     _directory: tempfile::TempDir,
 }
@@ -203,6 +205,7 @@ impl Fixture {
         Self {
             shelf: Shelf::open(&[demo, lone]).unwrap(),
             judging: Arc::default(),
+            opener: Opener::default(),
             base: Base::new(8080),
             _directory: directory,
         }
@@ -215,18 +218,15 @@ impl Fixture {
         };
         let path = path.to_owned();
         let base = self.base.clone();
-        let judging = Arc::clone(&self.judging);
-        let is_own = true;
-        answer(
-            &self.shelf,
-            &judging,
-            &UiRequest {
-                path,
-                query,
-                is_own,
-                base,
-            },
-        )
+        let of_run = (&self.judging, &self.opener);
+        let asked = UiRequest {
+            path,
+            query,
+            posted: false,
+            is_own: true,
+            base,
+        };
+        answer(&self.shelf, of_run, &asked)
     }
 
     fn page(&self, address: &str) -> String {
@@ -392,6 +392,41 @@ fn a_capture_has_a_page_of_its_own() {
 }
 
 #[test]
+fn a_capture_is_opened_at_its_address_by_the_button_alone() {
+    let fixture = Fixture::new();
+    let address = "/c/demo/open?url=http%3A%2F%2Fexample.org%2F&time=20260322101500";
+    let page = fixture.page(address);
+    assert!(!page.contains("<button>") && page.contains("--open http://example.org/"));
+    let (opened, heard) = std::sync::mpsc::channel();
+    fixture.opener.appoint(Box::new(move |url, time| {
+        opened.send(format!("{url} {time}")).unwrap();
+        Err("no <display>".to_owned())
+    }));
+    assert!(fixture.page(address).contains("<button>"));
+    assert!(heard.try_recv().is_err());
+    let (path, query) = address.split_once('?').unwrap();
+    let pressed = UiRequest {
+        path: path.to_owned(),
+        query: Some(query.to_owned()),
+        posted: true,
+        is_own: true,
+        base: fixture.base.clone(),
+    };
+    let answer = answer(
+        &fixture.shelf,
+        (&fixture.judging, &fixture.opener),
+        &pressed,
+    );
+    assert_eq!(answer.status, 503);
+    assert_eq!(heard.recv().unwrap(), "http://example.org/ 20260322101500");
+    assert!(
+        String::from_utf8(answer.body)
+            .unwrap()
+            .contains("no &#60;display&#62;")
+    );
+}
+
+#[test]
 fn pages_have_the_pictures_that_were_made_of_them() {
     let fixture = Fixture::new();
     let page = fixture.page("/c/demo/");
@@ -450,10 +485,15 @@ fn a_collection_is_verified_when_a_reader_of_the_interface_asks() {
     let foreign = UiRequest {
         path,
         query,
+        posted: false,
         is_own: false,
         base,
     };
-    answer(&fixture.shelf, &fixture.judging, &foreign);
+    answer(
+        &fixture.shelf,
+        (&fixture.judging, &fixture.opener),
+        &foreign,
+    );
     assert!(fixture.page("/c/lone/report").contains("not verified yet"));
 }
 

@@ -27,6 +27,8 @@
   const withoutFragment = (url) => url.split("#", 1)[0];
   const clipped = (text) => (text.length > 80 ? text.slice(0, 79) + "…" : text);
   const viewOf = (url) => `/view/${collection}/${time}/${url}`;
+  const openOf = (url) =>
+    `/c/${collection}/open?url=${encodeURIComponent(withoutFragment(url))}&time=${time}`;
   const rawOf = (url) => `/${collection}/${time}id_/${withoutFragment(url)}`;
 
   // The label of an origin <label>.<timestamp14>.<collection>.lastlight.localhost
@@ -116,6 +118,7 @@
     // The frame made the entry in the session's history; it only needs its
     // address, so that reload and bookmark come back here.
     if (moved) history.replaceState(null, "", viewOf(url));
+    linkTo("open", openOf(url));
     const field = element("url");
     if (document.activeElement !== field) field.value = url;
     const timestamp = message.status === "missing" ? null : String(message.timestamp);
@@ -244,7 +247,8 @@
     const page = withoutFragment(current);
     try {
       const response = await fetch(`/-/times/${collection}/${time}?page=${encodeURIComponent(page)}`);
-      const told = response.ok ? await response.json() : {};
+      if (!response.ok) return;
+      const told = await response.json();
       if (page !== withoutFragment(current)) return;
       element("times").textContent = told.text || "";
       element("times").title = told.parts ? `${told.parts} parts, from ${told.first} to ${told.last}` : "";

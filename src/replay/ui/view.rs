@@ -33,6 +33,8 @@ struct Page {
     raw: String,
     /// The page of the capture.
     details: String,
+    /// Where it is opened at its original address.
+    open: String,
     frame: String,
     /// Whether it is path mode, in which pages have no origin.
     one_host: bool,
@@ -88,6 +90,7 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
         calendar: link::captures(name, shown.url.as_str()),
         raw: link::raw(name, shown.entry.timestamp, &shown.url),
         details: link::capture(name, &shown.entry),
+        open: link::open(name, time, &url),
         frame,
         one_host: site.base.one_host().is_some(),
         pdf,
