@@ -216,6 +216,14 @@ class Visit:
         go("it.textContent === 'All captures'")
         go("it.matches('.month a, .list a') && it.pathname.startsWith('/view/')")
         assert browser.evaluate("document.getElementById('url').value") == url, self.banner()
+        # At its original address: what comes of the button depends on the machine, that it is
+        # heard does not.
+        browser.press("Tab")
+        go("it.id === 'open'")
+        go("it.matches('form[method=post] button')")
+        told = browser.evaluate("document.querySelector('[role=alert], [role=status]').innerText")
+        assert "It can’t be opened" in told or "A browser window opens" in told, told
+        browser.console.clear()
         # Into the archived page, past the banner.
         browser.navigate(view_address(self.site, self.time, self.snapshot.name, self.port))
         browser.press("Tab")

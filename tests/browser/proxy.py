@@ -34,6 +34,7 @@ from replayed import STATE
 
 # In tests/peers, which `replayed` has made known.
 from checks import Checks, few
+from server import replay
 
 NOT_ALLOWED = 77
 # RFC 2544 and RFC 3849: never on the internet. The second is where the packets would go.
@@ -67,6 +68,7 @@ def main():
         with Opening(binary, work, program, display) as opening:
             for check in (egress, demo, other_time, sharing, secure, ends_on_signal, from_the_interface):
                 checks.run(f"{program}: {check.__doc__.rstrip('.')}", check, opening)
+    checks.run("an ordinary browser with the page below the banner sends nothing either", ordinary, binary, work)
     # The last: the kernel tells for some seconds after its end which groups of mDNS it left.
     checks.run("a browser that isn't cut off is heard", control, work)
     return checks.done()
@@ -323,6 +325,28 @@ def control(work):
     for expected in [("udp", RESOLVER, 53), ("udp", ADDRESS, 3478), ("tcp begun", ADDRESS, 80)]:
         assert expected in seen, f"{expected} isn't among what was seen:\n  {few(sorted(seen))}"
     return f"{len(wire.left)} packets"
+
+
+def ordinary(binary, work):
+    """The same page where a reader has it without `--open`: at origins of its own, and at one host name."""
+    (work / "ordinary").mkdir()
+    with replay(binary, archive(work / "ordinary"), work / "ordinary") as port:
+        places = [
+            (f"http://lastlight.localhost:{port}", "s-attempts-example.20260301120000.attempts.lastlight.localhost"),
+            # Pages have no origin there.
+            (f"http://127.0.0.1:{port}", ""),
+        ]
+        for shell, host in places:
+            address = f"{shell}/view/attempts/20260301120000/https://attempts.example/"
+            with Wire() as wire, Chromium(["--host-resolver-rules=EXCLUDE 127.0.0.1"]) as browser:
+                browser.command("Page.navigate", {"url": address}, browser.page)
+                end = time.monotonic() + 12
+                while time.monotonic() < end:
+                    browser._read(0.1)
+                tried = browser.evaluate("tried", host)
+            assert len(tried) >= 24 and "WebRTC" in tried, tried
+            assert not wire.left, f"at {shell} there left:\n  {few(wire.left)}"
+    return f"nothing, for {len(tried)} attempts by scripts and those by elements, in both modes"
 
 
 def nothing_to_open_with(binary, work):
