@@ -121,6 +121,8 @@ class Chromium:
     def navigate(self, address, timeout=60):
         """Opens `address` and waits until it has loaded and gone quiet."""
         self._loaded = False
+        # What the page before it had under way may end without a word.
+        self._drop(lambda _: True)
         answer = self.command("Page.navigate", {"url": address}, self.page)
         if "errorText" in answer:
             raise BrowserError(f"{address}: {answer['errorText']}")
