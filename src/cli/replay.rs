@@ -11,8 +11,9 @@ use super::exit::print;
 use super::{Exit, Failure};
 use crate::chromium::{Chromium, ChromiumError, Isolation, Program, VARIABLE};
 use crate::replay::proxy::{PICKER_HOST, ProxyError};
-use crate::replay::shelf::Shelf;
+use crate::replay::shelf::{Settings, Shelf};
 use crate::replay::{Proxy, Server};
+use crate::snapshot::index_cache::IndexCache;
 use crate::url::CanonicalUrl;
 
 /// Where it listens unless told otherwise.
@@ -52,7 +53,10 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         Some(url) => Some((url.as_deref().map(page).transpose()?, program()?)),
         None => None,
     };
-    let shelf = Shelf::open(&args.paths)?;
+    let settings = Settings {
+        cache: cache_directory().map(IndexCache::at),
+    };
+    let shelf = Shelf::with(&args.paths, &settings)?;
     let mut listed = String::new();
     for collection in shelf.collections() {
         for damage in &collection.damage {
@@ -86,6 +90,17 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     // Answers that are under way need not end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome.map(|()| Exit::Done)
+}
+
+/// `lastlight` in the reader's directory for what can be made again (XDG Base
+/// Directory Specification: a relative path there is none).
+fn cache_directory() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    Some(base?.join("lastlight"))
 }
 
 async fn serve(

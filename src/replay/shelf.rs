@@ -4,6 +4,14 @@ use std::path::Path;
 
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
+use crate::snapshot::index_cache::IndexCache;
+
+/// How collections are opened.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Where indexes are kept that have to be made; without it nowhere.
+    pub cache: Option<IndexCache>,
+}
 
 /// Open collections with distinct names.
 pub struct Shelf {
@@ -14,9 +22,14 @@ impl Shelf {
     /// Opens every path. Of two collections with one name the later gets a
     /// number.
     pub fn open(paths: &[impl AsRef<Path>]) -> Result<Self, SnapshotError> {
+        Self::with(paths, &Settings::default())
+    }
+
+    /// As [`Shelf::open`], with settings.
+    pub fn with(paths: &[impl AsRef<Path>], settings: &Settings) -> Result<Self, SnapshotError> {
         let mut collections: Vec<Collection> = Vec::new();
         for path in paths {
-            let mut collection = Collection::open(path.as_ref())?;
+            let mut collection = Collection::with_cache(path.as_ref(), settings.cache.as_ref())?;
             let base = collection.name.clone();
             let mut number = 2;
             while collections

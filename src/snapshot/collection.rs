@@ -14,6 +14,7 @@ use super::SnapshotError;
 use super::cdxj::{self, CdxjEntry};
 use super::container::{Container, Region, RegionReader};
 use super::index::Index;
+use super::index_cache::{IndexCache, Key};
 use super::indexing;
 use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, MANIFEST_DIGEST, PAGES};
 use super::manifest::{Manifest, files_and_links_below};
@@ -174,6 +175,11 @@ impl Collection {
     /// Opens a path. Where there is an index it is used; else the WARCs are
     /// scanned into one in the system's temporary directory.
     pub fn open(path: &Path) -> Result<Self, SnapshotError> {
+        Self::with_cache(path, None)
+    }
+
+    /// As [`Collection::open`]; an index that has to be made is kept for another time.
+    pub fn with_cache(path: &Path, cache: Option<&IndexCache>) -> Result<Self, SnapshotError> {
         let Holdings {
             kind,
             container,
@@ -185,14 +191,11 @@ impl Collection {
             .map(|(at, w)| (w.filename.clone(), at))
             .collect();
         let mut damage = Vec::new();
-        let index = match container
-            .as_ref()
-            .map(existing_index)
-            .transpose()?
-            .flatten()
-        {
+        let existing = container.as_ref().map(existing_index).transpose()?;
+        let index = match existing.flatten() {
             Some(index) => index,
-            None => scan(&warcs, &mut damage).map_err(SnapshotError::io(path, "indexing"))?,
+            None => scanned(path, &warcs, cache, &mut damage)
+                .map_err(SnapshotError::io(path, "indexing"))?,
         };
         Ok(Self {
             name: collection_name(path),
@@ -469,17 +472,49 @@ fn existing_index(container: &Container) -> Result<Option<Region>, SnapshotError
     Ok(Some(region).filter(|region| !region.is_empty() || file.as_str() == INDEX))
 }
 
+/// The index of WARCs that bring none: the one that was kept, else a new one, which is
+/// kept where that is possible.
+fn scanned(
+    path: &Path,
+    warcs: &[Warc],
+    cache: Option<&IndexCache>,
+    damage: &mut Vec<String>,
+) -> io::Result<Region> {
+    let key = || Key::of(path, warcs.iter().map(|w| (w.path.as_str(), w.region())));
+    let keeping = cache.and_then(|cache| Some((cache, key()?)));
+    if let Some((cache, key)) = &keeping
+        && let Some(kept) = cache.get(key)
+    {
+        damage.extend(kept.damage);
+        return Ok(kept.lines);
+    }
+    let (lines, is_sure) = scan(warcs, damage)?;
+    // What changed meanwhile may have been read half old, half new.
+    if let Some((cache, before)) =
+        keeping.filter(|(_, before)| is_sure && key().as_ref() == Some(before))
+    {
+        match cache.keep(&before, &lines, damage) {
+            Ok(kept) => return Ok(kept),
+            Err(error) => tracing::info!("the index isn't kept for the next start: {error}"),
+        }
+    }
+    Ok(lines)
+}
+
 /// Builds an index by reading every record. What can't be read is told in
-/// `damage`.
-fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<Region> {
+/// `damage`; also whether another time can't go better.
+fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<(Region, bool)> {
     let mut sorter = LineSorter::default();
+    let mut is_sure = true;
     for found in indexing::index(warcs, &mut sorter, true, |_| ())? {
+        is_sure &= !found.by_system;
         damage.extend(found.first);
     }
     let mut out = BufWriter::new(scratch::file()?);
     sorter.write_to(&mut out)?;
     out.flush()?;
-    Region::whole(out.into_inner().map_err(io::IntoInnerError::into_error)?)
+    let lines = Region::whole(out.into_inner().map_err(io::IntoInnerError::into_error)?)?;
+    Ok((lines, is_sure))
 }
 
 /// Whether a record's header is that of an index entry: another record at the
