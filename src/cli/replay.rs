@@ -66,7 +66,10 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         let (name, path) = (&collection.name, collection.path.display());
         listed.extend(["  ", name, "  ", &path.to_string(), "\n"]);
     }
-    let several = shelf.collections().len() > 1;
+    if let Some(all) = shelf.all() {
+        listed.extend(["  ", &all.name, "  all of them together\n"]);
+    }
+    let several = shelf.all().is_some();
     let server = bind(shelf, args.listen)?;
     let proxy = match args.proxy.or(opened.as_ref().map(|_| 0)) {
         Some(port) => Some(Proxy::bind(server.state().clone(), port).map_err(|e| no_proxy(&e))?),
@@ -247,7 +250,7 @@ fn usage(proxy: &Proxy, several: bool, is_opened: bool) -> String {
          as of {time}; another time is chosen at http://{PICKER_HOST}/ there, or by Accept-Datetime\n"
     );
     if several {
-        text += "  the first of the collections above that has an address answers for it\n";
+        text += "  all of the collections above answer there, each with what it has nearest to the time\n";
     }
     if is_opened {
         return text + "  in the browser that opens now\n";

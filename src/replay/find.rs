@@ -2,6 +2,8 @@
 //! and what the interface says of it are made from it alike, so the banner
 //! tells of what is shown.
 
+use std::sync::Arc;
+
 use super::content::Capture;
 use super::resolve;
 use crate::snapshot::SnapshotError;
@@ -89,7 +91,7 @@ pub enum Outcome {
     /// A capture to show.
     Found(Box<Found>),
     /// Captures of which none can be shown; the best of them, and why.
-    Gap(Gap, CdxjEntry),
+    Gap(Gap, Box<CdxjEntry>),
     /// No capture.
     Nothing,
 }
@@ -99,7 +101,7 @@ pub enum Outcome {
 /// Where a revisit refers to what the collection doesn't hold, `others` may.
 pub fn find(
     collection: &Collection,
-    others: &[Collection],
+    others: &[Arc<Collection>],
     wanted: Wanted<'_>,
 ) -> Result<Outcome, SnapshotError> {
     let Wanted { url, at, .. } = wanted;
@@ -140,7 +142,7 @@ pub fn find(
     }
     match (failed, first) {
         (Some(error), _) => Err(error),
-        (None, Some((gap, entry))) => Ok(Outcome::Gap(gap, entry)),
+        (None, Some((gap, entry))) => Ok(Outcome::Gap(gap, Box::new(entry))),
         (None, None) => Ok(Outcome::Nothing),
     }
 }

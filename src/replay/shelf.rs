@@ -1,6 +1,7 @@
 //! The collections that one replay serves, by name.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
@@ -15,8 +16,12 @@ pub struct Settings {
 
 /// Open collections with distinct names.
 pub struct Shelf {
-    collections: Vec<Collection>,
+    collections: Vec<Arc<Collection>>,
+    all: Option<Arc<Collection>>,
 }
+
+/// The name of all collections together.
+const ALL: &str = "all";
 
 impl Shelf {
     /// Opens every path. Of two collections with one name the later gets a
@@ -27,33 +32,52 @@ impl Shelf {
 
     /// As [`Shelf::open`], with settings.
     pub fn with(paths: &[impl AsRef<Path>], settings: &Settings) -> Result<Self, SnapshotError> {
-        let mut collections: Vec<Collection> = Vec::new();
+        let mut shelf = Self {
+            collections: Vec::new(),
+            all: None,
+        };
         for path in paths {
             let mut collection = Collection::with_cache(path.as_ref(), settings.cache.as_ref())?;
-            let base = collection.name.clone();
-            let mut number = 2;
-            while collections
-                .iter()
-                .any(|other| other.name == collection.name)
-            {
-                let room = 63 - 1 - number.to_string().len();
-                collection.name = format!("{}-{number}", &base[..base.len().min(room)]);
-                number += 1;
-            }
-            collections.push(collection);
+            collection.name = shelf.free_name(&collection.name);
+            shelf.collections.push(Arc::new(collection));
         }
-        Ok(Self { collections })
+        if shelf.collections.len() > 1 {
+            let all = Collection::together(shelf.free_name(ALL), shelf.collections.clone());
+            shelf.all = Some(Arc::new(all));
+        }
+        Ok(shelf)
     }
 
-    /// All of them, in the order given.
-    pub fn collections(&self) -> &[Collection] {
+    /// A name, with a number behind it where another collection has it.
+    fn free_name(&self, base: &str) -> String {
+        let (mut name, mut number) = (base.to_owned(), 2);
+        while self.get(&name).is_some() {
+            let room = 63 - 1 - number.to_string().len();
+            name = format!("{}-{number}", &base[..base.len().min(room)]);
+            number += 1;
+        }
+        name
+    }
+
+    /// Each of them, in the order given.
+    pub fn collections(&self) -> &[Arc<Collection>] {
         &self.collections
+    }
+
+    /// All of them as one, where there are several.
+    pub fn all(&self) -> Option<&Collection> {
+        self.all.as_deref()
+    }
+
+    /// What answers where no collection is named: all as one, or the only one.
+    /// `None` where none is open.
+    pub fn whole(&self) -> Option<&Collection> {
+        self.all().or(self.collections.first().map(Arc::as_ref))
     }
 
     /// The collection with this name.
     pub fn get(&self, name: &str) -> Option<&Collection> {
-        self.collections
-            .iter()
-            .find(|collection| collection.name == name)
+        let each = self.collections.iter().map(Arc::as_ref);
+        each.chain(self.all()).find(|each| each.name == name)
     }
 }

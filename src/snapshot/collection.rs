@@ -161,14 +161,16 @@ pub struct Collection {
     pub name: String,
     /// Where it is.
     pub path: PathBuf,
-    /// What it is.
-    pub kind: Kind,
+    /// What it is; `None` for several collections read as one.
+    pub kind: Option<Kind>,
     container: Option<Container>,
     warcs: Vec<Warc>,
     by_filename: HashMap<String, usize>,
     index: Index,
     /// Records that could not be read while an index was built by scanning.
     pub damage: Vec<String>,
+    /// The collections that it is made of; none where it is one of its own.
+    parts: Vec<Arc<Collection>>,
 }
 
 impl Collection {
@@ -200,13 +202,42 @@ impl Collection {
         Ok(Self {
             name: collection_name(path),
             path: path.to_owned(),
-            kind,
+            kind: Some(kind),
             container,
             warcs,
             by_filename,
             index: Index::new(index),
             damage,
+            parts: Vec::new(),
         })
+    }
+
+    /// Several collections as one, which answers with the captures of all: each tells
+    /// its [source](CdxjEntry::source). Their names must differ.
+    pub fn together(name: String, parts: Vec<Arc<Self>>) -> Self {
+        let index = Index::together(parts.iter().map(|part| (part.name.as_str(), &part.index)));
+        Self {
+            path: PathBuf::from(&name),
+            name,
+            kind: None,
+            container: None,
+            warcs: parts.iter().flat_map(|part| part.warcs.clone()).collect(),
+            by_filename: HashMap::new(),
+            index,
+            damage: Vec::new(),
+            parts,
+        }
+    }
+
+    /// The collections that it is made of: itself, or several.
+    pub fn parts(&self) -> impl Iterator<Item = &Self> {
+        let own = self.parts.is_empty().then_some(self);
+        own.into_iter().chain(self.parts.iter().map(Arc::as_ref))
+    }
+
+    /// Whether it is several.
+    pub fn is_several(&self) -> bool {
+        !self.parts.is_empty()
     }
 
     /// Its WARCs in order of name.
@@ -238,6 +269,15 @@ impl Collection {
 
     /// A reader at the record of an index entry.
     pub fn reader_at(&self, entry: &CdxjEntry) -> Result<Reader<RegionReader>, SnapshotError> {
+        if self.is_several() {
+            let part = self
+                .parts()
+                .find(|p| Some(&p.name) == entry.source.as_ref());
+            let missing = || SnapshotError::Missing {
+                path: self.path.join(&entry.filename),
+            };
+            return part.ok_or_else(missing)?.reader_at(entry);
+        }
         let base = entry.filename.rsplit('/').next().unwrap_or_default();
         let warc = self.warc(&entry.filename).or_else(|| self.warc(base));
         let warc = warc.ok_or_else(|| SnapshotError::Missing {
@@ -257,6 +297,9 @@ impl Collection {
     /// The pages with titles, seeds first; at most `limit`.
     pub fn pages(&self, limit: usize) -> Result<Vec<Page>, SnapshotError> {
         let mut all = Vec::new();
+        for part in &self.parts {
+            all.extend(part.pages(limit - all.len())?);
+        }
         let Some(container) = &self.container else {
             return Ok(all);
         };

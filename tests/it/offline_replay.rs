@@ -337,7 +337,7 @@ fn an_index_that_must_be_made_is_kept_outside_of_the_collection() {
         let copy = warcs.join(warc.file_name());
         std::fs::copy(warc.path(), &copy).unwrap();
         let file = std::fs::File::options().write(true).open(copy).unwrap();
-        let past = std::time::SystemTime::now() - Duration::from_secs(60);
+        let past = std::time::SystemTime::now() - Duration::from_mins(1);
         file.set_modified(past).unwrap();
     }
     let names = |path: &Path| -> Vec<String> {

@@ -72,10 +72,12 @@ pub(super) fn withheld(
 
 /// The snapshots that must be open too.
 fn elsewhere(collection: &Collection) -> String {
-    let manifest = collection.manifest().ok().flatten();
-    let seal = manifest.and_then(|manifest| manifest.lastlight);
-    let others = seal.map_or(Vec::new(), |seal| seal.refers_to);
-    let names: Vec<String> = others.into_iter().map(|other| other.name).collect();
+    let seals = collection.parts().filter_map(|part| {
+        let manifest = part.manifest().ok().flatten();
+        manifest.and_then(|manifest| manifest.lastlight)
+    });
+    let others = seals.flat_map(|seal| seal.refers_to);
+    let names: Vec<String> = others.map(|other| other.name).collect();
     if names.is_empty() {
         return String::new();
     }

@@ -2,6 +2,7 @@
 //! ours in its place.
 
 use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
 use axum::http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
@@ -32,6 +33,8 @@ use crate::url::CanonicalUrl;
 const SNIFFED: usize = 1_024;
 /// Says that a page stands for its URL with a query that was never captured.
 const FALLBACK: HeaderName = HeaderName::from_static("x-lastlight-fallback");
+/// Of several collections read as one: the one that has the capture.
+const COLLECTION: HeaderName = HeaderName::from_static("x-lastlight-collection");
 /// A warning that names what a document was too large for.
 const TOO_LARGE: &str = "199 lastlight \"too large to be rewritten\"";
 
@@ -39,7 +42,7 @@ pub(in crate::replay) struct Sending<'a> {
     pub(in crate::replay) base: &'a Base,
     pub(in crate::replay) collection: &'a Collection,
     /// All that are open.
-    pub(in crate::replay) others: &'a [Collection],
+    pub(in crate::replay) others: &'a [Arc<Collection>],
     pub(in crate::replay) asked: &'a Asked,
     pub(in crate::replay) capture: &'a Capture,
     /// The URL that was captured: the one that was asked for, or without its
@@ -172,6 +175,7 @@ impl Sending<'_> {
         let mut response = response(self.capture.status());
         let fields = response.headers_mut();
         *fields = headers::raw(&head, &self.asked.url, captured);
+        self.disclose(fields);
         self.set_resource_type(fields);
         let target = head
             .value("location")
@@ -198,9 +202,7 @@ impl Sending<'_> {
         let mut response = response(status);
         let fields = response.headers_mut();
         *fields = headers::original(&self.capture.head(), &self.asked.url, captured);
-        if *self.url != self.asked.url {
-            set(fields, FALLBACK, "query");
-        }
+        self.disclose(fields);
         self.set_resource_type(fields);
         if status != 206 {
             fields.remove(CONTENT_RANGE);
@@ -217,6 +219,19 @@ impl Sending<'_> {
         match coding {
             Ok(coding) => self.as_captured(outlet, response, &coding),
             Err(error) => outlet.whole(unreadable(self.base, self.asked, &error)),
+        }
+    }
+
+    /// Tells what of the answer isn't in the capture itself: where it is from, and
+    /// that it stands for another URL.
+    fn disclose(&self, fields: &mut HeaderMap) {
+        if *self.url != self.asked.url {
+            set(fields, FALLBACK, "query");
+        }
+        if let Some(source) = &self.capture.entry.source
+            && self.collection.is_several()
+        {
+            set(fields, COLLECTION, source);
         }
     }
 
@@ -261,9 +276,7 @@ impl Sending<'_> {
         };
         let mut response = response(self.capture.status());
         *response.headers_mut() = mapping.fields(&self.capture.head());
-        if *self.url != self.asked.url {
-            set(response.headers_mut(), FALLBACK, "query");
-        }
+        self.disclose(response.headers_mut());
         if self.asked.paths.is_some() {
             // All that is archived would share them, and the interface.
             response.headers_mut().remove(SET_COOKIE);

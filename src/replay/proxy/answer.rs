@@ -1,4 +1,4 @@
-//! Which collection answers, and with what. Runs on a blocking thread.
+//! The answer to a request. Runs on a blocking thread.
 
 use super::notices;
 use crate::replay::answer::Asked;
@@ -9,7 +9,7 @@ use crate::replay::server::State;
 
 /// A request through the proxy.
 pub(super) struct Wish {
-    /// What is asked for; its collection is the first.
+    /// What is asked for.
     pub asked: Asked,
     /// Whether a reader goes there, and no script or page asks.
     pub for_reader: bool,
@@ -17,48 +17,45 @@ pub(super) struct Wish {
     pub of_browser: bool,
 }
 
-/// Answers from the first collection that has the URL.
-pub(super) fn answer(state: &State, mut wish: Wish, outlet: Outlet) {
-    let collections = state.shelf.collections();
-    let (mut gap, mut failed) = (None, None);
-    for collection in collections {
-        let wanted = Wanted {
-            url: &wish.asked.url,
-            at: wish.asked.visit.timestamp,
-            posted: wish.asked.posted.as_ref(),
-            may_lose_query: wish.for_reader,
-            passes_loops: true,
-            passes_marked: true,
-        };
-        match find(collection, collections, wanted) {
-            Ok(Outcome::Found(found)) => {
-                wish.asked.visit.collection.clone_from(&collection.name);
-                if found.without_query.is_some() {
-                    count_missing(state, &wish);
-                }
-                let sending = Sending {
-                    base: &state.base,
-                    collection,
-                    others: collections,
-                    asked: &wish.asked,
-                    capture: &found.capture,
-                    url: found.without_query.as_ref().unwrap_or(&wish.asked.url),
-                };
-                return sending.send(outlet);
+/// Answers from all collections together.
+pub(super) fn answer(state: &State, wish: &Wish, outlet: Outlet) {
+    let Some(collection) = state.shelf.whole() else {
+        return outlet.whole(notices::missing(None, wish));
+    };
+    let others = state.shelf.collections();
+    let wanted = Wanted {
+        url: &wish.asked.url,
+        at: wish.asked.visit.timestamp,
+        posted: wish.asked.posted.as_ref(),
+        may_lose_query: wish.for_reader,
+        passes_loops: true,
+        passes_marked: true,
+    };
+    match find(collection, others, wanted) {
+        Ok(Outcome::Found(found)) => {
+            if found.without_query.is_some() {
+                count_missing(state, wish);
             }
-            Ok(Outcome::Gap(why, entry)) => gap = gap.or(Some((why, entry.timestamp))),
-            Ok(Outcome::Nothing) => {}
-            Err(error) => failed = failed.or(Some(error)),
+            let sending = Sending {
+                base: &state.base,
+                collection,
+                others,
+                asked: &wish.asked,
+                capture: &found.capture,
+                url: found.without_query.as_ref().unwrap_or(&wish.asked.url),
+            };
+            sending.send(outlet);
         }
+        Ok(Outcome::Gap(gap, entry)) => {
+            count_missing(state, wish);
+            outlet.whole(notices::withheld(wish, gap, entry.timestamp));
+        }
+        Ok(Outcome::Nothing) => {
+            count_missing(state, wish);
+            outlet.whole(notices::missing(Some(collection), wish));
+        }
+        Err(error) => outlet.whole(notices::unreadable(wish, &error)),
     }
-    if let Some(error) = failed {
-        return outlet.whole(notices::unreadable(&wish, &error));
-    }
-    count_missing(state, &wish);
-    outlet.whole(match gap {
-        Some((gap, captured)) => notices::withheld(&wish, gap, captured),
-        None => notices::missing(collections, &wish),
-    });
 }
 
 fn count_missing(state: &State, wish: &Wish) {

@@ -36,12 +36,10 @@ struct Page<'a> {
 }
 
 /// The answer for a URL that no collection has.
-pub(super) fn missing(collections: &[Collection], wish: &Wish) -> Response<Vec<u8>> {
-    let near = if wish.for_reader {
-        nearest(collections, &wish.asked.url)
-    } else {
-        Vec::new()
-    };
+pub(super) fn missing(collection: Option<&Collection>, wish: &Wish) -> Response<Vec<u8>> {
+    let near = collection
+        .filter(|_| wish.for_reader)
+        .map_or_else(Vec::new, |collection| nearest(collection, &wish.asked.url));
     let text = "No collection that is open has a capture of this address. Nothing was fetched \
                 from the live web.";
     page(
@@ -107,7 +105,7 @@ fn page(
 
 /// Captured addresses like one that isn't: with another query or a longer
 /// path, else in its folder, else on its host.
-fn nearest(collections: &[Collection], url: &CanonicalUrl) -> Vec<String> {
+fn nearest(collection: &Collection, url: &CanonicalUrl) -> Vec<String> {
     let mut plain = url.url().clone();
     plain.set_query(None);
     let folder = plain.join("./").ok();
@@ -115,23 +113,17 @@ fn nearest(collections: &[Collection], url: &CanonicalUrl) -> Vec<String> {
     let mut found = Vec::new();
     for place in [Some(plain), folder, root].into_iter().flatten() {
         let key = Surt::of(place.as_str());
-        for collection in collections {
-            let Ok(lines) = collection.index().lines(key.as_str()) else {
-                continue;
-            };
-            let entries = lines.take(MAX_LINES).filter_map(|line| {
-                let entry: CdxjEntry = line.ok()?.parse().ok()?;
-                Some(entry.url)
-            });
-            for near in entries {
-                let is_url = near.starts_with("http") && near.len() <= MAX_NAMED;
-                if is_url
-                    && found.len() < MAX_NEAR
-                    && near != url.as_str()
-                    && !found.contains(&near)
-                {
-                    found.push(near);
-                }
+        let Ok(lines) = collection.index().lines(key.as_str()) else {
+            continue;
+        };
+        let entries = lines.take(MAX_LINES).filter_map(|line| {
+            let entry: CdxjEntry = line.ok()?.parse().ok()?;
+            Some(entry.url)
+        });
+        for near in entries {
+            let is_url = near.starts_with("http") && near.len() <= MAX_NAMED;
+            if is_url && found.len() < MAX_NEAR && near != url.as_str() && !found.contains(&near) {
+                found.push(near);
             }
         }
         if !found.is_empty() {

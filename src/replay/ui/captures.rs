@@ -64,6 +64,8 @@ struct Row {
     size: String,
     filename: String,
     offset: u64,
+    /// Of several collections the one that has it: its name and address.
+    source: Option<(String, String)>,
     /// The archived URL, where it is spelled differently from the one asked for.
     spelling: Option<String>,
 }
@@ -190,6 +192,11 @@ fn rows<'a>(
             size: size(entry.length),
             filename: clipped(&entry.filename, 200),
             offset: entry.offset,
+            source: entry
+                .source
+                .as_ref()
+                .filter(|_| collection.is_several())
+                .map(|source| (source.clone(), link::captures(source, &asked))),
             spelling: (entry.url != asked).then(|| clipped(&entry.url, 300)),
         }
     })

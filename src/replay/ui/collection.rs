@@ -8,6 +8,7 @@ use super::query::{Paging, Query};
 use super::search::{self, Asked};
 use super::summary::Summary;
 use super::{UiResponse, html, link};
+use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
 
 #[derive(Template)]
@@ -28,19 +29,16 @@ pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse,
     let asked = Asked::of(query);
     let page = query.page();
     let searched = !asked.text.is_empty();
-    let mut untitled = false;
-    let stretch = if searched {
-        search::find(collection, &asked, page)?
-    } else if let Some(stretch) = listing::pages(collection, page, |_| true)? {
-        stretch
+    let (stretch, untitled) = if searched {
+        (search::find(collection, &asked, page)?, false)
     } else {
-        untitled = true;
-        listing::urls(collection, "", page, |_, entry| {
+        let is_page = |_: &str, entry: &CdxjEntry| {
             let mime = entry.mime.as_deref().unwrap_or_default();
             let is_html = mime.eq_ignore_ascii_case("text/html")
                 || mime.eq_ignore_ascii_case("application/xhtml+xml");
             is_html && entry.status.as_deref() == Some("200")
-        })?
+        };
+        listing::pages_or_urls(collection, page, |_| true, is_page)?
     };
     let here = link::search(&collection.name, &asked.text, asked.how.word());
     let page = Page {

@@ -1,6 +1,8 @@
 //! The way from a URL and a time to a capture: `/go`, and the captures before
 //! and after one that the shell's script asks for.
 
+use std::sync::Arc;
+
 use super::listing::MAX_LINES;
 use super::moment::Moment;
 use super::problem::Problem;
@@ -77,7 +79,7 @@ pub(super) fn view_of(collection: &str, entry: &CdxjEntry) -> Option<String> {
 /// Finds what the replay shows; a capture that can't be shown is told of too.
 pub(super) fn shown(
     collection: &Collection,
-    others: &[Collection],
+    others: &[Arc<Collection>],
     url: &CanonicalUrl,
     time: Timestamp14,
 ) -> Result<Option<Shown>, SnapshotError> {
@@ -94,7 +96,7 @@ pub(super) fn shown(
             let pdf = found.capture.is_pdf();
             (found.capture.entry, found.without_query, pdf)
         }
-        Ok(Outcome::Gap(_, entry)) => (entry, None, false),
+        Ok(Outcome::Gap(_, entry)) => (*entry, None, false),
         Ok(Outcome::Nothing) => return Ok(None),
         // The answer says what can't be read.
         Err(error) => {
@@ -139,26 +141,18 @@ pub(super) fn go(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem> {
             None => link::search_all(asked, "any"),
         }));
     };
-    let shelf = site.shelf.collections();
-    let among = shelf
-        .iter()
-        .filter(|each| named.is_none_or(|named| named.name == each.name));
-    for collection in among {
-        if let Some(found) = nearest(collection, url.as_str(), time)? {
+    let Some(collection) = named.or(site.shelf.whole()) else {
+        return Ok(redirect(link::search_all(url.as_str(), "any")));
+    };
+    Ok(redirect(match nearest(collection, url.as_str(), time)? {
+        Some(found) => {
             // A key stands for http and https alike; the capture knows which.
             let archived = CanonicalUrl::parse(&found.url).unwrap_or(url);
             let time = time.unwrap_or(found.timestamp);
-            return Ok(redirect(link::view(&collection.name, time, &archived)));
+            link::view(&collection.name, time, &archived)
         }
-    }
-    let only = if shelf.len() == 1 {
-        shelf.first()
-    } else {
-        None
-    };
-    Ok(redirect(match named.or(only) {
-        Some(collection) => link::captures(&collection.name, url.as_str()),
-        None => link::search_all(url.as_str(), "any"),
+        None if named.is_none() && collection.is_several() => link::search_all(url.as_str(), "any"),
+        None => link::captures(&collection.name, url.as_str()),
     }))
 }
 

@@ -35,7 +35,8 @@ struct Broken {
 pub(super) fn page(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem> {
     let asked = Asked::of(query);
     let shelf = site.shelf.collections();
-    let summaries = shelf.iter().map(|collection| {
+    let each = shelf.iter().map(AsRef::as_ref);
+    let summaries = site.shelf.all().into_iter().chain(each).map(|collection| {
         Summary::of(collection).map_err(|error| Broken {
             name: collection.name.clone(),
             said: error.to_string(),
@@ -45,7 +46,9 @@ pub(super) fn page(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem>
     let searched = !asked.text.is_empty();
     let mut found = Vec::new();
     if searched {
-        for (collection, summary) in shelf.iter().zip(&collections) {
+        // What all have together each one has.
+        let own = &collections[collections.len() - shelf.len()..];
+        for (collection, summary) in shelf.iter().zip(own) {
             let stretch = search::find(collection, &asked, 1)?;
             if !stretch.rows.is_empty() {
                 let title = summary.as_ref().map_or(&collection.name, |s| &s.title);

@@ -65,15 +65,76 @@ pub(super) struct Stretch {
     pub cut: bool,
 }
 
-/// The pages of a collection with their titles, seeds first, those that `keep`
-/// takes. `None` where the collection has no list of pages.
-pub(super) fn pages(
+/// A page of a list that is read from its start.
+struct Window {
+    page: u64,
+    kept: u64,
+    stretch: Stretch,
+}
+
+impl Window {
+    fn new(page: u64) -> Self {
+        Self {
+            page,
+            kept: 0,
+            stretch: Stretch::default(),
+        }
+    }
+
+    /// Counts a row of the list; whether it is within. After the last that is
+    /// within, the list has more, and is done.
+    fn counts(&mut self) -> bool {
+        self.kept += 1;
+        self.stretch.more = self.kept > self.page * ROWS;
+        !self.stretch.more && self.kept > (self.page - 1) * ROWS
+    }
+
+    fn is_done(&self) -> bool {
+        self.stretch.more || self.stretch.cut
+    }
+}
+
+/// The pages of a collection with their titles, seeds first, those that
+/// `keep_page` takes. Where there is no list of pages, the captured URLs of keys and
+/// first captures that `keep_url` takes; of several collections, those of the ones
+/// without a list after the pages of the others.
+/// Also tells whether no collection has a list.
+pub(super) fn pages_or_urls(
     collection: &Collection,
     page: u64,
+    keep_page: impl Fn(&Page) -> bool,
+    keep_url: impl Fn(&str, &CdxjEntry) -> bool,
+) -> Result<(Stretch, bool), SnapshotError> {
+    let mut window = Window::new(page);
+    let mut left = MAX_PAGES;
+    let mut unlisted = Vec::new();
+    let mut parts = 0;
+    for part in collection.parts() {
+        parts += 1;
+        if !add_pages(part, &collection.name, &mut window, &mut left, &keep_page)? {
+            unlisted.push(part);
+        }
+    }
+    let none_has = unlisted.len() == parts;
+    for part in unlisted {
+        if window.is_done() {
+            break;
+        }
+        add_urls(part, &collection.name, "", &mut window, &keep_url)?;
+    }
+    Ok((window.stretch, none_has))
+}
+
+/// Whether there is a list of pages.
+fn add_pages(
+    part: &Collection,
+    name: &str,
+    window: &mut Window,
+    left: &mut u64,
     keep: impl Fn(&Page) -> bool,
-) -> Result<Option<Stretch>, SnapshotError> {
-    let Some(container) = collection.container() else {
-        return Ok(None);
+) -> Result<bool, SnapshotError> {
+    let Some(container) = part.container() else {
+        return Ok(false);
     };
     let mut lists = Vec::new();
     for list in [PAGES, EXTRA_PAGES] {
@@ -83,28 +144,23 @@ pub(super) fn pages(
             Err(error) => return Err(error),
         }
     }
-    let mut stretch = Stretch::default();
-    let (mut read, mut kept) = (0, 0);
+    let mut has_any = false;
     for found in lists.into_iter().flatten() {
-        let found = found.map_err(SnapshotError::io(&collection.path, "reading the pages"))?;
-        if read == MAX_PAGES {
-            stretch.cut = true;
+        let found = found.map_err(SnapshotError::io(&part.path, "reading the pages"))?;
+        has_any = true;
+        if window.is_done() {
             break;
         }
-        read += 1;
-        if !keep(&found) {
-            continue;
-        }
-        kept += 1;
-        if kept > page * ROWS {
-            stretch.more = true;
+        if *left == 0 {
+            window.stretch.cut = true;
             break;
         }
-        if kept > (page - 1) * ROWS {
-            stretch.rows.push(Row::of_page(&collection.name, &found));
+        *left -= 1;
+        if keep(&found) && window.counts() {
+            window.stretch.rows.push(Row::of_page(name, &found));
         }
     }
-    Ok((read > 0).then_some(stretch))
+    Ok(has_any)
 }
 
 /// The captured URLs whose index lines start with `prefix`, those of keys and
@@ -115,16 +171,26 @@ pub(super) fn urls(
     page: u64,
     keep: impl Fn(&str, &CdxjEntry) -> bool,
 ) -> Result<Stretch, SnapshotError> {
+    let mut window = Window::new(page);
+    add_urls(collection, &collection.name, prefix, &mut window, keep)?;
+    Ok(window.stretch)
+}
+
+fn add_urls(
+    collection: &Collection,
+    name: &str,
+    prefix: &str,
+    window: &mut Window,
+    keep: impl Fn(&str, &CdxjEntry) -> bool,
+) -> Result<(), SnapshotError> {
     let failed = || SnapshotError::io(&collection.path, "reading the index");
-    let mut stretch = Stretch::default();
-    let mut kept = 0;
     let mut key = String::new();
     let mut group: Option<Group> = None;
     let lines = collection.index().lines(prefix).map_err(failed())?;
     for (read, line) in (0u64..).zip(lines) {
         let line = line.map_err(failed())?;
         if read == MAX_LINES {
-            stretch.cut = true;
+            window.stretch.cut = true;
             break;
         }
         let Some((line_key, rest)) = line.split_once(' ') else {
@@ -137,28 +203,23 @@ pub(super) fn urls(
             continue;
         }
         line_key.clone_into(&mut key);
-        if let Some(done) = group.take() {
-            stretch.rows.push(done.row(&collection.name));
-        }
+        window
+            .stretch
+            .rows
+            .extend(group.take().map(|done| done.row(name)));
         let Ok(entry) = line.parse::<CdxjEntry>() else {
             continue;
         };
-        if !keep(line_key, &entry) {
-            continue;
-        }
-        kept += 1;
-        if kept > page * ROWS {
-            stretch.more = true;
-            break;
-        }
-        if kept > (page - 1) * ROWS {
-            group = Some(Group::new(entry));
+        if keep(line_key, &entry) {
+            if window.counts() {
+                group = Some(Group::new(entry));
+            } else if window.is_done() {
+                break;
+            }
         }
     }
-    if let Some(done) = group {
-        stretch.rows.push(done.row(&collection.name));
-    }
-    Ok(stretch)
+    window.stretch.rows.extend(group.map(|done| done.row(name)));
+    Ok(())
 }
 
 /// The captures under one key.

@@ -6,6 +6,7 @@ use super::query::Query;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
+use crate::snapshot::pages::Page;
 use crate::url::{CanonicalUrl, Surt};
 
 /// Longer words aren't searched for.
@@ -183,13 +184,10 @@ fn with_words(collection: &Collection, text: &str, page: u64) -> Result<Stretch,
         let text = text.to_lowercase();
         words.iter().all(|word| text.contains(word))
     };
-    let found = listing::pages(collection, page, |page| {
-        has_words(&format!("{} {}", page.title, page.url))
-    })?;
-    match found {
-        Some(stretch) => Ok(stretch),
-        None => listing::urls(collection, "", page, |_, entry| has_words(&entry.url)),
-    }
+    let of_page = |page: &Page| has_words(&format!("{} {}", page.title, page.url));
+    let of_url = |_: &str, entry: &CdxjEntry| has_words(&entry.url);
+    let (stretch, _) = listing::pages_or_urls(collection, page, of_page, of_url)?;
+    Ok(stretch)
 }
 
 #[cfg(test)]
