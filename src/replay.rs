@@ -11,6 +11,7 @@ pub mod find;
 pub mod headers;
 pub mod memento;
 pub mod missing;
+pub mod near;
 pub mod notice;
 pub mod outlet;
 pub mod path_mode;

@@ -4,8 +4,10 @@
 
 use std::sync::Arc;
 
-use super::content::Capture;
+use super::content::{Capture, peek};
+use super::near::{self, Near};
 use super::resolve;
+use crate::http::coding::PROBE;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
@@ -27,6 +29,9 @@ pub struct Wanted<'a> {
     pub posted: Option<&'a Posted>,
     /// Whether a page without the URL's query may stand for it.
     pub may_lose_query: bool,
+    /// Whether a near capture may stand for it, and as what that is wanted, as
+    /// browsers say it in `Sec-Fetch-Dest`.
+    pub may_be_near: Option<&'a str>,
     /// Whether a redirect to itself is passed over, as nothing comes of it in
     /// a browser.
     pub passes_loops: bool,
@@ -39,8 +44,35 @@ pub struct Wanted<'a> {
 pub struct Found {
     /// The capture.
     pub capture: Capture,
-    /// The URL that was captured, where it stands for one with a query.
-    pub without_query: Option<CanonicalUrl>,
+    /// Set where it is of another URL than the one asked for.
+    pub instead: Option<Instead>,
+}
+
+/// How a capture of another URL stands for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instead {
+    /// It is of the URL without its query, which it is given here.
+    WithoutQuery(CanonicalUrl),
+    /// It differs in what says nothing of the document.
+    Near(Near),
+}
+
+impl Instead {
+    /// The URL that was captured.
+    pub fn url(&self) -> &CanonicalUrl {
+        match self {
+            Self::WithoutQuery(url) => url,
+            Self::Near(near) => &near.url,
+        }
+    }
+
+    /// By what it stands for the other: `query`, or the names of rules.
+    pub fn names(&self) -> String {
+        match self {
+            Self::WithoutQuery(_) => "query".to_owned(),
+            Self::Near(near) => near.names(),
+        }
+    }
 }
 
 /// Why a capture can't be shown, though its record can be read.
@@ -109,6 +141,13 @@ pub fn find(
         Some(posted) => resolve::with_key(collection, &posted.key(url.as_str()), url, at)?,
         None => resolve::candidates(collection, url, at)?,
     };
+    if candidates.is_empty()
+        && wanted.posted.is_none()
+        && let Some(dest) = wanted.may_be_near
+        && let Some(found) = near_capture(collection, others, wanted, dest)?
+    {
+        return Ok(Outcome::Found(Box::new(found)));
+    }
     let mut without_query = None;
     if candidates.is_empty()
         && wanted.may_lose_query
@@ -129,7 +168,7 @@ pub fn find(
             Ok(Ok(capture)) => {
                 return Ok(Outcome::Found(Box::new(Found {
                     capture,
-                    without_query,
+                    instead: without_query.map(Instead::WithoutQuery),
                 })));
             }
             Ok(Err(gap)) => gap,
@@ -145,6 +184,38 @@ pub fn find(
         (None, Some((gap, entry))) => Ok(Outcome::Gap(gap, Box::new(entry))),
         (None, None) => Ok(Outcome::Nothing),
     }
+}
+
+/// The first near capture that can be shown and fits. One that can't be read is
+/// passed over: it was not what was asked for.
+fn near_capture(
+    collection: &Collection,
+    others: &[Arc<Collection>],
+    wanted: Wanted<'_>,
+    dest: &str,
+) -> Result<Option<Found>, SnapshotError> {
+    let start = |capture: &Capture| {
+        capture.entity(collection, others, |entity| {
+            let (first, mut entity) = peek(entity, PROBE);
+            near::decoded_start(&capture.coding(&first), &mut entity)
+        })
+    };
+    let candidates = near::candidates(collection, wanted.url, wanted.at)?;
+    for (entry, near) in candidates.into_iter().take(MAX_TRIED) {
+        if wanted.passes_marked && marked(&entry).is_some() {
+            continue;
+        }
+        let Ok(Ok(capture)) = Capture::open(collection, others, entry) else {
+            continue;
+        };
+        if near.fits(dest, &capture, start).unwrap_or_default() {
+            return Ok(Some(Found {
+                capture,
+                instead: Some(Instead::Near(near)),
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// What keeps a capture out of the default replay.

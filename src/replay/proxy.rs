@@ -44,6 +44,7 @@ use self::tunnel::{Tunnels, Via};
 use super::address::{HostParts, Visit};
 use super::answer::{Asked, Form};
 use super::memento;
+use super::missing::Told;
 use super::server::{State, on_thread, read_posted, respond, status};
 use crate::snapshot::posted::Posted;
 use crate::time::Timestamp14;
@@ -244,7 +245,12 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
         if !is_browsers_own(request) {
             let name = shared.collection();
             let missing = &shared.state.missing;
-            missing.count(&name, at, url.as_str(), referrer.as_deref(), what);
+            let told = Told {
+                url: url.as_str(),
+                referrer: referrer.as_deref(),
+                kind: what,
+            };
+            missing.count(&name, at, told);
         }
         refusal
     };

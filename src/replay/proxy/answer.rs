@@ -1,9 +1,9 @@
 //! The answer to a request. Runs on a blocking thread.
 
 use super::notices;
-use crate::replay::answer::Asked;
 use crate::replay::answer::sending::Sending;
-use crate::replay::find::{Outcome, Wanted, find};
+use crate::replay::answer::{self, Asked};
+use crate::replay::find::{Instead, Outcome, Wanted, find};
 use crate::replay::outlet::Outlet;
 use crate::replay::server::State;
 
@@ -28,13 +28,16 @@ pub(super) fn answer(state: &State, wish: &Wish, outlet: Outlet) {
         at: wish.asked.visit.timestamp,
         posted: wish.asked.posted.as_ref(),
         may_lose_query: wish.for_reader,
+        may_be_near: Some(&wish.asked.dest),
         passes_loops: true,
         passes_marked: true,
     };
     match find(collection, others, wanted) {
         Ok(Outcome::Found(found)) => {
-            if found.without_query.is_some() {
-                count_missing(state, wish);
+            match &found.instead {
+                Some(Instead::WithoutQuery(_)) => count_missing(state, wish),
+                Some(Instead::Near(near)) => answer::count_near(state, &wish.asked, near),
+                None => {}
             }
             let sending = Sending {
                 base: &state.base,
@@ -42,7 +45,7 @@ pub(super) fn answer(state: &State, wish: &Wish, outlet: Outlet) {
                 others,
                 asked: &wish.asked,
                 capture: &found.capture,
-                url: found.without_query.as_ref().unwrap_or(&wish.asked.url),
+                instead: found.instead.as_ref(),
             };
             sending.send(outlet);
         }
@@ -59,17 +62,7 @@ pub(super) fn answer(state: &State, wish: &Wish, outlet: Outlet) {
 }
 
 fn count_missing(state: &State, wish: &Wish) {
-    if wish.of_browser {
-        return;
+    if !wish.of_browser {
+        answer::count_missing(state, &wish.asked);
     }
-    let asked = &wish.asked;
-    let dest = match asked.dest.as_str() {
-        "" => "unknown",
-        dest => dest,
-    };
-    let (visit, referrer) = (&asked.visit, asked.referrer.as_deref());
-    let (name, at) = (&visit.collection, visit.timestamp);
-    state
-        .missing
-        .count(name, at, asked.url.as_str(), referrer, dest);
 }

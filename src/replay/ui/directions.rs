@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::search::key_of;
 use super::{Site, UiResponse, link, redirect};
-use crate::replay::find::{Outcome, Wanted, find};
+use crate::replay::find::{Instead, Outcome, Wanted, find};
 use crate::replay::resolve;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
@@ -52,9 +52,10 @@ fn nearest(
 
 /// What the replay shows for a URL, found as its answer is.
 pub(super) struct Shown {
-    /// The URL that was captured: without the query, where none of the query
-    /// was captured.
+    /// The URL that was captured.
     pub url: CanonicalUrl,
+    /// Set where that is another than the one asked for.
+    pub instead: Option<Instead>,
     /// The capture.
     pub entry: CdxjEntry,
     /// The last capture before it, with its own spelling of the URL: another
@@ -68,6 +69,21 @@ pub(super) struct Shown {
     pub count: u64,
     /// Whether it goes into a frame without sandbox.
     pub pdf: bool,
+}
+
+impl Shown {
+    /// Whether the capture is of the page without the query, which has none.
+    pub(super) fn is_without_query(&self) -> bool {
+        matches!(self.instead, Some(Instead::WithoutQuery(_)))
+    }
+
+    /// The rules by which a near capture is shown.
+    pub(super) fn near(&self) -> Option<String> {
+        match &self.instead {
+            Some(Instead::Near(near)) => Some(near.names()),
+            _ => None,
+        }
+    }
 }
 
 /// Where a neighbour is shown.
@@ -88,13 +104,14 @@ pub(super) fn shown(
         at: time,
         posted: None,
         may_lose_query: true,
+        may_be_near: Some("iframe"),
         passes_loops: true,
         passes_marked: true,
     };
-    let (entry, captured_url, pdf) = match find(collection, others, wanted) {
+    let (entry, instead, pdf) = match find(collection, others, wanted) {
         Ok(Outcome::Found(found)) => {
             let pdf = found.capture.is_pdf();
-            (found.capture.entry, found.without_query, pdf)
+            (found.capture.entry, found.instead, pdf)
         }
         Ok(Outcome::Gap(_, entry)) => (*entry, None, false),
         Ok(Outcome::Nothing) => return Ok(None),
@@ -104,7 +121,7 @@ pub(super) fn shown(
             (candidates.next().ok_or(error)?, None, false)
         }
     };
-    let captured_url = captured_url.unwrap_or_else(|| url.clone());
+    let captured_url = instead.as_ref().map_or(url, Instead::url).clone();
     let alike = resolve::rank(&entry, &captured_url);
     let is_alike = |other: &CdxjEntry| resolve::rank(other, &captured_url) == alike;
     let mut captures = resolve::candidates(collection, &captured_url, time)?;
@@ -121,6 +138,7 @@ pub(super) fn shown(
         position: place as u64 + 1,
         count: captures.len() as u64,
         url: captured_url,
+        instead,
         entry,
         pdf,
     }))
@@ -174,7 +192,8 @@ pub(super) fn json(site: Site<'_>, rest: &str, query: &Query) -> Result<UiRespon
             let moment = Moment(shown.entry.timestamp);
             serde_json::json!({
                 "captured": true,
-                "without_query": shown.url != url,
+                "without_query": shown.is_without_query(),
+                "near": shown.near(),
                 "timestamp": moment.0.to_string(),
                 "datetime": moment.0.rfc3339(),
                 "text": moment.text(),

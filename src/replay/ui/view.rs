@@ -25,6 +25,8 @@ struct Page {
     captured: Moment,
     /// Whether the capture is of the page without the query, which has none.
     without_query: bool,
+    /// The rules by which the capture of a near URL is shown.
+    near: Option<String>,
     position: u64,
     count: u64,
     previous: Option<String>,
@@ -78,7 +80,8 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
         time,
         shown: clipped(url.as_str(), 200),
         captured: Moment(shown.entry.timestamp),
-        without_query: shown.url != url,
+        without_query: shown.is_without_query(),
+        near: shown.near(),
         position: shown.position,
         count: shown.count,
         previous: shown.previous.as_ref().and_then(at),
