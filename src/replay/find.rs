@@ -88,9 +88,22 @@ pub enum Gap {
     Challenge,
     /// A page that says "not found" without the status.
     Soft404,
+    /// A page that says that the site has closed, in the place of its own.
+    ClosingNotice,
 }
 
 impl Gap {
+    /// What it is called, where it is kept from replay by its mark alone and shown to
+    /// who asks for it.
+    pub fn marked_as(self) -> Option<&'static str> {
+        match self {
+            Self::Challenge => Some("A challenge page was captured here"),
+            Self::Soft404 => Some("The site had no such page"),
+            Self::ClosingNotice => Some("A closing notice was captured here"),
+            Self::Loop | Self::Dangling | Self::Unfit => None,
+        }
+    }
+
     /// The reason in a sentence.
     pub fn text(self) -> &'static str {
         match self {
@@ -109,6 +122,9 @@ impl Gap {
             Self::Soft404 => {
                 "The site answered as it does for pages that don't exist, though not with \
                  that status."
+            }
+            Self::ClosingNotice => {
+                "A notice that the site has closed stood in the place of the page."
             }
             Self::Unfit => {
                 "The index names a record that isn't a capture of this URL. `lastlight verify` \
@@ -223,6 +239,7 @@ fn marked(entry: &CdxjEntry) -> Option<Gap> {
     match entry.mark.as_deref()? {
         "challenge" => Some(Gap::Challenge),
         "soft-404" => Some(Gap::Soft404),
+        "closing-notice" => Some(Gap::ClosingNotice),
         _ => None,
     }
 }

@@ -348,7 +348,7 @@ pub fn candidates(
                 break;
             }
             left -= 1;
-            let Ok(entry) = line.map_err(failed())?.parse::<CdxjEntry>() else {
+            let Some(entry) = collection.entry(&line.map_err(failed())?) else {
                 continue;
             };
             // What was answered to a body has a key of its own.

@@ -18,10 +18,14 @@ pub struct Settings {
 pub struct Shelf {
     collections: Vec<Arc<Collection>>,
     all: Option<Arc<Collection>>,
+    /// Each of these with what is marked among its captures, for who asks for it.
+    unfiltered: Vec<Collection>,
 }
 
 /// The name of all collections together.
 const ALL: &str = "all";
+/// What is behind a collection's name where its marked captures are shown too.
+const UNFILTERED: &str = "-unfiltered";
 
 impl Shelf {
     /// Opens every path. Of two collections with one name the later gets a
@@ -32,31 +36,38 @@ impl Shelf {
 
     /// As [`Shelf::open`], with settings.
     pub fn with(paths: &[impl AsRef<Path>], settings: &Settings) -> Result<Self, SnapshotError> {
-        let mut shelf = Self {
-            collections: Vec::new(),
-            all: None,
-        };
+        let mut opened: Vec<Collection> = Vec::new();
         for path in paths {
             let mut collection = Collection::with_cache(path.as_ref(), settings.cache.as_ref())?;
-            collection.name = shelf.free_name(&collection.name);
-            shelf.collections.push(Arc::new(collection));
+            collection.name = free_name(&collection.name, |name| {
+                opened.iter().any(|other| other.name == name)
+            });
+            opened.push(collection);
         }
-        if shelf.collections.len() > 1 {
-            let all = Collection::together(shelf.free_name(ALL), shelf.collections.clone());
-            shelf.all = Some(Arc::new(all));
-        }
-        Ok(shelf)
-    }
-
-    /// A name, with a number behind it where another collection has it.
-    fn free_name(&self, base: &str) -> String {
-        let (mut name, mut number) = (base.to_owned(), 2);
-        while self.get(&name).is_some() {
-            let room = 63 - 1 - number.to_string().len();
-            name = format!("{}-{number}", &base[..base.len().min(room)]);
-            number += 1;
-        }
-        name
+        let mut names: Vec<String> = opened.iter().map(|each| each.name.clone()).collect();
+        let mut free = |base: &str| {
+            let name = free_name(base, |name| names.iter().any(|other| other == name));
+            names.push(name.clone());
+            name
+        };
+        let all_name = (opened.len() > 1).then(|| free(ALL));
+        let mut unfiltered = Vec::new();
+        let mut add = |mut collection: Collection| {
+            let room = 63 - UNFILTERED.len();
+            let base = &collection.name[..collection.name.len().min(room)];
+            let name = free(&format!("{base}{UNFILTERED}"));
+            collection.unfiltered = Some(name.clone());
+            let collection = Arc::new(collection);
+            unfiltered.push(Collection::ignoring_marks(name, &collection));
+            collection
+        };
+        let collections: Vec<_> = opened.into_iter().map(&mut add).collect();
+        let all = all_name.map(|name| add(Collection::together(name, collections.clone())));
+        Ok(Self {
+            collections,
+            all,
+            unfiltered,
+        })
     }
 
     /// Each of them, in the order given.
@@ -78,6 +89,18 @@ impl Shelf {
     /// The collection with this name.
     pub fn get(&self, name: &str) -> Option<&Collection> {
         let each = self.collections.iter().map(Arc::as_ref);
-        each.chain(self.all()).find(|each| each.name == name)
+        let mut each = each.chain(self.all()).chain(&self.unfiltered);
+        each.find(|each| each.name == name)
     }
+}
+
+/// A name, with a number behind it where another collection has it.
+fn free_name(base: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let (mut name, mut number) = (base.to_owned(), 2);
+    while is_taken(&name) {
+        let room = 63 - 1 - number.to_string().len();
+        name = format!("{}-{number}", &base[..base.len().min(room)]);
+        number += 1;
+    }
+    name
 }

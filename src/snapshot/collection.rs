@@ -171,6 +171,11 @@ pub struct Collection {
     pub damage: Vec<String>,
     /// The collections that it is made of; none where it is one of its own.
     parts: Vec<Arc<Collection>>,
+    /// Whether [marks](CdxjEntry::mark) count for nothing in it.
+    ignores_marks: bool,
+    /// The name of the same captures with what is marked among them, where a replay
+    /// has that too.
+    pub unfiltered: Option<String>,
 }
 
 impl Collection {
@@ -209,6 +214,8 @@ impl Collection {
             index: Index::new(index),
             damage,
             parts: Vec::new(),
+            ignores_marks: false,
+            unfiltered: None,
         })
     }
 
@@ -226,6 +233,31 @@ impl Collection {
             index,
             damage: Vec::new(),
             parts,
+            ignores_marks: false,
+            unfiltered: None,
+        }
+    }
+
+    /// The same captures under another name, with what is marked (challenges, pages
+    /// that only say "not found") as captures like any other.
+    pub fn ignoring_marks(name: String, of: &Arc<Self>) -> Self {
+        let parts = if of.parts.is_empty() {
+            vec![Arc::clone(of)]
+        } else {
+            of.parts.clone()
+        };
+        Self {
+            name,
+            path: of.path.clone(),
+            kind: of.kind,
+            container: None,
+            warcs: of.warcs.clone(),
+            by_filename: of.by_filename.clone(),
+            index: of.index.clone(),
+            damage: Vec::new(),
+            parts,
+            ignores_marks: true,
+            unfiltered: None,
         }
     }
 
@@ -237,7 +269,16 @@ impl Collection {
 
     /// Whether it is several.
     pub fn is_several(&self) -> bool {
-        !self.parts.is_empty()
+        self.parts.len() > 1
+    }
+
+    /// The capture of an index line; `None` for what isn't CDXJ.
+    pub fn entry(&self, line: &str) -> Option<CdxjEntry> {
+        let mut entry: CdxjEntry = line.parse().ok()?;
+        if self.ignores_marks {
+            entry.mark = None;
+        }
+        Some(entry)
     }
 
     /// Its WARCs in order of name.
@@ -252,7 +293,10 @@ impl Collection {
 
     /// The files beside the WARCs; `None` for a lone WARC.
     pub fn container(&self) -> Option<&Container> {
-        self.container.as_ref()
+        match &self.parts[..] {
+            [one] => one.container(),
+            _ => self.container.as_ref(),
+        }
     }
 
     /// The index.
@@ -262,9 +306,14 @@ impl Collection {
 
     /// Every capture under a key, oldest first.
     pub fn captures(&self, surt: &str) -> Result<Vec<CdxjEntry>, SnapshotError> {
-        self.index
-            .captures(surt)
-            .map_err(SnapshotError::io(&self.path, "reading the index"))
+        let captures = self.index.captures(surt);
+        let mut captures = captures.map_err(SnapshotError::io(&self.path, "reading the index"))?;
+        if self.ignores_marks {
+            for entry in &mut captures {
+                entry.mark = None;
+            }
+        }
+        Ok(captures)
     }
 
     /// A reader at the record of an index entry.
@@ -288,7 +337,7 @@ impl Collection {
 
     /// The manifest, where the collection is sealed.
     pub fn manifest(&self) -> Result<Option<Manifest>, SnapshotError> {
-        match &self.container {
+        match self.container() {
             Some(container) => container.manifest(),
             None => Ok(None),
         }

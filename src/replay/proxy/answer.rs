@@ -51,7 +51,10 @@ pub(super) fn answer(state: &State, wish: &Wish, outlet: Outlet) {
         }
         Ok(Outcome::Gap(gap, entry)) => {
             count_missing(state, wish);
-            outlet.whole(notices::withheld(wish, gap, entry.timestamp));
+            let (at, url) = (entry.timestamp, &entry.url);
+            let unfiltered = collection.unfiltered.as_ref();
+            let view = unfiltered.map(|name| state.base.view_url(name, at, url));
+            outlet.whole(notices::withheld(wish, gap, at, view));
         }
         Ok(Outcome::Nothing) => {
             count_missing(state, wish);

@@ -32,6 +32,7 @@ struct Page<'a> {
     url: &'a str,
     time: String,
     near: Vec<String>,
+    view: Option<String>,
     picker: String,
 }
 
@@ -48,18 +49,29 @@ pub(super) fn missing(collection: Option<&Collection>, wish: &Wish) -> Response<
         "Not in this archive",
         text,
         near,
+        None,
     )
 }
 
-/// The answer for one whose captures can't be shown.
-pub(super) fn withheld(wish: &Wish, gap: Gap, captured: Timestamp14) -> Response<Vec<u8>> {
+/// The answer for one whose captures can't be shown; `view` is where the interface
+/// shows what is kept from replay by its mark.
+pub(super) fn withheld(
+    wish: &Wish,
+    gap: Gap,
+    captured: Timestamp14,
+    view: Option<String>,
+) -> Response<Vec<u8>> {
     let text = format!("Captured {}. {}", captured.http_date(), gap.text());
-    let heading = match gap {
-        Gap::Challenge => "A challenge page was captured here",
-        Gap::Soft404 => "The site had no such page",
-        Gap::Loop | Gap::Dangling | Gap::Unfit => "This capture can't be shown",
-    };
-    page(wish, StatusCode::NOT_FOUND, heading, &text, Vec::new())
+    let heading = gap.marked_as().unwrap_or("This capture can't be shown");
+    let view = gap.marked_as().and(view);
+    page(
+        wish,
+        StatusCode::NOT_FOUND,
+        heading,
+        &text,
+        Vec::new(),
+        view,
+    )
 }
 
 /// The answer where reading failed.
@@ -67,7 +79,14 @@ pub(super) fn unreadable(wish: &Wish, error: &SnapshotError) -> Response<Vec<u8>
     tracing::warn!("{}: {error}", wish.asked.url);
     let text = format!("{error}. `lastlight verify` says more.");
     let heading = "The capture can't be read";
-    page(wish, StatusCode::BAD_GATEWAY, heading, &text, Vec::new())
+    page(
+        wish,
+        StatusCode::BAD_GATEWAY,
+        heading,
+        &text,
+        Vec::new(),
+        None,
+    )
 }
 
 fn page(
@@ -76,6 +95,7 @@ fn page(
     heading: &str,
     text: &str,
     near: Vec<String>,
+    view: Option<String>,
 ) -> Response<Vec<u8>> {
     let url = wish.asked.url.as_str();
     let time = wish.asked.visit.timestamp.http_date();
@@ -87,6 +107,7 @@ fn page(
             url,
             time,
             near,
+            view,
             picker: picker::address_of(url),
         };
         let body = page.render().expect("pages format into memory");

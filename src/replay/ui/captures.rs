@@ -175,7 +175,14 @@ fn rows<'a>(
         let value = digest.split_once(':').map_or(digest, |(_, value)| value);
         Row {
             time: Moment(entry.timestamp),
-            view: linked(link::view),
+            view: match (&entry.mark, &collection.unfiltered) {
+                // In the collection itself it isn't shown.
+                (Some(_), Some(name)) => {
+                    let url = url.as_ref();
+                    url.map(|url| link::view(name, entry.timestamp, url))
+                }
+                _ => linked(link::view),
+            },
             raw: linked(link::raw),
             status: {
                 let status = clipped(entry.status.as_deref().unwrap_or_default(), 12);

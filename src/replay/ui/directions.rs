@@ -69,6 +69,16 @@ pub(super) struct Shown {
     pub count: u64,
     /// Whether it goes into a frame without sandbox.
     pub pdf: bool,
+    /// What it is and where it is shown, where its mark keeps it from replay.
+    pub kept_out: Option<KeptOut>,
+}
+
+/// A capture that its mark keeps from replay.
+pub(super) struct KeptOut {
+    /// What it is.
+    pub what: &'static str,
+    /// The view of it all the same.
+    pub view: String,
 }
 
 impl Shown {
@@ -108,12 +118,20 @@ pub(super) fn shown(
         passes_loops: true,
         passes_marked: true,
     };
+    let mut kept_out = None;
     let (entry, instead, pdf) = match find(collection, others, wanted) {
         Ok(Outcome::Found(found)) => {
             let pdf = found.capture.is_pdf();
             (found.capture.entry, found.instead, pdf)
         }
-        Ok(Outcome::Gap(_, entry)) => (*entry, None, false),
+        Ok(Outcome::Gap(gap, entry)) => {
+            let unfiltered = collection.unfiltered.as_ref();
+            kept_out = gap.marked_as().zip(unfiltered).map(|(what, name)| KeptOut {
+                what,
+                view: link::view(name, entry.timestamp, url),
+            });
+            (*entry, None, false)
+        }
         Ok(Outcome::Nothing) => return Ok(None),
         // The answer says what can't be read.
         Err(error) => {
@@ -141,6 +159,7 @@ pub(super) fn shown(
         instead,
         entry,
         pdf,
+        kept_out,
     }))
 }
 
@@ -194,6 +213,7 @@ pub(super) fn json(site: Site<'_>, rest: &str, query: &Query) -> Result<UiRespon
                 "captured": true,
                 "without_query": shown.is_without_query(),
                 "near": shown.near(),
+                "kept_out": shown.kept_out.map(|out| (out.what, out.view)),
                 "timestamp": moment.0.to_string(),
                 "datetime": moment.0.rfc3339(),
                 "text": moment.text(),

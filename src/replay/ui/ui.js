@@ -99,6 +99,11 @@
       when.textContent = "– not captured";
       element("place").textContent = "";
     }
+    const [what, view] = Array.isArray(answer.kept_out) ? answer.kept_out : [];
+    const link = document.createElement("a");
+    link.textContent = "Show it";
+    if (/^\/[^/]/.test(view)) link.href = view;
+    element("kept-out").replaceChildren(...(what ? [`${what}. `, link] : []));
     linkTo("previous", answer.previous);
     linkTo("next", answer.next);
     linkTo("calendar", answer.calendar);
