@@ -12,6 +12,7 @@ pub mod headers;
 pub mod judging;
 pub mod memento;
 pub mod missing;
+pub mod near;
 pub mod notice;
 pub mod opener;
 pub mod outlet;

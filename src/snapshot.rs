@@ -7,6 +7,7 @@ pub mod collection;
 pub mod container;
 pub mod crew;
 pub mod index;
+pub mod index_cache;
 pub mod indexing;
 pub mod layout;
 pub mod ledger;

@@ -16,8 +16,9 @@ use crate::chromium::{Chromium, ChromiumError, Isolation, Program, VARIABLE};
 use crate::replay::judging;
 use crate::replay::proxy::{PICKER_HOST, ProxyError};
 use crate::replay::server::State;
-use crate::replay::shelf::Shelf;
+use crate::replay::shelf::{Settings, Shelf};
 use crate::replay::{Proxy, Server};
+use crate::snapshot::index_cache::IndexCache;
 use crate::url::CanonicalUrl;
 
 /// Where it listens unless told otherwise.
@@ -57,7 +58,10 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         Some(url) => Some((url.as_deref().map(page).transpose()?, program()?)),
         None => None,
     };
-    let shelf = Shelf::open(&args.paths)?;
+    let settings = Settings {
+        cache: cache_directory().map(IndexCache::at),
+    };
+    let shelf = Shelf::with(&args.paths, &settings)?;
     let mut listed = String::new();
     for collection in shelf.collections() {
         for damage in &collection.damage {
@@ -67,7 +71,10 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         let (name, path) = (&collection.name, collection.path.display());
         listed.extend(["  ", name, "  ", &path.to_string(), "\n"]);
     }
-    let several = shelf.collections().len() > 1;
+    if let Some(all) = shelf.all() {
+        listed.extend(["  ", &all.name, "  all of them together\n"]);
+    }
+    let several = shelf.all().is_some();
     let server = bind(shelf, args.listen)?;
     let proxy = match args.proxy.or(opened.as_ref().map(|_| 0)) {
         Some(port) => Some(Proxy::bind(server.state().clone(), port).map_err(|e| no_proxy(&e))?),
@@ -92,6 +99,17 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     // Answers that are under way need not end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome.map(|()| Exit::Done)
+}
+
+/// `lastlight` in the reader's directory for what can be made again (XDG Base
+/// Directory Specification: a relative path there is none).
+fn cache_directory() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    Some(base?.join("lastlight"))
 }
 
 async fn serve(
@@ -260,7 +278,7 @@ fn usage(proxy: &Proxy, several: bool, is_opened: bool) -> String {
          as of {time}; another time is chosen at http://{PICKER_HOST}/ there, or by Accept-Datetime\n"
     );
     if several {
-        text += "  the first of the collections above that has an address answers for it\n";
+        text += "  all of the collections above answer there, each with what it has nearest to the time\n";
     }
     if is_opened {
         return text + "  in the browser that opens now\n";

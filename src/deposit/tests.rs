@@ -191,7 +191,7 @@ fn both_packages_have_the_captures_and_bytes_of_the_snapshot() {
     assert!(total > 0 && last == total);
     let bag = bag(&layout, place.path(), quiet).unwrap();
     for (deposited, kind) in [(&file, Kind::Wacz), (&bag, Kind::Bag)] {
-        assert_eq!(Collection::open(&deposited.path).unwrap().kind, kind);
+        assert_eq!(Collection::open(&deposited.path).unwrap().kind, Some(kind));
         assert_eq!(captures(&deposited.path), expected);
         assert_eq!(deposited.complete, Some(true));
     }

@@ -11,7 +11,9 @@ pub use notices::no_collection;
 use self::notices::{missing, unreadable, withheld};
 use self::sending::Sending;
 use super::address::{Base, Visit};
-use super::find::{Outcome, Wanted, find};
+use super::find::{Instead, Outcome, Wanted, find};
+use super::missing::{NearUrl, Told};
+use super::near::Near;
 use super::outlet::Outlet;
 use super::path_mode::Paths;
 use super::server::State;
@@ -76,6 +78,25 @@ impl Asked {
         self.form == Form::Replayed && matches!(self.dest.as_str(), "iframe" | "frame")
     }
 
+    /// Whether a near capture may answer: whoever asks for the bytes means just these.
+    fn may_be_near(&self) -> bool {
+        self.form != Form::Raw
+    }
+
+    /// Gives the request as it is counted.
+    fn told(&self, count: impl FnOnce(Told<'_>)) {
+        let posted = self.posted.as_ref().map(Posted::name);
+        count(Told {
+            url: self.url.as_str(),
+            referrer: self.referrer.as_deref(),
+            kind: match (&posted, &*self.dest) {
+                (Some(method), _) => method,
+                (None, "") => "unknown",
+                (None, dest) => dest,
+            },
+        });
+    }
+
     fn accepts(&self, coding: &str) -> bool {
         self.accepts.split(',').any(|item| {
             let (name, quality) = item.split_once(';').unwrap_or((item, ""));
@@ -95,6 +116,7 @@ pub fn answer(state: &State, base: &Base, asked: &Asked, outlet: Outlet) {
         at: asked.visit.timestamp,
         posted: asked.posted.as_ref(),
         may_lose_query: asked.may_lose_query(),
+        may_be_near: asked.may_be_near().then_some(&*asked.dest),
         passes_loops: asked.form != Form::Raw,
         // Whoever asks for the bytes means just these.
         passes_marked: asked.form != Form::Raw,
@@ -102,8 +124,10 @@ pub fn answer(state: &State, base: &Base, asked: &Asked, outlet: Outlet) {
     let others = state.shelf.collections();
     match find(collection, others, wanted) {
         Ok(Outcome::Found(found)) => {
-            if found.without_query.is_some() {
-                count_missing(state, asked);
+            match &found.instead {
+                Some(Instead::WithoutQuery(_)) => count_missing(state, asked),
+                Some(Instead::Near(near)) => count_near(state, asked, near),
+                None => {}
             }
             count_time(state, asked, found.capture.entry.timestamp);
             let sending = Sending {
@@ -112,7 +136,7 @@ pub fn answer(state: &State, base: &Base, asked: &Asked, outlet: Outlet) {
                 others,
                 asked,
                 capture: &found.capture,
-                url: found.without_query.as_ref().unwrap_or(&asked.url),
+                instead: found.instead.as_ref(),
             };
             sending.send(outlet);
         }
@@ -143,19 +167,18 @@ fn count_time(state: &State, asked: &Asked, captured: Timestamp14) {
         .count(visit, answered, asked.referrer.as_deref(), part);
 }
 
-fn count_missing(state: &State, asked: &Asked) {
-    let (visit, url) = (&asked.visit, asked.url.as_str());
-    let posted = asked.posted.as_ref().map(Posted::name);
-    let kind = match (&posted, &*asked.dest) {
-        (Some(method), _) => method,
-        (None, "") => "unknown",
-        (None, dest) => dest,
+/// Counts a request that found nothing.
+pub(in crate::replay) fn count_missing(state: &State, asked: &Asked) {
+    let (name, at) = (&asked.visit.collection, asked.visit.timestamp);
+    asked.told(|told| state.missing.count(name, at, told));
+}
+
+/// Counts a request that a near capture answers.
+pub(in crate::replay) fn count_near(state: &State, asked: &Asked, near: &Near) {
+    let (name, at) = (&asked.visit.collection, asked.visit.timestamp);
+    let near = NearUrl {
+        captured: near.url.to_string(),
+        rules: near.names(),
     };
-    state.missing.count(
-        &visit.collection,
-        visit.timestamp,
-        url,
-        asked.referrer.as_deref(),
-        kind,
-    );
+    asked.told(|told| state.missing.count_near(name, at, told, near));
 }

@@ -3,6 +3,7 @@
 //! only where the caller asks for it. Never holds more than a piece of a body.
 
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
+use std::sync::Arc;
 
 use super::find::Gap;
 use super::resolve;
@@ -37,7 +38,7 @@ impl Capture {
     /// index says, or revisits what the collection doesn't hold.
     pub fn open(
         collection: &Collection,
-        others: &[Collection],
+        others: &[Arc<Collection>],
         entry: CdxjEntry,
     ) -> Result<Result<Self, Gap>, SnapshotError> {
         let Some(start) = Start::read(collection, &entry)? else {
@@ -70,7 +71,7 @@ impl Capture {
                 let Some((elsewhere, original)) = original else {
                     return Ok(Err(Gap::Dangling));
                 };
-                let holder = elsewhere.map_or(collection, |at| &others[at]);
+                let holder = elsewhere.map_or(collection, |at| others[at].as_ref());
                 let Some(body) = Start::read(holder, &original)? else {
                     return Ok(Err(Gap::Unfit));
                 };
@@ -169,10 +170,10 @@ impl Capture {
     pub fn entity<T>(
         &self,
         collection: &Collection,
-        others: &[Collection],
+        others: &[Arc<Collection>],
         read: impl FnOnce(&mut dyn BufRead) -> T,
     ) -> Result<T, SnapshotError> {
-        let collection = self.elsewhere.map_or(collection, |at| &others[at]);
+        let collection = self.elsewhere.map_or(collection, |at| others[at].as_ref());
         let mut reader = collection.reader_at(&self.body)?;
         let missing = || SnapshotError::Missing {
             path: collection.path.join(&self.body.filename),
@@ -191,12 +192,16 @@ impl Capture {
 /// that has it.
 fn in_others(
     collection: &Collection,
-    others: &[Collection],
+    others: &[Arc<Collection>],
     entry: &CdxjEntry,
     header: &Header,
 ) -> Result<Option<(Option<usize>, CdxjEntry)>, SnapshotError> {
+    // All together were asked already.
+    if collection.is_several() {
+        return Ok(None);
+    }
     for (at, other) in others.iter().enumerate() {
-        if std::ptr::eq(other, collection) {
+        if std::ptr::eq(other.as_ref(), collection) {
             continue;
         }
         if let Some(original) = resolve::original(other, entry, header)? {

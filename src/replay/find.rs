@@ -2,8 +2,12 @@
 //! and what the interface says of it are made from it alike, so the banner
 //! tells of what is shown.
 
-use super::content::Capture;
+use std::sync::Arc;
+
+use super::content::{Capture, peek};
+use super::near::{self, Near};
 use super::resolve;
+use crate::http::coding::PROBE;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
@@ -25,6 +29,9 @@ pub struct Wanted<'a> {
     pub posted: Option<&'a Posted>,
     /// Whether a page without the URL's query may stand for it.
     pub may_lose_query: bool,
+    /// Whether a near capture may stand for it, and as what that is wanted, as
+    /// browsers say it in `Sec-Fetch-Dest`.
+    pub may_be_near: Option<&'a str>,
     /// Whether a redirect to itself is passed over, as nothing comes of it in
     /// a browser.
     pub passes_loops: bool,
@@ -37,8 +44,35 @@ pub struct Wanted<'a> {
 pub struct Found {
     /// The capture.
     pub capture: Capture,
-    /// The URL that was captured, where it stands for one with a query.
-    pub without_query: Option<CanonicalUrl>,
+    /// Set where it is of another URL than the one asked for.
+    pub instead: Option<Instead>,
+}
+
+/// How a capture of another URL stands for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instead {
+    /// It is of the URL without its query, which it is given here.
+    WithoutQuery(CanonicalUrl),
+    /// It differs in what says nothing of the document.
+    Near(Near),
+}
+
+impl Instead {
+    /// The URL that was captured.
+    pub fn url(&self) -> &CanonicalUrl {
+        match self {
+            Self::WithoutQuery(url) => url,
+            Self::Near(near) => &near.url,
+        }
+    }
+
+    /// By what it stands for the other: `query`, or the names of rules.
+    pub fn names(&self) -> String {
+        match self {
+            Self::WithoutQuery(_) => "query".to_owned(),
+            Self::Near(near) => near.names(),
+        }
+    }
 }
 
 /// Why a capture can't be shown, though its record can be read.
@@ -54,9 +88,22 @@ pub enum Gap {
     Challenge,
     /// A page that says "not found" without the status.
     Soft404,
+    /// A page that says that the site has closed, in the place of its own.
+    ClosingNotice,
 }
 
 impl Gap {
+    /// What it is called, where it is kept from replay by its mark alone and shown to
+    /// who asks for it.
+    pub fn marked_as(self) -> Option<&'static str> {
+        match self {
+            Self::Challenge => Some("A challenge page was captured here"),
+            Self::Soft404 => Some("The site had no such page"),
+            Self::ClosingNotice => Some("A closing notice was captured here"),
+            Self::Loop | Self::Dangling | Self::Unfit => None,
+        }
+    }
+
     /// The reason in a sentence.
     pub fn text(self) -> &'static str {
         match self {
@@ -76,6 +123,9 @@ impl Gap {
                 "The site answered as it does for pages that don't exist, though not with \
                  that status."
             }
+            Self::ClosingNotice => {
+                "A notice that the site has closed stood in the place of the page."
+            }
             Self::Unfit => {
                 "The index names a record that isn't a capture of this URL. `lastlight verify` \
                  says more."
@@ -89,7 +139,7 @@ pub enum Outcome {
     /// A capture to show.
     Found(Box<Found>),
     /// Captures of which none can be shown; the best of them, and why.
-    Gap(Gap, CdxjEntry),
+    Gap(Gap, Box<CdxjEntry>),
     /// No capture.
     Nothing,
 }
@@ -99,7 +149,7 @@ pub enum Outcome {
 /// Where a revisit refers to what the collection doesn't hold, `others` may.
 pub fn find(
     collection: &Collection,
-    others: &[Collection],
+    others: &[Arc<Collection>],
     wanted: Wanted<'_>,
 ) -> Result<Outcome, SnapshotError> {
     let Wanted { url, at, .. } = wanted;
@@ -107,6 +157,13 @@ pub fn find(
         Some(posted) => resolve::with_key(collection, &posted.key(url.as_str()), url, at)?,
         None => resolve::candidates(collection, url, at)?,
     };
+    if candidates.is_empty()
+        && wanted.posted.is_none()
+        && let Some(dest) = wanted.may_be_near
+        && let Some(found) = near_capture(collection, others, wanted, dest)?
+    {
+        return Ok(Outcome::Found(Box::new(found)));
+    }
     let mut without_query = None;
     if candidates.is_empty()
         && wanted.may_lose_query
@@ -127,7 +184,7 @@ pub fn find(
             Ok(Ok(capture)) => {
                 return Ok(Outcome::Found(Box::new(Found {
                     capture,
-                    without_query,
+                    instead: without_query.map(Instead::WithoutQuery),
                 })));
             }
             Ok(Err(gap)) => gap,
@@ -140,9 +197,41 @@ pub fn find(
     }
     match (failed, first) {
         (Some(error), _) => Err(error),
-        (None, Some((gap, entry))) => Ok(Outcome::Gap(gap, entry)),
+        (None, Some((gap, entry))) => Ok(Outcome::Gap(gap, Box::new(entry))),
         (None, None) => Ok(Outcome::Nothing),
     }
+}
+
+/// The first near capture that can be shown and fits. One that can't be read is
+/// passed over: it was not what was asked for.
+fn near_capture(
+    collection: &Collection,
+    others: &[Arc<Collection>],
+    wanted: Wanted<'_>,
+    dest: &str,
+) -> Result<Option<Found>, SnapshotError> {
+    let start = |capture: &Capture| {
+        capture.entity(collection, others, |entity| {
+            let (first, mut entity) = peek(entity, PROBE);
+            near::decoded_start(&capture.coding(&first), &mut entity)
+        })
+    };
+    let candidates = near::candidates(collection, wanted.url, wanted.at)?;
+    for (entry, near) in candidates.into_iter().take(MAX_TRIED) {
+        if wanted.passes_marked && marked(&entry).is_some() {
+            continue;
+        }
+        let Ok(Ok(capture)) = Capture::open(collection, others, entry) else {
+            continue;
+        };
+        if near.fits(dest, &capture, start).unwrap_or_default() {
+            return Ok(Some(Found {
+                capture,
+                instead: Some(Instead::Near(near)),
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// What keeps a capture out of the default replay.
@@ -150,6 +239,7 @@ fn marked(entry: &CdxjEntry) -> Option<Gap> {
     match entry.mark.as_deref()? {
         "challenge" => Some(Gap::Challenge),
         "soft-404" => Some(Gap::Soft404),
+        "closing-notice" => Some(Gap::ClosingNotice),
         _ => None,
     }
 }

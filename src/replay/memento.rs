@@ -109,7 +109,7 @@ impl Original<'_> {
     fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<CdxjEntry>>> {
         let lines = self.lines()?;
         Ok(lines.filter_map(|line| match line {
-            Ok(line) => line.parse().ok().map(Ok),
+            Ok(line) => self.collection.entry(&line).map(Ok),
             Err(error) => Some(Err(error)),
         }))
     }

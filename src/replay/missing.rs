@@ -25,6 +25,13 @@ pub struct Missing {
 struct Visit {
     collection: String,
     timestamp: Timestamp14,
+    missing: Tally,
+    near: Tally,
+}
+
+/// URLs that were asked for, and how often.
+#[derive(Debug, Default)]
+struct Tally {
     total: u64,
     urls: Vec<MissingUrl>,
     more: bool,
@@ -42,6 +49,29 @@ pub struct MissingUrl {
     /// What for, as browsers name it in `Sec-Fetch-Dest`; `unknown` where
     /// they don't.
     pub kind: String,
+    /// The near capture that answered in its place.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub near: Option<NearUrl>,
+}
+
+/// What answered in the place of a URL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NearUrl {
+    /// The URL that was captured.
+    pub captured: String,
+    /// By which rules, with commas.
+    pub rules: String,
+}
+
+/// A request, as it is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The archived URL.
+    pub url: &'a str,
+    /// The archived URL of the page that asks, where it says so.
+    pub referrer: Option<&'a str>,
+    /// What for.
+    pub kind: &'a str,
 }
 
 /// What a visit lacks, as the interface asks for it.
@@ -57,18 +87,45 @@ pub struct MissingList {
     pub urls: Vec<MissingUrl>,
     /// Whether there are more than are listed.
     pub more: bool,
+    /// What was answered with near captures.
+    pub near: NearList,
+}
+
+/// What of a visit was answered with near captures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NearList {
+    /// Requests, repeated ones too.
+    pub total: u64,
+    /// The URLs, in the order in which they were first asked for.
+    pub urls: Vec<MissingUrl>,
+    /// Whether there are more than are listed.
+    pub more: bool,
 }
 
 impl Missing {
     /// Counts a request that found nothing.
-    pub fn count(
+    pub fn count(&self, collection: &str, timestamp: Timestamp14, told: Told<'_>) {
+        self.add(collection, timestamp, |visit| {
+            visit.missing.count(told, None);
+        });
+    }
+
+    /// Counts a request that a near capture answered.
+    pub fn count_near(
         &self,
         collection: &str,
         timestamp: Timestamp14,
-        url: &str,
-        referrer: Option<&str>,
-        kind: &str,
+        told: Told<'_>,
+        near: NearUrl,
     ) {
+        let captured = clip(&near.captured).to_owned();
+        let near = NearUrl { captured, ..near };
+        self.add(collection, timestamp, |visit| {
+            visit.near.count(told, Some(near));
+        });
+    }
+
+    fn add(&self, collection: &str, timestamp: Timestamp14, count: impl FnOnce(&mut Visit)) {
         let mut visits = self.visits.lock().unwrap_or_else(PoisonError::into_inner);
         let known = visits
             .iter()
@@ -78,11 +135,10 @@ impl Missing {
             .unwrap_or_else(|| Visit {
                 collection: collection.to_owned(),
                 timestamp,
-                total: 0,
-                urls: Vec::new(),
-                more: false,
+                missing: Tally::default(),
+                near: Tally::default(),
             });
-        visit.count(clip(url), referrer.map(clip), kind);
+        count(&mut visit);
         while visits.len() >= MAX_VISITS {
             visits.pop_front();
         }
@@ -101,26 +157,27 @@ impl Missing {
         let visit = visits
             .iter()
             .find(|v| v.collection == collection && v.timestamp == timestamp);
-        let of_page = |url: &&MissingUrl| page.is_none() || url.referrer.as_deref() == page;
-        let urls: Vec<MissingUrl> = visit.map_or_else(Vec::new, |visit| {
-            visit.urls.iter().filter(of_page).cloned().collect()
+        let (missing, near) = visit.map_or_else(Default::default, |visit| {
+            (visit.missing.listed(page), visit.near.listed(page))
         });
-        let total = match page {
-            Some(_) => urls.iter().map(|url| url.count).sum(),
-            None => visit.map_or(0, |visit| visit.total),
-        };
         MissingList {
             collection: collection.to_owned(),
             timestamp: timestamp.to_string(),
-            total,
-            urls,
-            more: visit.is_some_and(|visit| visit.more),
+            total: missing.total,
+            urls: missing.urls,
+            more: missing.more,
+            near: NearList {
+                total: near.total,
+                urls: near.urls,
+                more: near.more,
+            },
         }
     }
 }
 
-impl Visit {
-    fn count(&mut self, url: &str, referrer: Option<&str>, kind: &str) {
+impl Tally {
+    fn count(&mut self, told: Told<'_>, near: Option<NearUrl>) {
+        let (url, referrer) = (clip(told.url), told.referrer.map(clip));
         self.total += 1;
         let same =
             |known: &&mut MissingUrl| known.url == url && known.referrer.as_deref() == referrer;
@@ -131,10 +188,25 @@ impl Visit {
                 url: url.to_owned(),
                 referrer: referrer.map(str::to_owned),
                 count: 1,
-                kind: kind.chars().take(20).collect(),
+                kind: told.kind.chars().take(20).collect(),
+                near,
             });
         } else {
             self.more = true;
+        }
+    }
+
+    /// What of it a page asked for; all without a page.
+    fn listed(&self, page: Option<&str>) -> Self {
+        let of_page = |url: &&MissingUrl| page.is_none() || url.referrer.as_deref() == page;
+        let urls: Vec<MissingUrl> = self.urls.iter().filter(of_page).cloned().collect();
+        Self {
+            total: match page {
+                Some(_) => urls.iter().map(|url| url.count).sum(),
+                None => self.total,
+            },
+            urls,
+            more: self.more,
         }
     }
 }
@@ -148,15 +220,30 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
+    fn told<'a>(url: &'a str, referrer: Option<&'a str>) -> Told<'a> {
+        Told {
+            url,
+            referrer,
+            kind: "image",
+        }
+    }
+
     #[test]
     fn missing_urls_are_counted_by_visit_and_page() {
         let (missing, time) = (Missing::default(), "20260101000000".parse().unwrap());
-        missing.count("a", time, "http://x/1", Some("http://x/"), "image");
-        missing.count("a", time, "http://x/1", Some("http://x/"), "image");
-        missing.count("a", time, "http://x/2", None, "document");
+        missing.count("a", time, told("http://x/1", Some("http://x/")));
+        missing.count("a", time, told("http://x/1", Some("http://x/")));
+        missing.count("a", time, told("http://x/2", None));
+        let near = NearUrl {
+            captured: "http://x/3?_=1".to_owned(),
+            rules: "cache-buster".to_owned(),
+        };
+        missing.count_near("a", time, told("http://x/3?_=2", None), near);
         let list = missing.list("a", time, None);
         assert_eq!((list.total, list.urls.len(), list.urls[0].count), (3, 2, 2));
-        assert_eq!(missing.list("a", time, Some("http://x/")).total, 2);
+        assert_eq!((list.near.total, list.near.urls.len()), (1, 1));
+        let of_page = missing.list("a", time, Some("http://x/"));
+        assert_eq!((of_page.total, of_page.near.total), (2, 0));
         assert_eq!(missing.list("b", time, None).total, 0);
     }
 
@@ -165,12 +252,12 @@ mod tests {
         let missing = Missing::default();
         let time: Timestamp14 = "20260101000000".parse().unwrap();
         for n in 0..(MAX_URLS + 5) {
-            missing.count("a", time, &format!("http://x/{n}"), None, "empty");
+            missing.count("a", time, told(&format!("http://x/{n}"), None));
         }
         let list = missing.list("a", time, None);
         assert_eq!((list.urls.len(), list.more), (MAX_URLS, true));
         for n in 0..(MAX_VISITS + 5) {
-            missing.count(&format!("c{n}"), time, &"é".repeat(5_000), None, "empty");
+            missing.count(&format!("c{n}"), time, told(&"é".repeat(5_000), None));
         }
         assert_eq!(missing.visits.lock().unwrap().len(), MAX_VISITS);
         assert_eq!(missing.list("a", time, None).total, 0);

@@ -5,7 +5,7 @@
 //!
 //! - A request names its URL whole, or comes through a tunnel by CONNECT whose
 //!   certificate is of an [`Authority`] of this run alone.
-//! - Of several collections the first that has a URL answers.
+//! - All collections that are open answer as one.
 //! - The time is that of `Accept-Datetime` (RFC 7089 §2.1.1), else the one that
 //!   is chosen at [`picker::HOST`], else that of the first collection's seeds.
 //! - The interface and its content origins are reached through it too.
@@ -44,6 +44,7 @@ use self::tunnel::{Tunnels, Via};
 use super::address::{HostParts, Visit};
 use super::answer::{Asked, Form};
 use super::memento;
+use super::missing::Told;
 use super::server::{State, on_thread, read_posted, respond, status};
 use crate::snapshot::posted::Posted;
 use crate::time::Timestamp14;
@@ -93,11 +94,10 @@ impl Shared {
         *self.time.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 
-    /// The name of the first collection: what is missing is missing there.
-    fn first_collection(&self) -> String {
-        let collections = self.state.shelf.collections();
-        let first = collections.first();
-        first.map_or_else(String::new, |first| first.name.clone())
+    /// The name of all collections together: what is missing is missing there.
+    fn collection(&self) -> String {
+        let whole = self.state.shelf.whole();
+        whole.map_or_else(String::new, |whole| whole.name.clone())
     }
 }
 
@@ -250,9 +250,14 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
     let dest = text(HeaderName::from_static("sec-fetch-dest")).unwrap_or_default();
     let refused = |what: &str, refusal: Response<Body>| {
         if !is_browsers_own(request) {
-            let name = shared.first_collection();
+            let name = shared.collection();
             let missing = &shared.state.missing;
-            missing.count(&name, at, url.as_str(), referrer.as_deref(), what);
+            let told = Told {
+                url: url.as_str(),
+                referrer: referrer.as_deref(),
+                kind: what,
+            };
+            missing.count(&name, at, told);
         }
         refusal
     };
@@ -277,7 +282,7 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
             visit: Visit {
                 origin: url.host_key(),
                 timestamp: at,
-                collection: shared.first_collection(),
+                collection: shared.collection(),
             },
             url: url.clone(),
             form: Form::Proxied,
@@ -290,7 +295,7 @@ async fn archived(shared: &Arc<Shared>, url: &CanonicalUrl, request: &Parts) -> 
         },
     };
     on_thread(&shared.state, move |state, outlet| {
-        answer::answer(state, wish, outlet);
+        answer::answer(state, &wish, outlet);
     })
     .await
 }

@@ -27,6 +27,23 @@ const MAX_BESIDE: u64 = 4 * 1024 * 1024;
 /// Lines of one URL and second that are looked through.
 const MAX_LINES: usize = 10_000;
 
+/// Where a record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Name of the WARC, as the index has it.
+    pub file: String,
+    /// Byte offset in it.
+    pub offset: u64,
+    /// The collection, where several are read as one.
+    pub source: Option<String>,
+}
+
+impl Place {
+    fn is_of(&self, entry: &CdxjEntry) -> bool {
+        self.offset == entry.offset && self.file == entry.filename && self.source == entry.source
+    }
+}
+
 /// Which capture is meant, as addresses name it.
 #[derive(Debug, Clone)]
 pub struct Named {
@@ -34,21 +51,23 @@ pub struct Named {
     pub url: String,
     /// When it was captured.
     pub time: Timestamp14,
-    /// File name and offset of the record, where one second has several.
-    pub place: Option<(String, u64)>,
+    /// Where its record is, where one second has several.
+    pub place: Option<Place>,
 }
 
 impl Named {
-    /// Reads it from the parameters `url`, `time`, `file` and `offset`.
+    /// Reads it from the parameters `url`, `time`, `file`, `offset` and `source`.
     pub fn of(parameter: impl Fn(&str) -> String) -> Option<Self> {
         let file = parameter("file");
         let offset = parameter("offset").parse().ok();
         Some(Self {
             url: Some(parameter("url")).filter(|url| !url.is_empty())?,
             time: parameter("time").parse().ok()?,
-            place: offset
-                .filter(|_| !file.is_empty())
-                .map(|offset| (file, offset)),
+            place: offset.filter(|_| !file.is_empty()).map(|offset| Place {
+                file,
+                offset,
+                source: Some(parameter("source")).filter(|source| !source.is_empty()),
+            }),
         })
     }
 
@@ -61,11 +80,11 @@ impl Named {
         let lines = collection.index().lines(&prefix).map_err(failed())?;
         let mut other = None;
         for line in lines.take(MAX_LINES) {
-            let Ok(entry) = line.map_err(failed())?.parse::<CdxjEntry>() else {
+            let Some(entry) = collection.entry(&line.map_err(failed())?) else {
                 continue;
             };
             let is_it = match &self.place {
-                Some((file, offset)) => entry.offset == *offset && entry.filename == *file,
+                Some(place) => place.is_of(&entry),
                 None => entry.url == self.url,
             };
             if is_it {
@@ -106,7 +125,7 @@ impl Exchange {
     /// Reads the records at an entry of the index. Bodies aren't read to their
     /// ends. `None` where no record begins there.
     pub fn read(collection: &Collection, entry: &CdxjEntry) -> Result<Option<Self>, SnapshotError> {
-        let warc = warc(collection, entry)?;
+        let warc = collection.warc_of(entry)?;
         let mut reader = warc.reader_at(entry.offset);
         let Some(mut found) = reader.next_record()? else {
             return Ok(None);
@@ -192,7 +211,7 @@ impl Stored {
         entry: &CdxjEntry,
         exchange: &Exchange,
     ) -> Result<Self, SnapshotError> {
-        let warc = warc(collection, entry)?;
+        let warc = collection.warc_of(entry)?;
         let range = exchange.stored.clone();
         let length = range.end.saturating_sub(range.start);
         let part = warc.region().part(range.start, length);
@@ -211,14 +230,4 @@ impl Stored {
             suffix,
         })
     }
-}
-
-/// The WARC of an entry.
-fn warc<'c>(collection: &'c Collection, entry: &CdxjEntry) -> Result<&'c Warc, SnapshotError> {
-    let base = entry.filename.rsplit('/').next().unwrap_or_default();
-    let warc = collection.warc(&entry.filename);
-    warc.or_else(|| collection.warc(base))
-        .ok_or_else(|| SnapshotError::Missing {
-            path: collection.path.join(base),
-        })
 }

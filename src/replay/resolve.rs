@@ -141,7 +141,8 @@ pub fn original(
             .into_iter()
             .filter(|e| !e.is_revisit() && e.timestamp == date && !contradicts(e))
             .collect::<Vec<_>>();
-        named.sort_by_key(|entry| entry.url != target);
+        // Of several collections its own one is nearest.
+        named.sort_by_key(|entry| (entry.url != target, entry.source != revisit.source));
         if let Some(entry) = named.into_iter().next() {
             return Ok(Some(entry));
         }

@@ -54,7 +54,7 @@ use super::answer::{Asked, Form, answer, no_collection};
 use super::connection::Connections;
 use super::csp;
 use super::judging::Judging;
-use super::missing::Missing;
+use super::missing::{Missing, Told};
 use super::notice::Notice;
 use super::opener::Opener;
 use super::outlet::Outlet;
@@ -478,9 +478,15 @@ async fn on_content(state: &Arc<State>, visit: &Visit, request: &Parts) -> Respo
     if !is_read(&request.method) && request.extensions.get::<Posted>().is_none() {
         let (name, at) = (&visit.collection, visit.timestamp);
         let method = request.method.as_str().to_ascii_lowercase();
-        state
-            .missing
-            .count(name, at, url.as_str(), referrer.as_deref(), &method);
+        state.missing.count(
+            name,
+            at,
+            Told {
+                url: url.as_str(),
+                referrer: referrer.as_deref(),
+                kind: &method,
+            },
+        );
         return not_allowed();
     }
     if fields

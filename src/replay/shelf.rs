@@ -1,46 +1,106 @@
 //! The collections that one replay serves, by name.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
+use crate::snapshot::index_cache::IndexCache;
+
+/// How collections are opened.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Where indexes are kept that have to be made; without it nowhere.
+    pub cache: Option<IndexCache>,
+}
 
 /// Open collections with distinct names.
 pub struct Shelf {
-    collections: Vec<Collection>,
+    collections: Vec<Arc<Collection>>,
+    all: Option<Arc<Collection>>,
+    /// Each of these with what is marked among its captures, for who asks for it.
+    unfiltered: Vec<Collection>,
 }
+
+/// The name of all collections together.
+const ALL: &str = "all";
+/// What is behind a collection's name where its marked captures are shown too.
+const UNFILTERED: &str = "-unfiltered";
 
 impl Shelf {
     /// Opens every path. Of two collections with one name the later gets a
     /// number.
     pub fn open(paths: &[impl AsRef<Path>]) -> Result<Self, SnapshotError> {
-        let mut collections: Vec<Collection> = Vec::new();
-        for path in paths {
-            let mut collection = Collection::open(path.as_ref())?;
-            let base = collection.name.clone();
-            let mut number = 2;
-            while collections
-                .iter()
-                .any(|other| other.name == collection.name)
-            {
-                let room = 63 - 1 - number.to_string().len();
-                collection.name = format!("{}-{number}", &base[..base.len().min(room)]);
-                number += 1;
-            }
-            collections.push(collection);
-        }
-        Ok(Self { collections })
+        Self::with(paths, &Settings::default())
     }
 
-    /// All of them, in the order given.
-    pub fn collections(&self) -> &[Collection] {
+    /// As [`Shelf::open`], with settings.
+    pub fn with(paths: &[impl AsRef<Path>], settings: &Settings) -> Result<Self, SnapshotError> {
+        let mut opened: Vec<Collection> = Vec::new();
+        for path in paths {
+            let mut collection = Collection::with_cache(path.as_ref(), settings.cache.as_ref())?;
+            collection.name = free_name(&collection.name, |name| {
+                opened.iter().any(|other| other.name == name)
+            });
+            opened.push(collection);
+        }
+        let mut names: Vec<String> = opened.iter().map(|each| each.name.clone()).collect();
+        let mut free = |base: &str| {
+            let name = free_name(base, |name| names.iter().any(|other| other == name));
+            names.push(name.clone());
+            name
+        };
+        let all_name = (opened.len() > 1).then(|| free(ALL));
+        let mut unfiltered = Vec::new();
+        let mut add = |mut collection: Collection| {
+            let room = 63 - UNFILTERED.len();
+            let base = &collection.name[..collection.name.len().min(room)];
+            let name = free(&format!("{base}{UNFILTERED}"));
+            collection.unfiltered = Some(name.clone());
+            let collection = Arc::new(collection);
+            unfiltered.push(Collection::ignoring_marks(name, &collection));
+            collection
+        };
+        let collections: Vec<_> = opened.into_iter().map(&mut add).collect();
+        let all = all_name.map(|name| add(Collection::together(name, collections.clone())));
+        Ok(Self {
+            collections,
+            all,
+            unfiltered,
+        })
+    }
+
+    /// Each of them, in the order given.
+    pub fn collections(&self) -> &[Arc<Collection>] {
         &self.collections
+    }
+
+    /// All of them as one, where there are several.
+    pub fn all(&self) -> Option<&Collection> {
+        self.all.as_deref()
+    }
+
+    /// What answers where no collection is named: all as one, or the only one.
+    /// `None` where none is open.
+    pub fn whole(&self) -> Option<&Collection> {
+        self.all().or(self.collections.first().map(Arc::as_ref))
     }
 
     /// The collection with this name.
     pub fn get(&self, name: &str) -> Option<&Collection> {
-        self.collections
-            .iter()
-            .find(|collection| collection.name == name)
+        let each = self.collections.iter().map(Arc::as_ref);
+        let mut each = each.chain(self.all()).chain(&self.unfiltered);
+        each.find(|each| each.name == name)
     }
+}
+
+/// A name, with a number behind it where another collection has it.
+fn free_name(base: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let (mut name, mut number) = (base.to_owned(), 2);
+    while is_taken(&name) {
+        let room = 63 - 1 - number.to_string().len();
+        name = format!("{}-{number}", &base[..base.len().min(room)]);
+        number += 1;
+    }
+    name
 }

@@ -163,7 +163,7 @@ impl<'a> Site<'a> {
             "capture" => capture::page(self, collection, query),
             "open" => open::page(self, collection, query, posted),
             "picture" => thumbnail::picture(self, collection, query),
-            "report" => report::page(self, collection, query),
+            "report" => Ok(report::page(self, collection, query)),
             "ledger" => ledger::page(collection, query),
             _ => Err(Problem::NoPage),
         }

@@ -39,6 +39,9 @@ pub struct CdxjEntry {
     /// What the capture is besides one of the site: a word of the ledger's
     /// column `mark`. Only Lastlight's snapshots say it, as the last key.
     pub mark: Option<String>,
+    /// Of several collections read as one: the name of the one that has it. No file
+    /// says it.
+    pub source: Option<String>,
 }
 
 /// The media type by which an index tells a revisit.
@@ -69,6 +72,7 @@ impl CdxjEntry {
             offset: 0,
             filename: String::new(),
             mark: None,
+            source: None,
         }
     }
 
@@ -86,6 +90,7 @@ impl CdxjEntry {
             offset: 0,
             filename: String::new(),
             mark: None,
+            source: None,
         }
     }
 
@@ -128,6 +133,7 @@ impl CdxjEntry {
             offset: extent.0,
             filename: filename.to_owned(),
             mark: None,
+            source: None,
         })
     }
 }
@@ -258,6 +264,7 @@ impl FromStr for CdxjEntry {
             offset: number("offset")?,
             filename: text("filename").ok_or_else(|| error("no \"filename\""))?,
             mark: text("mark"),
+            source: text("source"),
         })
     }
 }
@@ -436,6 +443,7 @@ mod tests {
             offset: 34,
             filename: "a.warc.gz".into(),
             mark: None,
+            source: None,
         };
         let line = entry.to_string();
         assert!(line.is_ascii() || !entry.surt.as_str().is_ascii());

@@ -14,6 +14,7 @@ use super::SnapshotError;
 use super::cdxj::{self, CdxjEntry};
 use super::container::{Container, Region, RegionReader};
 use super::index::Index;
+use super::index_cache::{IndexCache, Key};
 use super::indexing;
 use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, MANIFEST_DIGEST, PAGES};
 use super::manifest::{Manifest, files_and_links_below};
@@ -160,20 +161,32 @@ pub struct Collection {
     pub name: String,
     /// Where it is.
     pub path: PathBuf,
-    /// What it is.
-    pub kind: Kind,
+    /// What it is; `None` for several collections read as one.
+    pub kind: Option<Kind>,
     container: Option<Container>,
     warcs: Vec<Warc>,
     by_filename: HashMap<String, usize>,
     index: Index,
     /// Records that could not be read while an index was built by scanning.
     pub damage: Vec<String>,
+    /// The collections that it is made of; none where it is one of its own.
+    parts: Vec<Arc<Collection>>,
+    /// Whether [marks](CdxjEntry::mark) count for nothing in it.
+    ignores_marks: bool,
+    /// The name of the same captures with what is marked among them, where a replay
+    /// has that too.
+    pub unfiltered: Option<String>,
 }
 
 impl Collection {
     /// Opens a path. Where there is an index it is used; else the WARCs are
     /// scanned into one in the system's temporary directory.
     pub fn open(path: &Path) -> Result<Self, SnapshotError> {
+        Self::with_cache(path, None)
+    }
+
+    /// As [`Collection::open`]; an index that has to be made is kept for another time.
+    pub fn with_cache(path: &Path, cache: Option<&IndexCache>) -> Result<Self, SnapshotError> {
         let Holdings {
             kind,
             container,
@@ -185,25 +198,87 @@ impl Collection {
             .map(|(at, w)| (w.filename.clone(), at))
             .collect();
         let mut damage = Vec::new();
-        let index = match container
-            .as_ref()
-            .map(existing_index)
-            .transpose()?
-            .flatten()
-        {
+        let existing = container.as_ref().map(existing_index).transpose()?;
+        let index = match existing.flatten() {
             Some(index) => index,
-            None => scan(&warcs, &mut damage).map_err(SnapshotError::io(path, "indexing"))?,
+            None => scanned(path, &warcs, cache, &mut damage)
+                .map_err(SnapshotError::io(path, "indexing"))?,
         };
         Ok(Self {
             name: collection_name(path),
             path: path.to_owned(),
-            kind,
+            kind: Some(kind),
             container,
             warcs,
             by_filename,
             index: Index::new(index),
             damage,
+            parts: Vec::new(),
+            ignores_marks: false,
+            unfiltered: None,
         })
+    }
+
+    /// Several collections as one, which answers with the captures of all: each tells
+    /// its [source](CdxjEntry::source). Their names must differ.
+    pub fn together(name: String, parts: Vec<Arc<Self>>) -> Self {
+        let index = Index::together(parts.iter().map(|part| (part.name.as_str(), &part.index)));
+        Self {
+            path: PathBuf::from(&name),
+            name,
+            kind: None,
+            container: None,
+            warcs: parts.iter().flat_map(|part| part.warcs.clone()).collect(),
+            by_filename: HashMap::new(),
+            index,
+            damage: Vec::new(),
+            parts,
+            ignores_marks: false,
+            unfiltered: None,
+        }
+    }
+
+    /// The same captures under another name, with what is marked (challenges, pages
+    /// that only say "not found") as captures like any other.
+    pub fn ignoring_marks(name: String, of: &Arc<Self>) -> Self {
+        let parts = if of.parts.is_empty() {
+            vec![Arc::clone(of)]
+        } else {
+            of.parts.clone()
+        };
+        Self {
+            name,
+            path: of.path.clone(),
+            kind: of.kind,
+            container: None,
+            warcs: of.warcs.clone(),
+            by_filename: of.by_filename.clone(),
+            index: of.index.clone(),
+            damage: Vec::new(),
+            parts,
+            ignores_marks: true,
+            unfiltered: None,
+        }
+    }
+
+    /// The collections that it is made of: itself, or several.
+    pub fn parts(&self) -> impl Iterator<Item = &Self> {
+        let own = self.parts.is_empty().then_some(self);
+        own.into_iter().chain(self.parts.iter().map(Arc::as_ref))
+    }
+
+    /// Whether it is several.
+    pub fn is_several(&self) -> bool {
+        self.parts.len() > 1
+    }
+
+    /// The capture of an index line; `None` for what isn't CDXJ.
+    pub fn entry(&self, line: &str) -> Option<CdxjEntry> {
+        let mut entry: CdxjEntry = line.parse().ok()?;
+        if self.ignores_marks {
+            entry.mark = None;
+        }
+        Some(entry)
     }
 
     /// Its WARCs in order of name.
@@ -218,7 +293,10 @@ impl Collection {
 
     /// The files beside the WARCs; `None` for a lone WARC.
     pub fn container(&self) -> Option<&Container> {
-        self.container.as_ref()
+        match &self.parts[..] {
+            [one] => one.container(),
+            _ => self.container.as_ref(),
+        }
     }
 
     /// The index.
@@ -228,24 +306,46 @@ impl Collection {
 
     /// Every capture under a key, oldest first.
     pub fn captures(&self, surt: &str) -> Result<Vec<CdxjEntry>, SnapshotError> {
-        self.index
-            .captures(surt)
-            .map_err(SnapshotError::io(&self.path, "reading the index"))
+        let captures = self.index.captures(surt);
+        let mut captures = captures.map_err(SnapshotError::io(&self.path, "reading the index"))?;
+        if self.ignores_marks {
+            for entry in &mut captures {
+                entry.mark = None;
+            }
+        }
+        Ok(captures)
+    }
+
+    /// The collection that holds an entry of this one's index: itself, or one of several.
+    pub fn holder(&self, entry: &CdxjEntry) -> Result<&Self, SnapshotError> {
+        if !self.is_several() {
+            return Ok(self);
+        }
+        let mut parts = self.parts();
+        let part = parts.find(|part| Some(&part.name) == entry.source.as_ref());
+        part.ok_or_else(|| SnapshotError::Missing {
+            path: self.path.join(&entry.filename),
+        })
+    }
+
+    /// The WARC of an index entry.
+    pub fn warc_of(&self, entry: &CdxjEntry) -> Result<&Warc, SnapshotError> {
+        let holder = self.holder(entry)?;
+        let base = entry.filename.rsplit('/').next().unwrap_or_default();
+        let warc = holder.warc(&entry.filename).or_else(|| holder.warc(base));
+        warc.ok_or_else(|| SnapshotError::Missing {
+            path: holder.path.join(ARCHIVE).join(base),
+        })
     }
 
     /// A reader at the record of an index entry.
     pub fn reader_at(&self, entry: &CdxjEntry) -> Result<Reader<RegionReader>, SnapshotError> {
-        let base = entry.filename.rsplit('/').next().unwrap_or_default();
-        let warc = self.warc(&entry.filename).or_else(|| self.warc(base));
-        let warc = warc.ok_or_else(|| SnapshotError::Missing {
-            path: self.path.join(ARCHIVE).join(base),
-        })?;
-        Ok(warc.reader_at(entry.offset))
+        Ok(self.warc_of(entry)?.reader_at(entry.offset))
     }
 
     /// The manifest, where the collection is sealed.
     pub fn manifest(&self) -> Result<Option<Manifest>, SnapshotError> {
-        match &self.container {
+        match self.container() {
             Some(container) => container.manifest(),
             None => Ok(None),
         }
@@ -254,6 +354,9 @@ impl Collection {
     /// The pages with titles, seeds first; at most `limit`.
     pub fn pages(&self, limit: usize) -> Result<Vec<Page>, SnapshotError> {
         let mut all = Vec::new();
+        for part in &self.parts {
+            all.extend(part.pages(limit - all.len())?);
+        }
         let Some(container) = &self.container else {
             return Ok(all);
         };
@@ -469,17 +572,49 @@ fn existing_index(container: &Container) -> Result<Option<Region>, SnapshotError
     Ok(Some(region).filter(|region| !region.is_empty() || file.as_str() == INDEX))
 }
 
+/// The index of WARCs that bring none: the one that was kept, else a new one, which is
+/// kept where that is possible.
+fn scanned(
+    path: &Path,
+    warcs: &[Warc],
+    cache: Option<&IndexCache>,
+    damage: &mut Vec<String>,
+) -> io::Result<Region> {
+    let key = || Key::of(path, warcs.iter().map(|w| (w.path.as_str(), w.region())));
+    let keeping = cache.and_then(|cache| Some((cache, key()?)));
+    if let Some((cache, key)) = &keeping
+        && let Some(kept) = cache.get(key)
+    {
+        damage.extend(kept.damage);
+        return Ok(kept.lines);
+    }
+    let (lines, is_sure) = scan(warcs, damage)?;
+    // What changed meanwhile may have been read half old, half new.
+    if let Some((cache, before)) =
+        keeping.filter(|(_, before)| is_sure && key().as_ref() == Some(before))
+    {
+        match cache.keep(&before, &lines, damage) {
+            Ok(kept) => return Ok(kept),
+            Err(error) => tracing::info!("the index isn't kept for the next start: {error}"),
+        }
+    }
+    Ok(lines)
+}
+
 /// Builds an index by reading every record. What can't be read is told in
-/// `damage`.
-fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<Region> {
+/// `damage`; also whether another time can't go better.
+fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<(Region, bool)> {
     let mut sorter = LineSorter::default();
+    let mut is_sure = true;
     for found in indexing::index(warcs, &mut sorter, true, |_| ())? {
+        is_sure &= !found.by_system;
         damage.extend(found.first);
     }
     let mut out = BufWriter::new(scratch::file()?);
     sorter.write_to(&mut out)?;
     out.flush()?;
-    Region::whole(out.into_inner().map_err(io::IntoInnerError::into_error)?)
+    let lines = Region::whole(out.into_inner().map_err(io::IntoInnerError::into_error)?)?;
+    Ok((lines, is_sure))
 }
 
 /// Whether a record's header is that of an index entry: another record at the

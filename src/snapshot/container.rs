@@ -34,6 +34,25 @@ impl Region {
         })
     }
 
+    /// The first `length` bytes of a file, or all where it has fewer.
+    pub fn start_of(file: File, length: u64) -> io::Result<Self> {
+        Ok(Self::whole(file)?.first(length))
+    }
+
+    /// Its first `length` bytes.
+    #[must_use]
+    pub fn first(&self, length: u64) -> Self {
+        Self {
+            length: self.length.min(length),
+            ..self.clone()
+        }
+    }
+
+    /// What the system says of the file that it is in.
+    pub fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.file.metadata()
+    }
+
     /// Its length in bytes.
     pub fn len(&self) -> u64 {
         self.length

@@ -1,61 +1,145 @@
 //! Lookups in a sorted CDXJ by positioned reads: no scan, no memory map, a
-//! gigabyte of index opens at once.
+//! gigabyte of index opens at once. Several files answer as one, merged line by line
+//! as they are read.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io::{self, BufRead, BufReader};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::cdxj::CdxjEntry;
-use super::container::Region;
+use super::container::{Region, RegionReader};
 
 /// A longer line is no CDXJ.
 const MAX_LINE: usize = 1024 * 1024;
 
-/// A bytewise sorted CDXJ file.
+/// Bytewise sorted CDXJ: one file, or several together.
 #[derive(Debug, Clone)]
 pub struct Index {
+    sources: Vec<Source>,
+}
+
+/// One file of an index.
+#[derive(Debug, Clone)]
+struct Source {
     region: Region,
+    /// What its lines are told to be from, as their last key `source`; `None` for a
+    /// file alone, whose lines are as they stand.
+    name: Option<Arc<str>>,
+}
+
+/// Where some lines stand: a range of bytes in each file of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span(Vec<Range<u64>>);
+
+impl Span {
+    /// Its length in bytes: of several files, that of the one that has most of it.
+    pub fn len(&self) -> u64 {
+        let lengths = self.0.iter().map(|range| range.end - range.start);
+        lengths.max().unwrap_or_default()
+    }
+
+    /// Whether no line is in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 impl Index {
     /// An index over sorted lines.
     pub fn new(region: Region) -> Self {
-        Self { region }
+        let source = Source { region, name: None };
+        Self {
+            sources: vec![source],
+        }
+    }
+
+    /// Several indexes as one, each with the name that its lines get.
+    pub fn together<'i>(parts: impl IntoIterator<Item = (&'i str, &'i Self)>) -> Self {
+        let parts = parts.into_iter().flat_map(|(name, part)| {
+            let name: Arc<str> = name.into();
+            part.sources.iter().map(move |source| Source {
+                region: source.region.clone(),
+                name: Some(name.clone()),
+            })
+        });
+        Self {
+            sources: parts.collect(),
+        }
     }
 
     /// The lines that start with `prefix`, in order.
     pub fn lines(&self, prefix: &str) -> io::Result<Lines> {
-        let start = self.lower_bound(prefix.as_bytes())?;
-        Ok(Lines {
-            reader: BufReader::with_capacity(16 * 1024, self.region.from(start)),
-            prefix: prefix.as_bytes().to_owned(),
-        })
+        let prefix: Arc<[u8]> = prefix.as_bytes().into();
+        let streams = self.sources.iter().map(|source| {
+            let start = source.lower_bound(&prefix)?;
+            Ok(source.stream(start, u64::MAX, prefix.clone()))
+        });
+        Ok(Lines::of(streams.collect::<io::Result<_>>()?))
     }
 
-    /// Where the lines that start with `prefix` stand, in bytes of the file.
-    pub fn span(&self, prefix: &str) -> io::Result<Range<u64>> {
-        let start = self.lower_bound(prefix.as_bytes())?;
-        let mut after = prefix.as_bytes().to_owned();
-        while let Some(last) = after.pop() {
-            if last < u8::MAX {
-                after.push(last + 1);
-                return Ok(start..self.lower_bound(&after)?);
+    /// Where the lines that start with `prefix` stand.
+    pub fn span(&self, prefix: &str) -> io::Result<Span> {
+        let ranges = self.sources.iter().map(|source| source.range(prefix));
+        Ok(Span(ranges.collect::<io::Result<_>>()?))
+    }
+
+    /// The lines that begin within a span, in order.
+    pub fn lines_within(&self, span: &Span) -> io::Result<Lines> {
+        let streams = self.sources.iter().zip(&span.0).map(|(source, range)| {
+            let start = match range.start {
+                0 => 0,
+                // The line that a part begins in is that of the part before it.
+                start => source.line_after(start, 0)?.0,
+            };
+            let left = range.end.saturating_sub(start);
+            Ok(source.stream(start, left, Arc::default()))
+        });
+        Ok(Lines::of(streams.collect::<io::Result<_>>()?))
+    }
+
+    /// The part of a span between two offsets of its [length](Span::len). Parts that
+    /// follow upon each other have every line once, and in order.
+    pub fn cut(&self, span: &Span, part: Range<u64>) -> io::Result<Span> {
+        if let [range] = &span.0[..] {
+            let at = |offset: u64| range.start.saturating_add(offset).min(range.end);
+            let range = at(part.start)..at(part.end);
+            return Ok(Span([range].into()));
+        }
+        // The longest file tells between which lines all others are cut.
+        let lengths = span.0.iter().map(|range| range.end - range.start);
+        let Some((longest, length)) = lengths.enumerate().max_by_key(|(_, length)| *length) else {
+            return Ok(span.clone());
+        };
+        let mut cut = span.clone();
+        let leader = &span.0[longest];
+        let line_at = |offset: u64| -> io::Result<Option<Vec<u8>>> {
+            let (start, line) = self.sources[longest].line_after(leader.start + offset, 0)?;
+            Ok((start < leader.end).then_some(line))
+        };
+        let first = match part.start {
+            0 => None,
+            start => Some(line_at(start.min(length))?),
+        };
+        let end = (part.end < length)
+            .then(|| line_at(part.end))
+            .transpose()?
+            .flatten();
+        for ((source, whole), cut) in self.sources.iter().zip(&span.0).zip(&mut cut.0) {
+            let bound = |line: &[u8]| -> io::Result<u64> {
+                Ok(source.lower_bound(line)?.clamp(whole.start, whole.end))
+            };
+            match &first {
+                None => {}
+                Some(None) => cut.start = whole.end,
+                Some(Some(line)) => cut.start = bound(line)?,
+            }
+            if let Some(line) = &end {
+                cut.end = bound(line)?;
             }
         }
-        Ok(start..self.region.len())
-    }
-
-    /// The lines that begin within a part of the file, in order. Parts that
-    /// follow upon each other give every line once.
-    pub fn lines_within(&self, part: Range<u64>) -> io::Result<Part> {
-        let start = match part.start {
-            0 => 0,
-            // The line that a part begins in is that of the part before it.
-            start => self.line_after(start, 0)?.0,
-        };
-        Ok(Part {
-            reader: BufReader::with_capacity(16 * 1024, self.region.from(start)),
-            left: part.end.saturating_sub(start),
-        })
+        Ok(cut)
     }
 
     /// Every capture whose key is exactly `surt`, oldest first. Lines that
@@ -68,6 +152,30 @@ impl Index {
                 Err(error) => Some(Err(error)),
             })
             .collect()
+    }
+}
+
+impl Source {
+    fn stream(&self, start: u64, left: u64, prefix: Arc<[u8]>) -> Stream {
+        Stream {
+            reader: BufReader::with_capacity(16 * 1024, self.region.from(start)),
+            left,
+            prefix,
+            name: self.name.clone(),
+        }
+    }
+
+    /// Where the lines that start with `prefix` stand, in bytes of the file.
+    fn range(&self, prefix: &str) -> io::Result<Range<u64>> {
+        let start = self.lower_bound(prefix.as_bytes())?;
+        let mut after = prefix.as_bytes().to_owned();
+        while let Some(last) = after.pop() {
+            if last < u8::MAX {
+                after.push(last + 1);
+                return Ok(start..self.lower_bound(&after)?);
+            }
+        }
+        Ok(start..self.region.len())
     }
 
     /// Offset of the first line that isn't less than `key`.
@@ -124,60 +232,103 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize>
     Ok(n)
 }
 
-/// Lines of an index that begin within a part of its file.
-pub struct Part {
-    reader: BufReader<super::container::RegionReader>,
+/// Lines of one file from a position on.
+struct Stream {
+    reader: BufReader<RegionReader>,
     /// Bytes in which a line may still begin.
     left: u64,
+    /// How the lines begin.
+    prefix: Arc<[u8]>,
+    name: Option<Arc<str>>,
 }
 
-impl Iterator for Part {
-    type Item = io::Result<String>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl Stream {
+    /// The next line, as it stands in the file.
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         if self.left == 0 {
-            return None;
+            return Ok(None);
         }
         let mut line = Vec::new();
-        match read_line(&mut self.reader, &mut line) {
-            Ok(0) => None,
-            Ok(read) => {
-                self.left = self.left.saturating_sub(read as u64);
-                if line.last() == Some(&b'\n') {
-                    line.pop();
-                }
-                Some(Ok(String::from_utf8_lossy(&line).into_owned()))
-            }
-            Err(error) => {
-                self.left = 0;
-                Some(Err(error))
+        let read = read_line(&mut self.reader, &mut line);
+        if !matches!(read, Ok(1..)) || !line.starts_with(&self.prefix) {
+            self.left = 0;
+            return read.map(|_| None);
+        }
+        self.left = self.left.saturating_sub(line.len() as u64);
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        Ok(Some(line))
+    }
+
+    /// A line as it is given, with the name of what it is from.
+    fn told(&self, line: &[u8]) -> String {
+        let mut line = String::from_utf8_lossy(line).into_owned();
+        if let Some(name) = &self.name {
+            let length = line.trim_end().len();
+            // What has no field is no capture.
+            if line[..length].ends_with("\"}") {
+                line.truncate(length - 1);
+                line += &format!(", \"source\": \"{name}\"}}");
             }
         }
+        line
     }
 }
 
-/// Lines of an index from a position on, while they have a prefix.
+/// A line, and which file it is of.
+type Next = (Vec<u8>, usize);
+
+/// Lines of an index in order. Memory holds one line of each file.
 pub struct Lines {
-    reader: BufReader<super::container::RegionReader>,
-    prefix: Vec<u8>,
+    streams: Vec<Stream>,
+    /// The next line of each of several files; `None` before the first is asked for.
+    next: Option<BinaryHeap<Reverse<Next>>>,
+}
+
+impl Lines {
+    fn of(streams: Vec<Stream>) -> Self {
+        Self {
+            streams,
+            next: None,
+        }
+    }
+
+    fn merged(&mut self) -> io::Result<Option<String>> {
+        if let [stream] = &mut self.streams[..] {
+            let line = stream.next()?;
+            return Ok(line.map(|line| stream.told(&line)));
+        }
+        if self.next.is_none() {
+            let mut first = BinaryHeap::new();
+            for (at, stream) in self.streams.iter_mut().enumerate() {
+                first.extend(stream.next()?.map(|line| Reverse((line, at))));
+            }
+            self.next = Some(first);
+        }
+        let Some(heap) = &mut self.next else {
+            return Ok(None);
+        };
+        let Some(Reverse((line, at))) = heap.pop() else {
+            return Ok(None);
+        };
+        let stream = &mut self.streams[at];
+        heap.extend(stream.next()?.map(|line| Reverse((line, at))));
+        Ok(Some(stream.told(&line)))
+    }
 }
 
 impl Iterator for Lines {
     type Item = io::Result<String>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut line = Vec::new();
-        match read_line(&mut self.reader, &mut line) {
-            Ok(0) => None,
-            Ok(_) if !line.starts_with(&self.prefix) => None,
-            Ok(_) => {
-                if line.last() == Some(&b'\n') {
-                    line.pop();
-                }
-                Some(Ok(String::from_utf8_lossy(&line).into_owned()))
-            }
-            Err(error) => Some(Err(error)),
+        let line = self.merged();
+        if line.is_err() {
+            // Nothing that follows would be in order.
+            self.streams.clear();
+            self.next = Some(BinaryHeap::new());
         }
+        line.transpose()
     }
 }
 
@@ -194,6 +345,67 @@ mod tests {
             writeln!(file, "{line}").unwrap();
         }
         Index::new(Region::whole(file).unwrap())
+    }
+
+    /// The lines with a prefix, read in parts of so many bytes.
+    fn in_parts(index: &Index, prefix: &str, step: u64) -> Vec<String> {
+        let span = index.span(prefix).unwrap();
+        let mut parted = Vec::new();
+        let mut at = 0;
+        while at < span.len() {
+            let end = (at + step).min(span.len());
+            let part = index.cut(&span, at..end).unwrap();
+            parted.extend(index.lines_within(&part).unwrap().map(Result::unwrap));
+            at = end;
+        }
+        parted
+    }
+
+    #[test]
+    fn several_files_answer_as_one_sorted_file_would() {
+        let line = |key: u32, time: u32, of: &str| {
+            let rest = "x".repeat((key * 7 % 31) as usize);
+            format!("k{key:02} {time:02} {{\"{of}\": \"{rest}\"}}")
+        };
+        let sorted = |mut lines: Vec<String>| {
+            lines.sort();
+            lines
+        };
+        let files = [
+            sorted((0..40).map(|n| line(n / 3, n, "a")).collect()),
+            sorted((0..9).map(|n| line(n * 2, n, "b")).collect()),
+            Vec::new(),
+            // Some lines are those of another file.
+            sorted((5..30).map(|n| line(n / 3, n, "a")).collect()),
+        ];
+        let names = ["one", "two", "none", "three"];
+        let indexes: Vec<Index> = files.iter().map(|lines| index(lines)).collect();
+        let together = Index::together(names.into_iter().zip(&indexes));
+        let mut all: Vec<(String, usize)> = (0..)
+            .zip(&files)
+            .flat_map(|(at, lines)| lines.iter().map(move |line| (line.clone(), at)))
+            .collect();
+        all.sort();
+        let told = |prefix: &str| -> Vec<String> {
+            let found = all.iter().filter(|(line, _)| line.starts_with(prefix));
+            let told = found.map(|(line, at)| {
+                let line = line.strip_suffix('}').unwrap();
+                format!("{line}, \"source\": \"{}\"}}", names[*at])
+            });
+            told.collect()
+        };
+        for prefix in ["", "k", "k05 ", "k04", "k17 ", "k99"] {
+            let found: Vec<String> = together
+                .lines(prefix)
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            assert_eq!(found, told(prefix), "{prefix}");
+            for step in [1, 7, 64, 1000] {
+                let parted = in_parts(&together, prefix, step);
+                assert_eq!(parted, told(prefix), "{prefix} by {step}");
+            }
+        }
     }
 
     #[test]
@@ -218,16 +430,8 @@ mod tests {
                     .cloned()
                     .collect();
                 assert_eq!(found, expected, "{prefix} among {count}");
-                let span = index.span(&prefix).unwrap();
                 for step in [1, 7, 64, 1000] {
-                    let mut parted = Vec::new();
-                    let mut at = span.start;
-                    while at < span.end {
-                        let end = (at + step).min(span.end);
-                        let part = index.lines_within(at..end).unwrap();
-                        parted.extend(part.map(Result::unwrap));
-                        at = end;
-                    }
+                    let parted = in_parts(&index, &prefix, step);
                     assert_eq!(parted, expected, "{prefix} among {count} by {step}");
                 }
             }

@@ -28,6 +28,8 @@ pub struct Damage {
     pub places: u64,
     /// The first of them, in sentences that name the file.
     pub first: Vec<String>,
+    /// Whether the system failed to read, so that another time may go better.
+    pub by_system: bool,
 }
 
 /// Adds the index line of every record that can be read to `sorter`; gives what
@@ -56,6 +58,7 @@ pub fn index<'w>(
             warc: at,
             places: 0,
             first: Vec::new(),
+            by_system: false,
         };
         let (mut start, mut again) = (0, Again::of(warc));
         let add = |entry: CdxjEntry| {
@@ -72,7 +75,8 @@ pub fn index<'w>(
             };
             damage.add(error.to_string());
             // A file that the system can't read would fail at every byte.
-            if matches!(error, ReadError::Io { .. }) || !again.may_go_on(&error) {
+            damage.by_system |= matches!(error, ReadError::Io { .. });
+            if damage.by_system || !again.may_go_on(&error) {
                 break;
             }
             match warc.next_start(error.offset().max(start) + 1) {
@@ -80,6 +84,7 @@ pub fn index<'w>(
                 Ok(None) => break,
                 Err(error) => {
                     damage.add(format!("{}: {error}", warc.path));
+                    damage.by_system = true;
                     break;
                 }
             }

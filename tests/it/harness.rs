@@ -48,6 +48,7 @@ pub fn lastlight<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
         .env_remove("RUST_LOG")
         .env_remove("SSL_CERT_FILE")
         .env_remove("SSL_CERT_DIR")
+        .env("XDG_CACHE_HOME", cache_home())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -55,6 +56,11 @@ pub fn lastlight<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Run {
         command,
         patience: PATIENCE,
     }
+}
+
+/// Where the program keeps what it can make again: not in the home of who tests.
+pub fn cache_home() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
 /// `lastlight crawl SEED --into INTO`, without pauses between requests.

@@ -48,8 +48,31 @@ fn a_challenge_is_recorded_and_failed_and_kept_out_of_the_replay() {
     let shown = replay.content(&url, &time);
     assert_eq!(shown.status, 404);
     assert!(shown.text().contains("challenge"), "{}", shown.text());
-    assert!(shown.text().contains(&format!("/walled/{time}id_/{url}")));
     assert_eq!(replay.raw(&url, &time).text(), WALL);
+    // Who asks for it gets it, by the link on the page, the banner and the list.
+    let view = format!("/view/walled-unfiltered/{time}/{url}");
+    assert!(shown.text().contains(&view), "{}", shown.text());
+    let shell = replay.interface(&format!("/view/walled/{time}/{url}"));
+    let told = format!("challenge page was captured here. <a href=\"{view}\">Show it</a>");
+    assert!(shell.text().contains(&told), "{}", shell.text());
+    let list = replay.interface(&format!("/c/walled/captures?url={url}"));
+    assert!(
+        list.text().contains(&format!("<a href=\"{view}\">")),
+        "{}",
+        list.text()
+    );
+    let unfiltered = Replay::of(&into, "walled-unfiltered");
+    let shown = unfiltered.content(&url, &time);
+    assert!(shown.field("Memento-Datetime").is_some());
+    assert!(shown.text().contains("Just a moment"), "{}", shown.text());
+    assert_eq!(unfiltered.interface("/c/walled-unfiltered/").status, 200);
+    let map = unfiltered.interface(&format!("/walled-unfiltered/timemap/link/{url}"));
+    assert!(map.text().contains(&time), "{}", map.text());
+    let home = unfiltered.interface("/").text();
+    assert!(
+        !home.contains("walled-unfiltered"),
+        "it isn't a collection of its own"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Captured, Running, captured, lastlight, scratch};
+use crate::harness::{Captured, Running, cache_home, captured, lastlight, scratch};
 use crate::holdings::Snapshot;
 
 /// `lastlight replay` of one path.
@@ -42,6 +42,11 @@ impl Replay {
 
     /// Of several paths; the collection is the one that is asked.
     pub fn of_all(paths: &[&Path], collection: &str) -> Self {
+        Self::with_cache(paths, collection, &cache_home())
+    }
+
+    /// As [`Replay::of_all`], with a directory for indexes of its own.
+    fn with_cache(paths: &[&Path], collection: &str, cache: &Path) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
@@ -49,6 +54,7 @@ impl Replay {
             .port();
         let running = lastlight(["replay", "--listen", &format!("127.0.0.1:{port}")])
             .args(paths)
+            .env("XDG_CACHE_HOME", cache)
             .start();
         let mut replay = Self {
             running,
@@ -318,6 +324,44 @@ fn packages_replay_the_same_bytes_without_unpacking() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn an_index_that_must_be_made_is_kept_outside_of_the_collection() {
+    let Captured { site, snapshot, .. } = captured();
+    let directory = scratch();
+    let warcs = directory.path().join("warcs");
+    std::fs::create_dir(&warcs).unwrap();
+    for warc in std::fs::read_dir(snapshot.path().join("archive")).unwrap() {
+        let warc = warc.unwrap();
+        let copy = warcs.join(warc.file_name());
+        std::fs::copy(warc.path(), &copy).unwrap();
+        let file = std::fs::File::options().write(true).open(copy).unwrap();
+        let past = std::time::SystemTime::now() - Duration::from_mins(1);
+        file.set_modified(past).unwrap();
+    }
+    let names = |path: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(path).unwrap();
+        let names = entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+        names.collect()
+    };
+    let before = names(&warcs);
+    let cache = directory.path().join("cache");
+    let url = site.url("/letter/");
+    let ask = |cache: &Path| {
+        let replay = Replay::with_cache(&[&warcs], "warcs", cache);
+        assert_eq!(replay.raw(&url, "2026").status, 200);
+    };
+    ask(&cache);
+    let kept = names(&cache.join("lastlight"));
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    ask(&cache);
+    assert_eq!(names(&cache.join("lastlight")), kept);
+    assert_eq!(names(&warcs), before);
+    // Where nothing can be written it does without.
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    ask(&file);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::harness::{lastlight, scratch};
+use crate::harness::{cache_home, lastlight, scratch};
 
 /// Brotli of `<p>packed</p>`, as a stored block (RFC 7932 §9.2).
 const BROTLI: &[u8] = b"\x0b\x06\x80<p>packed</p>\x03";
@@ -98,6 +98,7 @@ impl Proxy {
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_lastlight"))
             .args(["replay", "--listen", "127.0.0.1:0", "--proxy", "0"])
             .args(paths)
+            .env("XDG_CACHE_HOME", cache_home())
             .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
@@ -382,7 +383,7 @@ fn ranges_and_codings_are_as_the_browser_takes_them() {
 }
 
 #[test]
-fn of_several_collections_the_first_that_has_a_url_answers() {
+fn of_several_collections_the_capture_nearest_to_the_time_answers() {
     let directory = scratch();
     let captures = |name: &str, captures| warc(&directory.path().join(name), captures);
     let paths = [
@@ -399,9 +400,22 @@ fn of_several_collections_the_first_that_has_a_url_answers() {
         ),
     ];
     let proxy = Proxy::of_paths(directory, &paths);
-    assert_eq!(proxy.get("http://a.example/", "").text(), "first");
+    for (date, body, source) in [
+        ("Wed, 01 Jan 2020 00:00:00 GMT", "first", "b"),
+        ("Thu, 01 Jan 2026 00:00:00 GMT", "second", "a"),
+    ] {
+        let at = format!("Accept-Datetime: {date}\r\n");
+        let answer = proxy.get("http://a.example/", &at);
+        assert_eq!(answer.text(), body);
+        assert_eq!(answer.field("x-lastlight-collection"), Some(source));
+    }
     assert_eq!(proxy.get("http://a.example/only", "").text(), "only");
-    assert!(proxy.said.contains("the first of the collections"));
+    assert!(proxy.said.contains("nearest to the time"), "{}", proxy.said);
+    assert!(
+        proxy.said.contains("all of them together"),
+        "{}",
+        proxy.said
+    );
 }
 
 #[test]

@@ -54,7 +54,10 @@ impl Earlier {
         let not_sealed = || EarlierError::NotSealed {
             path: path.to_owned(),
         };
-        if !matches!(collection.kind, Kind::Snapshot | Kind::Wacz | Kind::Bag) {
+        if !matches!(
+            collection.kind,
+            Some(Kind::Snapshot | Kind::Wacz | Kind::Bag)
+        ) {
             return Err(not_sealed());
         }
         let container = collection.container().ok_or_else(not_sealed)?;

@@ -41,20 +41,14 @@ pub(super) fn withheld(
     captured: Timestamp14,
 ) -> Response<Vec<u8>> {
     let url = asked.url.as_str();
-    let (heading, is_marked) = match gap {
-        Gap::Challenge => ("A challenge page was captured here", true),
-        Gap::Soft404 => ("The site had no such page", true),
-        Gap::Loop | Gap::Dangling | Gap::Unfit => ("This capture can't be shown", false),
-    };
+    let heading = gap.marked_as().unwrap_or("This capture can't be shown");
     let elsewhere = match gap {
         Gap::Dangling => elsewhere(collection),
         _ => String::new(),
     };
-    let raw = format!(
-        "{}/{}/{captured}id_/{url}",
-        base.ui_origin(),
-        asked.visit.collection
-    );
+    let unfiltered = collection.unfiltered.as_ref();
+    let unfiltered = gap.marked_as().and(unfiltered);
+    let view = unfiltered.map(|name| base.view_url(name, captured, url));
     Notice {
         status: StatusCode::NOT_FOUND,
         heading,
@@ -64,18 +58,23 @@ pub(super) fn withheld(
             gap.text()
         ),
         url: Some(url),
-        link: is_marked.then_some((raw.as_str(), "Show it as it was captured")),
+        link: view.as_deref().map(|view| (view, SHOW)),
         message: Some(page_message(url, captured, "unreadable")),
     }
     .page(base)
 }
 
+/// The words of the link to what is kept from replay by its mark.
+const SHOW: &str = "Show it all the same";
+
 /// The snapshots that must be open too.
 fn elsewhere(collection: &Collection) -> String {
-    let manifest = collection.manifest().ok().flatten();
-    let seal = manifest.and_then(|manifest| manifest.lastlight);
-    let others = seal.map_or(Vec::new(), |seal| seal.refers_to);
-    let names: Vec<String> = others.into_iter().map(|other| other.name).collect();
+    let seals = collection.parts().filter_map(|part| {
+        let manifest = part.manifest().ok().flatten();
+        manifest.and_then(|manifest| manifest.lastlight)
+    });
+    let others = seals.flat_map(|seal| seal.refers_to);
+    let names: Vec<String> = others.map(|other| other.name).collect();
     if names.is_empty() {
         return String::new();
     }

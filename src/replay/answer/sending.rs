@@ -2,6 +2,7 @@
 //! ours in its place.
 
 use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
 use axum::http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
@@ -17,7 +18,9 @@ use crate::http::coding::PROBE;
 use crate::replay::address::Base;
 use crate::replay::content::{Capture, Coding, peek, read_up_to};
 use crate::replay::csp;
+use crate::replay::find::Instead;
 use crate::replay::headers::{self, Mapping};
+use crate::replay::near::{JSONP_START, Near};
 use crate::replay::notice::Notice;
 use crate::replay::outlet::Outlet;
 use crate::replay::rewrite::{Document, MAX_DOCUMENT};
@@ -30,8 +33,13 @@ use crate::url::CanonicalUrl;
 
 /// So many bytes tell what a document is.
 const SNIFFED: usize = 1_024;
-/// Says that a page stands for its URL with a query that was never captured.
+/// Says that another URL was captured, and by what it stands for the one asked for:
+/// `query`, as it is a page without the query, or the names of the rules.
 const FALLBACK: HeaderName = HeaderName::from_static("x-lastlight-fallback");
+/// That other URL.
+const CAPTURED: HeaderName = HeaderName::from_static("x-lastlight-captured");
+/// Of several collections read as one: the one that has the capture.
+const COLLECTION: HeaderName = HeaderName::from_static("x-lastlight-collection");
 /// A warning that names what a document was too large for.
 const TOO_LARGE: &str = "199 lastlight \"too large to be rewritten\"";
 
@@ -39,12 +47,11 @@ pub(in crate::replay) struct Sending<'a> {
     pub(in crate::replay) base: &'a Base,
     pub(in crate::replay) collection: &'a Collection,
     /// All that are open.
-    pub(in crate::replay) others: &'a [Collection],
+    pub(in crate::replay) others: &'a [Arc<Collection>],
     pub(in crate::replay) asked: &'a Asked,
     pub(in crate::replay) capture: &'a Capture,
-    /// The URL that was captured: the one that was asked for, or without its
-    /// query.
-    pub(in crate::replay) url: &'a CanonicalUrl,
+    /// Set where the capture is of another URL than the one asked for.
+    pub(in crate::replay) instead: Option<&'a Instead>,
 }
 
 impl Sending<'_> {
@@ -79,6 +86,11 @@ impl Sending<'_> {
             Form::File if !self.is_viewed() => outlet.whole(missing(self.base, self.asked)),
             Form::Pdf | Form::File | Form::Replayed => self.replayed(outlet),
         }
+    }
+
+    /// The URL that was captured.
+    fn url(&self) -> &CanonicalUrl {
+        self.instead.map_or(&self.asked.url, Instead::url)
     }
 
     /// Where the addresses of the answer lead.
@@ -172,6 +184,7 @@ impl Sending<'_> {
         let mut response = response(self.capture.status());
         let fields = response.headers_mut();
         *fields = headers::raw(&head, &self.asked.url, captured);
+        self.disclose(fields);
         self.set_resource_type(fields);
         let target = head
             .value("location")
@@ -198,9 +211,7 @@ impl Sending<'_> {
         let mut response = response(status);
         let fields = response.headers_mut();
         *fields = headers::original(&self.capture.head(), &self.asked.url, captured);
-        if *self.url != self.asked.url {
-            set(fields, FALLBACK, "query");
-        }
+        self.disclose(fields);
         self.set_resource_type(fields);
         if status != 206 {
             fields.remove(CONTENT_RANGE);
@@ -217,6 +228,20 @@ impl Sending<'_> {
         match coding {
             Ok(coding) => self.as_captured(outlet, response, &coding),
             Err(error) => outlet.whole(unreadable(self.base, self.asked, &error)),
+        }
+    }
+
+    /// Tells what of the answer isn't in the capture itself: where it is from, and
+    /// that it stands for another URL.
+    fn disclose(&self, fields: &mut HeaderMap) {
+        if let Some(instead) = self.instead {
+            set(fields, FALLBACK, &instead.names());
+            set(fields, CAPTURED, instead.url().as_str());
+        }
+        if let Some(source) = &self.capture.entry.source
+            && self.collection.is_several()
+        {
+            set(fields, COLLECTION, source);
         }
     }
 
@@ -256,14 +281,12 @@ impl Sending<'_> {
     fn replayed(&self, outlet: Outlet) {
         let mapping = Mapping {
             way: self.way(),
-            url: self.url,
+            url: self.url(),
             captured: self.capture.entry.timestamp,
         };
         let mut response = response(self.capture.status());
         *response.headers_mut() = mapping.fields(&self.capture.head());
-        if *self.url != self.asked.url {
-            set(response.headers_mut(), FALLBACK, "query");
-        }
+        self.disclose(response.headers_mut());
         if self.asked.paths.is_some() {
             // All that is archived would share them, and the interface.
             response.headers_mut().remove(SET_COOKIE);
@@ -379,8 +402,30 @@ impl Sending<'_> {
         outlet.whole(response.map(|()| rewritten.bytes));
     }
 
+    /// Sends JSONP with the name of the function that the page asked for.
+    fn renamed(&self, outlet: Outlet, mut response: Response<()>, near: &Near) {
+        // The tag named other bytes.
+        response.headers_mut().remove(ETAG);
+        let mut outlet = Some(outlet);
+        let sent = self.with_entity(|decoded, _| {
+            let (first, _) = read_up_to(&mut decoded.take(JSONP_START as u64), JSONP_START);
+            let mut body = io::Cursor::new(near.renamed(first)).chain(decoded);
+            if let Some(outlet) = outlet.take() {
+                outlet.stream(response, None, &mut body);
+            }
+        });
+        if let (Err(error), Some(outlet)) = (sent, outlet) {
+            outlet.whole(unreadable(self.base, self.asked, &error));
+        }
+    }
+
     /// Sends a body that isn't rewritten, or the range of it that was asked for.
     fn as_captured(&self, outlet: Outlet, mut response: Response<()>, coding: &Coding) {
+        if let Some(Instead::Near(near)) = self.instead
+            && near.callback.is_some()
+        {
+            return self.renamed(outlet, response, near);
+        }
         let fields = response.headers_mut();
         let names = coding.names();
         if !names.is_empty() {

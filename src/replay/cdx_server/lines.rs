@@ -48,8 +48,12 @@ impl<'de> Deserialize<'de> for Fields {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
                 let mut fields = Fields::default();
-                while let Some(field) = map.next_entry()? {
-                    fields.0.push(field);
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    // Of two of one name the last counts, as in other readers.
+                    match fields.0.iter_mut().find(|(own, _)| *own == name) {
+                        Some(known) => known.1 = value,
+                        None => fields.0.push((name, value)),
+                    }
                 }
                 Ok(fields)
             }
@@ -149,7 +153,7 @@ fn spaced(object: &[(&str, Value)]) -> String {
 pub fn of(index: &Index, query: &Query) -> io::Result<Box<dyn Iterator<Item = io::Result<Line>>>> {
     let mut parts = Vec::new();
     for part in query.parts(index)? {
-        parts.push(index.lines_within(part)?);
+        parts.push(index.lines_within(&part)?);
     }
     let lines = parts.into_iter().flatten();
     let lines = lines.filter_map(|line| line.map(Line::of).transpose());

@@ -1,13 +1,12 @@
 //! The parameters of a query, checked.
 
 use std::io;
-use std::ops::Range;
 
 use serde::Serialize;
 use thiserror::Error;
 
 use super::filter::{Collapse, Filter, field};
-use crate::snapshot::index::Index;
+use crate::snapshot::index::{Index, Span};
 use crate::time::Timestamp14;
 use crate::url::Surt;
 
@@ -184,7 +183,7 @@ impl Query {
     }
 
     /// The parts of the index with the lines that may answer.
-    pub fn parts(&self, index: &Index) -> io::Result<Vec<Range<u64>>> {
+    pub fn parts(&self, index: &Index) -> io::Result<Vec<Span>> {
         let spans = self.spans(index)?;
         let Some(page) = self.page else {
             return Ok(spans);
@@ -193,13 +192,13 @@ impl Query {
         let (mut from, mut left) = (page.saturating_mul(size), size);
         let mut parts = Vec::new();
         for span in spans {
-            let length = span.end - span.start;
+            let length = span.len();
             if from >= length {
                 from -= length;
                 continue;
             }
             let taken = left.min(length - from);
-            parts.push(span.start + from..span.start + from + taken);
+            parts.push(index.cut(&span, from..from + taken)?);
             left -= taken;
             from = 0;
             if left == 0 {
@@ -209,7 +208,7 @@ impl Query {
         Ok(parts)
     }
 
-    fn spans(&self, index: &Index) -> io::Result<Vec<Range<u64>>> {
+    fn spans(&self, index: &Index) -> io::Result<Vec<Span>> {
         let spans = self.prefixes.iter().map(|prefix| index.span(prefix));
         let mut spans = spans.collect::<io::Result<Vec<_>>>()?;
         spans.retain(|span| !span.is_empty());
@@ -218,7 +217,7 @@ impl Query {
 
     /// How many pages it has.
     pub fn pages(&self, index: &Index) -> io::Result<Pages> {
-        let bytes: u64 = self.spans(index)?.iter().map(|s| s.end - s.start).sum();
+        let bytes: u64 = self.spans(index)?.iter().map(Span::len).sum();
         let blocks = bytes.div_ceil(BLOCK);
         Ok(Pages {
             count: blocks.div_ceil(self.page_size),

@@ -32,16 +32,15 @@ struct Page<'a> {
     url: &'a str,
     time: String,
     near: Vec<String>,
+    view: Option<String>,
     picker: String,
 }
 
 /// The answer for a URL that no collection has.
-pub(super) fn missing(collections: &[Collection], wish: &Wish) -> Response<Vec<u8>> {
-    let near = if wish.for_reader {
-        nearest(collections, &wish.asked.url)
-    } else {
-        Vec::new()
-    };
+pub(super) fn missing(collection: Option<&Collection>, wish: &Wish) -> Response<Vec<u8>> {
+    let near = collection
+        .filter(|_| wish.for_reader)
+        .map_or_else(Vec::new, |collection| nearest(collection, &wish.asked.url));
     let text = "No collection that is open has a capture of this address. Nothing was fetched \
                 from the live web.";
     page(
@@ -50,18 +49,29 @@ pub(super) fn missing(collections: &[Collection], wish: &Wish) -> Response<Vec<u
         "Not in this archive",
         text,
         near,
+        None,
     )
 }
 
-/// The answer for one whose captures can't be shown.
-pub(super) fn withheld(wish: &Wish, gap: Gap, captured: Timestamp14) -> Response<Vec<u8>> {
+/// The answer for one whose captures can't be shown; `view` is where the interface
+/// shows what is kept from replay by its mark.
+pub(super) fn withheld(
+    wish: &Wish,
+    gap: Gap,
+    captured: Timestamp14,
+    view: Option<String>,
+) -> Response<Vec<u8>> {
     let text = format!("Captured {}. {}", captured.http_date(), gap.text());
-    let heading = match gap {
-        Gap::Challenge => "A challenge page was captured here",
-        Gap::Soft404 => "The site had no such page",
-        Gap::Loop | Gap::Dangling | Gap::Unfit => "This capture can't be shown",
-    };
-    page(wish, StatusCode::NOT_FOUND, heading, &text, Vec::new())
+    let heading = gap.marked_as().unwrap_or("This capture can't be shown");
+    let view = gap.marked_as().and(view);
+    page(
+        wish,
+        StatusCode::NOT_FOUND,
+        heading,
+        &text,
+        Vec::new(),
+        view,
+    )
 }
 
 /// The answer where reading failed.
@@ -69,7 +79,14 @@ pub(super) fn unreadable(wish: &Wish, error: &SnapshotError) -> Response<Vec<u8>
     tracing::warn!("{}: {error}", wish.asked.url);
     let text = format!("{error}. `lastlight verify` says more.");
     let heading = "The capture can't be read";
-    page(wish, StatusCode::BAD_GATEWAY, heading, &text, Vec::new())
+    page(
+        wish,
+        StatusCode::BAD_GATEWAY,
+        heading,
+        &text,
+        Vec::new(),
+        None,
+    )
 }
 
 fn page(
@@ -78,6 +95,7 @@ fn page(
     heading: &str,
     text: &str,
     near: Vec<String>,
+    view: Option<String>,
 ) -> Response<Vec<u8>> {
     let url = wish.asked.url.as_str();
     let time = wish.asked.visit.timestamp.http_date();
@@ -89,6 +107,7 @@ fn page(
             url,
             time,
             near,
+            view,
             picker: picker::address_of(url),
         };
         let body = page.render().expect("pages format into memory");
@@ -107,7 +126,7 @@ fn page(
 
 /// Captured addresses like one that isn't: with another query or a longer
 /// path, else in its folder, else on its host.
-fn nearest(collections: &[Collection], url: &CanonicalUrl) -> Vec<String> {
+fn nearest(collection: &Collection, url: &CanonicalUrl) -> Vec<String> {
     let mut plain = url.url().clone();
     plain.set_query(None);
     let folder = plain.join("./").ok();
@@ -115,23 +134,17 @@ fn nearest(collections: &[Collection], url: &CanonicalUrl) -> Vec<String> {
     let mut found = Vec::new();
     for place in [Some(plain), folder, root].into_iter().flatten() {
         let key = Surt::of(place.as_str());
-        for collection in collections {
-            let Ok(lines) = collection.index().lines(key.as_str()) else {
-                continue;
-            };
-            let entries = lines.take(MAX_LINES).filter_map(|line| {
-                let entry: CdxjEntry = line.ok()?.parse().ok()?;
-                Some(entry.url)
-            });
-            for near in entries {
-                let is_url = near.starts_with("http") && near.len() <= MAX_NAMED;
-                if is_url
-                    && found.len() < MAX_NEAR
-                    && near != url.as_str()
-                    && !found.contains(&near)
-                {
-                    found.push(near);
-                }
+        let Ok(lines) = collection.index().lines(key.as_str()) else {
+            continue;
+        };
+        let entries = lines.take(MAX_LINES).filter_map(|line| {
+            let entry: CdxjEntry = line.ok()?.parse().ok()?;
+            Some(entry.url)
+        });
+        for near in entries {
+            let is_url = near.starts_with("http") && near.len() <= MAX_NAMED;
+            if is_url && found.len() < MAX_NEAR && near != url.as_str() && !found.contains(&near) {
+                found.push(near);
             }
         }
         if !found.is_empty() {

@@ -22,7 +22,8 @@ pub(super) struct Opening {
 
 /// That of a shelf. What can't be read says so where it is asked for.
 pub(super) fn of(shelf: &Shelf) -> Opening {
-    let opening = |of: fn(&Collection) -> Option<Opening>| shelf.collections().iter().find_map(of);
+    let each = || shelf.collections().iter();
+    let opening = |of: fn(&Collection) -> Option<Opening>| each().find_map(|each| of(each));
     let found = opening(by_pages).or_else(|| opening(by_index));
     found.unwrap_or_else(|| Opening {
         time: Timestamp14::now(),

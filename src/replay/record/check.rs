@@ -1,7 +1,8 @@
 //! Checks one record anew: that it reads to its end, that its bytes are those
 //! whose digests it states, that it is the one that index and list of records mean.
 
-use super::warc;
+use std::sync::Arc;
+
 use crate::digest::{Digest, Hasher};
 use crate::replay::content::Capture;
 use crate::snapshot::SnapshotError;
@@ -40,11 +41,11 @@ impl Checked {
 /// does. A record that can't be read is a finding, no error.
 pub fn check(
     collection: &Collection,
-    others: &[Collection],
+    others: &[Arc<Collection>],
     entry: &CdxjEntry,
 ) -> Result<Vec<Checked>, SnapshotError> {
     const WHOLE: &str = "Reads to its end";
-    let warc = warc(collection, entry)?;
+    let warc = collection.warc_of(entry)?;
     let mut reader = warc.reader_at(entry.offset).hashing();
     let mut record = match reader.next_record() {
         Ok(Some(record)) => record,
@@ -72,7 +73,7 @@ pub fn check(
     ];
     checked.extend(hashers.finish(&header, entry));
     if header.record_type() == RecordType::Revisit {
-        checked.push(repeated(collection, others, entry)?);
+        checked.push(repeated(collection, others, entry));
     }
     checked.push(listed(collection, entry, &extent)?);
     Ok(checked)
@@ -185,25 +186,21 @@ fn compared(what: &'static str, stated: &Digest, computed: &[&Digest]) -> Checke
 }
 
 /// Whether what a revisit repeats is there and can be read.
-fn repeated(
-    collection: &Collection,
-    others: &[Collection],
-    entry: &CdxjEntry,
-) -> Result<Checked, SnapshotError> {
+fn repeated(collection: &Collection, others: &[Arc<Collection>], entry: &CdxjEntry) -> Checked {
     const WHAT: &str = "What it repeats";
-    Ok(match Capture::open(collection, others, entry.clone()) {
+    match Capture::open(collection, others, entry.clone()) {
         Ok(Ok(capture)) => {
             let body = capture.body_entry();
-            let said = format!(
-                "the capture of {} at {}",
-                body.url,
-                body.timestamp.rfc3339()
-            );
-            Checked::new(WHAT, Some(true), said)
+            let time = body.timestamp.rfc3339();
+            Checked::new(
+                WHAT,
+                Some(true),
+                format!("the capture of {} at {time}", body.url),
+            )
         }
         Ok(Err(gap)) => Checked::new(WHAT, Some(false), gap.text()),
         Err(error) => Checked::new(WHAT, Some(false), error.to_string()),
-    })
+    }
 }
 
 /// Whether the list of records, which the manifest vouches for, has the stored bytes.
@@ -214,15 +211,13 @@ fn listed(
 ) -> Result<Checked, SnapshotError> {
     const WHAT: &str = "Row in records.csv";
     let none = |said: &str| Ok(Checked::new(WHAT, None, said));
-    let file = match collection
-        .container()
-        .map(|container| container.open(RECORDS))
-    {
+    let holder = collection.holder(entry)?;
+    let file = match holder.container().map(|container| container.open(RECORDS)) {
         None | Some(Err(SnapshotError::Missing { .. })) => return none("there is no such list"),
         Some(opened) => opened?,
     };
     let base = entry.filename.rsplit('/').next().unwrap_or_default();
-    for (read, row) in records::read(&collection.path, file).enumerate() {
+    for (read, row) in records::read(&holder.path, file).enumerate() {
         if read == MAX_ROWS {
             return none(
                 "the list is too long to be read for one record; verify the whole instead",

@@ -41,10 +41,15 @@ fn a_capture_is_found_by_url_and_time_and_by_its_place() {
         Named { url, time, place }.entry(&demo).unwrap()
     };
     assert_eq!(named(HOME, None), Some(home.clone()));
-    let place = (home.filename.clone(), home.offset);
-    assert_eq!(named(HOME, Some(place)), Some(home.clone()));
-    let elsewhere = (home.filename.clone(), home.offset + 1);
-    assert_eq!(named(HOME, Some(elsewhere)), None);
+    let place = |offset| {
+        Some(Place {
+            file: home.filename.clone(),
+            offset,
+            source: None,
+        })
+    };
+    assert_eq!(named(HOME, place(home.offset)), Some(home.clone()));
+    assert_eq!(named(HOME, place(home.offset + 1)), None);
     assert_eq!(named("http://inquiry.localhost:8431/never", None), None);
     assert_eq!(named("\0 not a url", None), None);
 }

@@ -178,6 +178,7 @@ impl Asked {
                 at,
                 posted: None,
                 may_lose_query: false,
+                may_be_near: None,
                 passes_loops: true,
                 passes_marked: true,
             };

@@ -39,7 +39,7 @@ pub(super) async fn download(
     };
     let name = collection.to_owned();
     on_thread(state, move |state, outlet| {
-        send(state, &name, &named, outlet)
+        send(state, &name, &named, outlet);
     })
     .await
 }

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bodies;
+mod near;
 mod pages;
 mod paths;
+mod several;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -68,10 +70,18 @@ impl Archive {
     }
 
     fn serve(self) -> Served {
+        Self::serve_all([("Demo", self)], "demo")
+    }
+
+    /// Serves several, each with its name; `collection` is the one that is asked.
+    fn serve_all<const N: usize>(archives: [(&str, Self); N], collection: &str) -> Served {
         let directory = tempfile::tempdir().unwrap();
-        let path: PathBuf = directory.path().join("Demo.warc");
-        std::fs::write(&path, self.0).unwrap();
-        let open = Shelf::open(&[path]).unwrap();
+        let paths = archives.map(|(name, archive)| {
+            let path: PathBuf = directory.path().join(format!("{name}.warc"));
+            std::fs::write(&path, archive.0).unwrap();
+            path
+        });
+        let open = Shelf::open(&paths).unwrap();
         let server = Server::bind(open, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let state = Arc::clone(server.state());
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,6 +92,7 @@ impl Archive {
         runtime.spawn(server.run_until(std::future::pending()));
         Served {
             state,
+            collection: collection.to_owned(),
             _runtime: runtime,
             _directory: directory,
         }
@@ -90,6 +101,7 @@ impl Archive {
 
 struct Served {
     state: Arc<State>,
+    collection: String,
     _runtime: tokio::runtime::Runtime,
     _directory: tempfile::TempDir,
 }
@@ -116,10 +128,11 @@ impl Answer {
 impl Served {
     fn host(&self, url: &str, time: &str) -> String {
         let url = CanonicalUrl::parse(url).unwrap();
-        let origin = self
-            .state
-            .base
-            .content_origin("demo", time.parse().unwrap(), &url.host_key());
+        let origin = self.state.base.content_origin(
+            &self.collection,
+            time.parse().unwrap(),
+            &url.host_key(),
+        );
         origin.trim_start_matches("http://").to_owned()
     }
 

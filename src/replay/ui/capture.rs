@@ -11,7 +11,6 @@ use super::query::Query;
 use super::{Site, UiResponse, html, link, listing};
 use crate::http::head_length;
 use crate::replay::record::{Checked, Exchange, Named, Part, check};
-use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
 use crate::url::CanonicalUrl;
@@ -95,7 +94,7 @@ pub(super) fn page(
         url.as_ref().map(|url| link(name, entry.timestamp, url))
     };
     let here = link::capture(name, &entry);
-    let title = title(collection, &entry.url)?;
+    let title = listing::title(collection, &entry.url)?;
     let header = exchange
         .as_ref()
         .ok()
@@ -166,13 +165,6 @@ impl Shown {
             what,
         }
     }
-}
-
-/// The title that the page lists have of a URL.
-fn title(collection: &Collection, url: &str) -> Result<Option<String>, SnapshotError> {
-    let found = listing::pages(collection, (1, u64::MAX), |page| page.url == url)?;
-    let row = found.and_then(|stretch| stretch.rows.into_iter().next());
-    Ok(row.and_then(|row| row.title))
 }
 
 /// What names the capture for good: URL, time, record and digest. The address

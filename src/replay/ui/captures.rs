@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::calendar::Calendar;
 use super::ledger::{self, Word};
-use super::listing::{self, Stretch};
+use super::listing::{self, Stretch, Wanted};
 use super::moment::{Moment, clipped, size};
 use super::problem::Problem;
 use super::query::{Paging, Query};
@@ -65,6 +65,8 @@ struct Row {
     size: String,
     filename: String,
     offset: u64,
+    /// Of several collections the one that has it: its name and address.
+    source: Option<(String, String)>,
     /// The archived URL, where it is spelled differently from the one asked for.
     spelling: Option<String>,
 }
@@ -174,7 +176,14 @@ fn rows<'a>(
         let value = digest.split_once(':').map_or(digest, |(_, value)| value);
         Row {
             time: Moment(entry.timestamp),
-            view: linked(link::view),
+            view: match (&entry.mark, &collection.unfiltered) {
+                // In the collection itself it isn't shown.
+                (Some(_), Some(name)) => {
+                    let url = url.as_ref();
+                    url.map(|url| link::view(name, entry.timestamp, url))
+                }
+                _ => linked(link::view),
+            },
             raw: linked(link::raw),
             capture: link::capture(&collection.name, entry),
             status: {
@@ -192,6 +201,11 @@ fn rows<'a>(
             size: size(entry.length),
             filename: clipped(&entry.filename, 200),
             offset: entry.offset,
+            source: entry
+                .source
+                .as_ref()
+                .filter(|_| collection.is_several())
+                .map(|source| (source.clone(), link::captures(source, &asked))),
             spelling: (entry.url != asked).then(|| clipped(&entry.url, 300)),
         }
     })
@@ -248,13 +262,13 @@ fn nearest(collection: &Collection, asked: &str) -> Result<Stretch, SnapshotErro
     let shallow = folders.len().saturating_sub(MAX_FOLDERS);
     let mut found = Stretch::default();
     for folder in folders.into_iter().skip(shallow) {
-        found = search::beginning(collection, folder, (1, u64::MAX))?;
+        found = search::beginning(collection, folder, Wanted::page(1))?;
         if !found.rows.is_empty() {
             break;
         }
     }
     if found.rows.is_empty() {
-        found = search::on_host(collection, &url.host_field(), (1, u64::MAX))?;
+        found = search::on_host(collection, &url.host_field(), Wanted::page(1))?;
     }
     found.rows.truncate(NEAREST);
     Ok(found)

@@ -2,13 +2,14 @@
 
 use askama::Template;
 
-use super::listing::{self, Stretch};
+use super::listing::{self, Stretch, Wanted};
 use super::problem::Problem;
 use super::query::{Paging, Query};
 use super::report::Verdict;
 use super::search::{self, Asked};
 use super::summary::Summary;
 use super::{Site, UiResponse, html, link, thumbnail};
+use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
 
 #[derive(Template)]
@@ -34,23 +35,19 @@ pub(super) fn page(
     let asked = Asked::of(query);
     let page = query.page();
     let searched = !asked.text.is_empty();
-    let mut untitled = false;
-    let stretch = if searched {
-        search::find(collection, &asked, page)?
-    } else if let Some(stretch) = listing::pages(collection, (page, u64::MAX), |_| true)? {
-        stretch
+    let (mut stretch, untitled) = if searched {
+        (search::find(collection, &asked, page)?, false)
     } else {
-        untitled = true;
-        listing::urls(collection, "", (page, u64::MAX), |_, entry| {
+        let is_page = |_: &str, entry: &CdxjEntry| {
             let mime = entry.mime.as_deref().unwrap_or_default();
             let is_html = mime.eq_ignore_ascii_case("text/html")
                 || mime.eq_ignore_ascii_case("application/xhtml+xml");
             is_html && entry.status.as_deref() == Some("200")
-        })?
+        };
+        listing::pages_or_urls(collection, Wanted::page(page), |_| true, is_page)?
     };
-    let here = link::search(&collection.name, &asked.text, asked.how.word());
-    let mut stretch = stretch;
     thumbnail::add(collection, &mut stretch.rows)?;
+    let here = link::search(&collection.name, &asked.text, asked.how.word());
     let page = Page {
         summary: Summary::of(collection)?,
         paging: Paging::new(&here, page, stretch.more),
@@ -60,7 +57,7 @@ pub(super) fn page(
         stretch,
         all: link::collection(&collection.name),
         ledger: link::ledger(&collection.name, "", ""),
-        verdict: Verdict::of(site, &collection.name),
+        verdict: Verdict::of(site, collection),
     };
     Ok(html(200, &page))
 }

@@ -1,13 +1,15 @@
 //! The way from a URL and a time to a capture: `/go`, and the captures before
 //! and after one that the shell's script asks for.
 
+use std::sync::Arc;
+
 use super::listing::MAX_LINES;
 use super::moment::Moment;
 use super::problem::Problem;
 use super::query::Query;
 use super::search::key_of;
 use super::{Site, UiResponse, link, redirect};
-use crate::replay::find::{Outcome, Wanted, find};
+use crate::replay::find::{Instead, Outcome, Wanted, find};
 use crate::replay::resolve;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
@@ -50,9 +52,10 @@ fn nearest(
 
 /// What the replay shows for a URL, found as its answer is.
 pub(super) struct Shown {
-    /// The URL that was captured: without the query, where none of the query
-    /// was captured.
+    /// The URL that was captured.
     pub url: CanonicalUrl,
+    /// Set where that is another than the one asked for.
+    pub instead: Option<Instead>,
     /// The capture.
     pub entry: CdxjEntry,
     /// The last capture before it, with its own spelling of the URL: another
@@ -66,6 +69,31 @@ pub(super) struct Shown {
     pub count: u64,
     /// Whether it goes into a frame without sandbox.
     pub pdf: bool,
+    /// What it is and where it is shown, where its mark keeps it from replay.
+    pub kept_out: Option<KeptOut>,
+}
+
+/// A capture that its mark keeps from replay.
+pub(super) struct KeptOut {
+    /// What it is.
+    pub what: &'static str,
+    /// The view of it all the same.
+    pub view: String,
+}
+
+impl Shown {
+    /// Whether the capture is of the page without the query, which has none.
+    pub(super) fn is_without_query(&self) -> bool {
+        matches!(self.instead, Some(Instead::WithoutQuery(_)))
+    }
+
+    /// The rules by which a near capture is shown.
+    pub(super) fn near(&self) -> Option<String> {
+        match &self.instead {
+            Some(Instead::Near(near)) => Some(near.names()),
+            _ => None,
+        }
+    }
 }
 
 /// Where a neighbour is shown.
@@ -77,7 +105,7 @@ pub(super) fn view_of(collection: &str, entry: &CdxjEntry) -> Option<String> {
 /// Finds what the replay shows; a capture that can't be shown is told of too.
 pub(super) fn shown(
     collection: &Collection,
-    others: &[Collection],
+    others: &[Arc<Collection>],
     url: &CanonicalUrl,
     time: Timestamp14,
 ) -> Result<Option<Shown>, SnapshotError> {
@@ -86,15 +114,24 @@ pub(super) fn shown(
         at: time,
         posted: None,
         may_lose_query: true,
+        may_be_near: Some("iframe"),
         passes_loops: true,
         passes_marked: true,
     };
-    let (entry, captured_url, pdf) = match find(collection, others, wanted) {
+    let mut kept_out = None;
+    let (entry, instead, pdf) = match find(collection, others, wanted) {
         Ok(Outcome::Found(found)) => {
             let pdf = found.capture.is_pdf();
-            (found.capture.entry, found.without_query, pdf)
+            (found.capture.entry, found.instead, pdf)
         }
-        Ok(Outcome::Gap(_, entry)) => (entry, None, false),
+        Ok(Outcome::Gap(gap, entry)) => {
+            let unfiltered = collection.unfiltered.as_ref();
+            kept_out = gap.marked_as().zip(unfiltered).map(|(what, name)| KeptOut {
+                what,
+                view: link::view(name, entry.timestamp, url),
+            });
+            (*entry, None, false)
+        }
         Ok(Outcome::Nothing) => return Ok(None),
         // The answer says what can't be read.
         Err(error) => {
@@ -102,7 +139,7 @@ pub(super) fn shown(
             (candidates.next().ok_or(error)?, None, false)
         }
     };
-    let captured_url = captured_url.unwrap_or_else(|| url.clone());
+    let captured_url = instead.as_ref().map_or(url, Instead::url).clone();
     let alike = resolve::rank(&entry, &captured_url);
     let is_alike = |other: &CdxjEntry| resolve::rank(other, &captured_url) == alike;
     let mut captures = resolve::candidates(collection, &captured_url, time)?;
@@ -119,8 +156,10 @@ pub(super) fn shown(
         position: place as u64 + 1,
         count: captures.len() as u64,
         url: captured_url,
+        instead,
         entry,
         pdf,
+        kept_out,
     }))
 }
 
@@ -139,26 +178,18 @@ pub(super) fn go(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem> {
             None => link::search_all(asked, "any"),
         }));
     };
-    let shelf = site.shelf.collections();
-    let among = shelf
-        .iter()
-        .filter(|each| named.is_none_or(|named| named.name == each.name));
-    for collection in among {
-        if let Some(found) = nearest(collection, url.as_str(), time)? {
+    let Some(collection) = named.or(site.shelf.whole()) else {
+        return Ok(redirect(link::search_all(url.as_str(), "any")));
+    };
+    Ok(redirect(match nearest(collection, url.as_str(), time)? {
+        Some(found) => {
             // A key stands for http and https alike; the capture knows which.
             let archived = CanonicalUrl::parse(&found.url).unwrap_or(url);
             let time = time.unwrap_or(found.timestamp);
-            return Ok(redirect(link::view(&collection.name, time, &archived)));
+            link::view(&collection.name, time, &archived)
         }
-    }
-    let only = if shelf.len() == 1 {
-        shelf.first()
-    } else {
-        None
-    };
-    Ok(redirect(match named.or(only) {
-        Some(collection) => link::captures(&collection.name, url.as_str()),
-        None => link::search_all(url.as_str(), "any"),
+        None if named.is_none() && collection.is_several() => link::search_all(url.as_str(), "any"),
+        None => link::captures(&collection.name, url.as_str()),
     }))
 }
 
@@ -180,7 +211,9 @@ pub(super) fn json(site: Site<'_>, rest: &str, query: &Query) -> Result<UiRespon
             let moment = Moment(shown.entry.timestamp);
             serde_json::json!({
                 "captured": true,
-                "without_query": shown.url != url,
+                "without_query": shown.is_without_query(),
+                "near": shown.near(),
+                "kept_out": shown.kept_out.map(|out| (out.what, out.view)),
                 "timestamp": moment.0.to_string(),
                 "datetime": moment.0.rfc3339(),
                 "text": moment.text(),

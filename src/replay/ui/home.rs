@@ -36,18 +36,21 @@ struct Broken {
 pub(super) fn page(site: Site<'_>, query: &Query) -> Result<UiResponse, Problem> {
     let asked = Asked::of(query);
     let shelf = site.shelf.collections();
-    let summaries = shelf.iter().map(|collection| {
+    let each = shelf.iter().map(AsRef::as_ref);
+    let summaries = site.shelf.all().into_iter().chain(each).map(|collection| {
         let summary = Summary::of(collection).map_err(|error| Broken {
             name: collection.name.clone(),
             said: error.to_string(),
         });
-        (summary, Verdict::of(site, &collection.name))
+        (summary, Verdict::of(site, collection))
     });
     let collections: Vec<_> = summaries.collect();
     let searched = !asked.text.is_empty();
     let mut found = Vec::new();
     if searched {
-        for (collection, (summary, _)) in shelf.iter().zip(&collections) {
+        // What all have together each one has.
+        let own = &collections[collections.len() - shelf.len()..];
+        for (collection, (summary, _)) in shelf.iter().zip(own) {
             let mut stretch = search::find(collection, &asked, 1)?;
             thumbnail::add(collection, &mut stretch.rows)?;
             if !stretch.rows.is_empty() {

@@ -27,6 +27,8 @@ struct Page {
     collection: String,
     home: String,
     exists: bool,
+    /// Whether it is several collections read as one.
+    several: bool,
     states: Vec<StateLink>,
     state: &'static str,
     text: String,
@@ -99,6 +101,7 @@ pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse,
         collection: collection.name.clone(),
         home: link::collection(&collection.name),
         exists,
+        several: collection.is_several(),
         states: states.collect(),
         state: word,
         text: text.to_owned(),
@@ -187,8 +190,23 @@ pub(super) enum Word {
     Row(Box<Row>),
 }
 
-/// Looks for the first of the spellings of a URL that the ledger has.
+/// Looks for the first of the spellings of a URL that the ledger has; of several
+/// collections, in the ledger of each.
 pub(super) fn word_on(collection: &Collection, urls: &[String]) -> Result<Word, SnapshotError> {
+    let mut said = Word::NoLedger;
+    for part in collection.parts() {
+        match word_of(part, urls)? {
+            Word::Row(row) => return Ok(Word::Row(row)),
+            Word::NoLedger => {}
+            // That a ledger can't be searched is worth more than that another can.
+            other if !matches!(said, Word::NotReached(_)) => said = other,
+            _ => {}
+        }
+    }
+    Ok(said)
+}
+
+fn word_of(collection: &Collection, urls: &[String]) -> Result<Word, SnapshotError> {
     let Some(rows) = open(collection)? else {
         return Ok(Word::NoLedger);
     };

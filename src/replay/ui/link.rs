@@ -48,12 +48,17 @@ pub(super) fn view(collection: &str, timestamp: Timestamp14, url: &CanonicalUrl)
 
 /// What names a capture among all: URL, time and place.
 fn place(entry: &CdxjEntry) -> String {
+    let source = entry
+        .source
+        .as_deref()
+        .map(|source| format!("&source={}", encoded(source)));
     format!(
-        "url={}&time={}&file={}&offset={}",
+        "url={}&time={}&file={}&offset={}{}",
         encoded(&entry.url),
         entry.timestamp,
         encoded(&entry.filename),
-        entry.offset
+        entry.offset,
+        source.unwrap_or_default()
     )
 }
 

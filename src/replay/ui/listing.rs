@@ -63,6 +63,23 @@ impl Row {
     }
 }
 
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// The page, from 1.
+    pub page: u64,
+    /// So many lines or pages are read for it at most.
+    pub most: u64,
+}
+
+impl Wanted {
+    /// A page, read as far as any request reads.
+    pub(super) fn page(page: u64) -> Self {
+        let most = u64::MAX;
+        Self { page, most }
+    }
+}
+
 /// A stretch of a list.
 #[derive(Default)]
 pub(super) struct Stretch {
@@ -73,15 +90,88 @@ pub(super) struct Stretch {
     pub cut: bool,
 }
 
-/// The pages of a collection with their titles, seeds first, those that `keep`
-/// takes; at most so many are read. `None` where the collection has no list of pages.
-pub(super) fn pages(
+/// A page of a list that is read from its start.
+struct Window {
+    wanted: Wanted,
+    kept: u64,
+    stretch: Stretch,
+}
+
+impl Window {
+    fn new(wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            kept: 0,
+            stretch: Stretch::default(),
+        }
+    }
+
+    /// Counts a row of the list; whether it is within. After the last that is
+    /// within, the list has more, and is done.
+    fn counts(&mut self) -> bool {
+        self.kept += 1;
+        self.stretch.more = self.kept > self.wanted.page * ROWS;
+        !self.stretch.more && self.kept > (self.wanted.page - 1) * ROWS
+    }
+
+    fn is_done(&self) -> bool {
+        self.stretch.more || self.stretch.cut
+    }
+}
+
+/// The pages of a collection with their titles, seeds first, those that
+/// `keep_page` takes. Where there is no list of pages, the captured URLs of keys and
+/// first captures that `keep_url` takes; of several collections, those of the ones
+/// without a list after the pages of the others.
+/// Also tells whether no collection has a list.
+pub(super) fn pages_or_urls(
     collection: &Collection,
-    (page, most): (u64, u64),
+    wanted: Wanted,
+    keep_page: impl Fn(&Page) -> bool,
+    keep_url: impl Fn(&str, &CdxjEntry) -> bool,
+) -> Result<(Stretch, bool), SnapshotError> {
+    let mut window = Window::new(wanted);
+    let mut left = wanted.most.min(MAX_PAGES);
+    let mut unlisted = Vec::new();
+    let mut parts = 0;
+    for part in collection.parts() {
+        parts += 1;
+        if !add_pages(part, &collection.name, &mut window, &mut left, &keep_page)? {
+            unlisted.push(part);
+        }
+    }
+    let none_has = unlisted.len() == parts;
+    for part in unlisted {
+        if window.is_done() {
+            break;
+        }
+        add_urls(part, &collection.name, "", &mut window, &keep_url)?;
+    }
+    Ok((window.stretch, none_has))
+}
+
+/// The title that the lists of pages have of a URL.
+pub(super) fn title(collection: &Collection, url: &str) -> Result<Option<String>, SnapshotError> {
+    let mut window = Window::new(Wanted::page(1));
+    let mut left = MAX_PAGES;
+    for part in collection.parts() {
+        let is_it = |page: &Page| page.url == url;
+        add_pages(part, &collection.name, &mut window, &mut left, is_it)?;
+    }
+    let mut rows = window.stretch.rows.into_iter();
+    Ok(rows.find_map(|row| row.title))
+}
+
+/// Whether there is a list of pages.
+fn add_pages(
+    part: &Collection,
+    name: &str,
+    window: &mut Window,
+    left: &mut u64,
     keep: impl Fn(&Page) -> bool,
-) -> Result<Option<Stretch>, SnapshotError> {
-    let Some(container) = collection.container() else {
-        return Ok(None);
+) -> Result<bool, SnapshotError> {
+    let Some(container) = part.container() else {
+        return Ok(false);
     };
     let mut lists = Vec::new();
     for list in [PAGES, EXTRA_PAGES] {
@@ -91,49 +181,53 @@ pub(super) fn pages(
             Err(error) => return Err(error),
         }
     }
-    let mut stretch = Stretch::default();
-    let (mut read, mut kept) = (0, 0);
+    let mut has_any = false;
     for found in lists.into_iter().flatten() {
-        let found = found.map_err(SnapshotError::io(&collection.path, "reading the pages"))?;
-        if read == most.min(MAX_PAGES) {
-            stretch.cut = true;
+        let found = found.map_err(SnapshotError::io(&part.path, "reading the pages"))?;
+        has_any = true;
+        if window.is_done() {
             break;
         }
-        read += 1;
-        if !keep(&found) {
-            continue;
-        }
-        kept += 1;
-        if kept > page * ROWS {
-            stretch.more = true;
+        if *left == 0 {
+            window.stretch.cut = true;
             break;
         }
-        if kept > (page - 1) * ROWS {
-            stretch.rows.push(Row::of_page(&collection.name, &found));
+        *left -= 1;
+        if keep(&found) && window.counts() {
+            window.stretch.rows.push(Row::of_page(name, &found));
         }
     }
-    Ok((read > 0).then_some(stretch))
+    Ok(has_any)
 }
 
 /// The captured URLs whose index lines start with `prefix`, those of keys and
-/// first captures that `keep` takes, each with its number of captures. At most so
-/// many lines are read.
+/// first captures that `keep` takes, each with its number of captures.
 pub(super) fn urls(
     collection: &Collection,
     prefix: &str,
-    (page, most): (u64, u64),
+    wanted: Wanted,
     keep: impl Fn(&str, &CdxjEntry) -> bool,
 ) -> Result<Stretch, SnapshotError> {
+    let mut window = Window::new(wanted);
+    add_urls(collection, &collection.name, prefix, &mut window, keep)?;
+    Ok(window.stretch)
+}
+
+fn add_urls(
+    collection: &Collection,
+    name: &str,
+    prefix: &str,
+    window: &mut Window,
+    keep: impl Fn(&str, &CdxjEntry) -> bool,
+) -> Result<(), SnapshotError> {
     let failed = || SnapshotError::io(&collection.path, "reading the index");
-    let mut stretch = Stretch::default();
-    let mut kept = 0;
     let mut key = String::new();
     let mut group: Option<Group> = None;
     let lines = collection.index().lines(prefix).map_err(failed())?;
     for (read, line) in (0u64..).zip(lines) {
         let line = line.map_err(failed())?;
-        if read == most.min(MAX_LINES) {
-            stretch.cut = true;
+        if read == window.wanted.most.min(MAX_LINES) {
+            window.stretch.cut = true;
             break;
         }
         let Some((line_key, rest)) = line.split_once(' ') else {
@@ -146,28 +240,23 @@ pub(super) fn urls(
             continue;
         }
         line_key.clone_into(&mut key);
-        if let Some(done) = group.take() {
-            stretch.rows.push(done.row(&collection.name));
-        }
+        window
+            .stretch
+            .rows
+            .extend(group.take().map(|done| done.row(name)));
         let Ok(entry) = line.parse::<CdxjEntry>() else {
             continue;
         };
-        if !keep(line_key, &entry) {
-            continue;
-        }
-        kept += 1;
-        if kept > page * ROWS {
-            stretch.more = true;
-            break;
-        }
-        if kept > (page - 1) * ROWS {
-            group = Some(Group::new(entry));
+        if keep(line_key, &entry) {
+            if window.counts() {
+                group = Some(Group::new(entry));
+            } else if window.is_done() {
+                break;
+            }
         }
     }
-    if let Some(done) = group {
-        stretch.rows.push(done.row(&collection.name));
-    }
-    Ok(stretch)
+    window.stretch.rows.extend(group.map(|done| done.row(name)));
+    Ok(())
 }
 
 /// The captures under one key.

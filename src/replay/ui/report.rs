@@ -3,7 +3,6 @@
 use askama::Template;
 
 use super::moment::size;
-use super::problem::Problem;
 use super::query::Query;
 use super::{Site, UiResponse, html, link, redirect};
 use crate::replay::judging::{self, Standing};
@@ -39,9 +38,10 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of(site: Site<'_>, collection: &str) -> Self {
-        let standing = site.judging.standing(collection);
+    pub(super) fn of(site: Site<'_>, collection: &Collection) -> Self {
+        let standing = standing(site, collection);
         let (class, said) = match &standing {
+            _ if collection.is_several() => ("open", "each has its own verdict".to_owned()),
             Standing::Unavailable | Standing::NotAsked => ("open", "not verified yet".to_owned()),
             Standing::Waiting => ("open", "waits to be verified".to_owned()),
             Standing::Reading(_, 0) => ("open", "is being verified".to_owned()),
@@ -58,25 +58,36 @@ impl Verdict {
             is_under_way: matches!(standing, Standing::Waiting | Standing::Reading(..)),
             is_there: matches!(standing, Standing::Done(_)),
             can_be: standing != Standing::Unavailable,
-            link: link::report(collection),
+            link: link::report(&collection.name),
         }
     }
 }
 
-pub(super) fn page(
-    site: Site<'_>,
-    collection: &Collection,
-    query: &Query,
-) -> Result<UiResponse, Problem> {
+/// What is verified where this one is asked for: another name of the same captures
+/// has their verdict, and several have none.
+fn judged(collection: &Collection) -> Option<&Collection> {
+    collection
+        .parts()
+        .next()
+        .filter(|_| !collection.is_several())
+}
+
+fn standing(site: Site<'_>, collection: &Collection) -> Standing {
+    judged(collection).map_or(Standing::Unavailable, |judged| {
+        site.judging.standing(&judged.name)
+    })
+}
+
+pub(super) fn page(site: Site<'_>, collection: &Collection, query: &Query) -> UiResponse {
     let name = &collection.name;
     if !query.text("begin").is_empty() {
         // A website elsewhere may lead here, but has no reading done.
-        if site.is_own {
-            judging::begin(site.judging, name, &collection.path);
+        if let Some(judged) = judged(collection).filter(|_| site.is_own) {
+            judging::begin(site.judging, &judged.name, &judged.path);
         }
-        return Ok(redirect(link::report(name)));
+        return redirect(link::report(name));
     }
-    let (text, account) = match site.judging.standing(name) {
+    let (text, account) = match standing(site, collection) {
         Standing::Done(judgement) => (judgement.text.clone(), judgement.account.clone()),
         _ => (String::new(), None),
     };
@@ -86,9 +97,9 @@ pub(super) fn page(
         ledger: link::ledger(name, "", ""),
         begin: format!("{}?begin=1", link::report(name)),
         path: collection.path.display().to_string(),
-        verdict: Verdict::of(site, name),
+        verdict: Verdict::of(site, collection),
         text,
         account,
     };
-    Ok(html(200, &page))
+    html(200, &page)
 }

@@ -1,11 +1,12 @@
 //! Search for archived pages: by exact URL, by the start of a URL, by host,
 //! or by words in URLs and titles.
 
-use super::listing::{self, Stretch};
+use super::listing::{self, Stretch, Wanted};
 use super::query::Query;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
+use crate::snapshot::pages::Page;
 use crate::url::{CanonicalUrl, Surt};
 
 /// Longer words aren't searched for.
@@ -126,7 +127,8 @@ pub(super) fn find(
     page: u64,
 ) -> Result<Stretch, SnapshotError> {
     let text = asked.text.as_str();
-    let page = (page, asked.most);
+    let most = asked.most;
+    let page = Wanted { page, most };
     match asked.how.settle(text) {
         How::Exact => exact(collection, text, page),
         How::Prefix => beginning(collection, text, page),
@@ -144,17 +146,16 @@ pub(super) fn key_of(text: &str) -> Surt {
     }
 }
 
-fn exact(collection: &Collection, text: &str, page: (u64, u64)) -> Result<Stretch, SnapshotError> {
+fn exact(collection: &Collection, text: &str, page: Wanted) -> Result<Stretch, SnapshotError> {
     let key = key_of(text);
     listing::urls(collection, &format!("{} ", key.as_str()), page, |_, _| true)
 }
 
-/// URLs that begin with a text; `page` is the number of the page, and how many
-/// lines are read at most.
+/// URLs that begin with a text.
 pub(super) fn beginning(
     collection: &Collection,
     text: &str,
-    page: (u64, u64),
+    page: Wanted,
 ) -> Result<Stretch, SnapshotError> {
     let key = key_of(text);
     let key = key.as_str();
@@ -171,7 +172,7 @@ pub(super) fn beginning(
 pub(super) fn on_host(
     collection: &Collection,
     text: &str,
-    page: (u64, u64),
+    page: Wanted,
 ) -> Result<Stretch, SnapshotError> {
     let text = text.trim_end_matches('/');
     let Ok(url) = CanonicalUrl::parse_typed(text) else {
@@ -188,11 +189,7 @@ pub(super) fn on_host(
 
 /// Pages whose titles and URLs have all the words; where there is no list of
 /// pages, URLs of the index that have them.
-fn with_words(
-    collection: &Collection,
-    text: &str,
-    page: (u64, u64),
-) -> Result<Stretch, SnapshotError> {
+fn with_words(collection: &Collection, text: &str, page: Wanted) -> Result<Stretch, SnapshotError> {
     let text: String = text.chars().take(MAX_WORDS).collect();
     let text = text.to_lowercase();
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -200,13 +197,10 @@ fn with_words(
         let text = text.to_lowercase();
         words.iter().all(|word| text.contains(word))
     };
-    let found = listing::pages(collection, page, |page| {
-        has_words(&format!("{} {}", page.title, page.url))
-    })?;
-    match found {
-        Some(stretch) => Ok(stretch),
-        None => listing::urls(collection, "", page, |_, entry| has_words(&entry.url)),
-    }
+    let of_page = |page: &Page| has_words(&format!("{} {}", page.title, page.url));
+    let of_url = |_: &str, entry: &CdxjEntry| has_words(&entry.url);
+    let (stretch, _) = listing::pages_or_urls(collection, page, of_page, of_url)?;
+    Ok(stretch)
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ const SEED_PAGES: usize = 200;
 const MAX_LINES: u64 = 50_000;
 /// So much of a WARC's own description is read.
 const MAX_INFO: usize = 64 * 1024;
+/// The title of several collections read as one.
+const TOGETHER: &str = "All collections together";
 /// A longer manifest isn't read for a summary.
 const MAX_MANIFEST: u64 = 512 * 1024 * 1024;
 
@@ -51,6 +53,8 @@ pub(super) struct Summary {
     pub warcs: String,
     pub bytes: String,
     pub damage: Vec<String>,
+    /// Of several collections the address and name of each.
+    pub parts: Vec<(String, String)>,
     pub has_ledger: bool,
 }
 
@@ -94,17 +98,20 @@ impl Summary {
         let seal = brief.lastlight.as_ref();
         let plus = if span.cut { "+" } else { "" };
         let warcs = collection.warcs();
-        let title = if brief.title.trim().is_empty() {
-            &collection.name
-        } else {
-            &brief.title
+        let title = match brief.title.trim() {
+            "" if collection.is_several() => TOGETHER,
+            "" => &collection.name,
+            title => title,
         };
+        let places = collection
+            .parts()
+            .map(|part| part.path.display().to_string());
         Ok(Self {
             name: collection.name.clone(),
             title: clipped(title, 200),
             kind: kind_name(collection.kind),
             link: link::collection(&collection.name),
-            path: collection.path.display().to_string(),
+            path: places.collect::<Vec<_>>().join(", "),
             seeds: seeds(collection, &brief.main_page_url)?,
             first,
             last,
@@ -125,12 +132,21 @@ impl Summary {
             warcs: grouped(warcs.len() as u64),
             bytes: size(warcs.iter().map(|warc| warc.region().len()).sum()),
             damage: collection.damage.clone(),
+            parts: if collection.is_several() {
+                let parts = collection.parts().map(|part| part.name.clone());
+                parts.map(|name| (link::collection(&name), name)).collect()
+            } else {
+                Vec::new()
+            },
             has_ledger: has_ledger(collection),
         })
     }
 }
 
-fn kind_name(kind: Kind) -> &'static str {
+fn kind_name(kind: Option<Kind>) -> &'static str {
+    let Some(kind) = kind else {
+        return "several collections";
+    };
     match kind {
         Kind::Snapshot => "snapshot",
         Kind::Warc => "WARC file",
@@ -217,11 +233,12 @@ fn by_state(collection: &str, counts: &Counts) -> Vec<StateCount> {
 
 fn seeds(collection: &Collection, main_page: &str) -> Result<Vec<(String, String)>, SnapshotError> {
     let mut seeds: Vec<String> = Vec::new();
-    if let Some(container) = collection.container()
-        && let Ok(file) = container.open(PAGES)
-    {
+    for part in collection.parts() {
+        let Some(Ok(file)) = part.container().map(|container| container.open(PAGES)) else {
+            continue;
+        };
         for page in pages::read(file).take(SEED_PAGES) {
-            let page = page.map_err(SnapshotError::io(&collection.path, "reading the pages"))?;
+            let page = page.map_err(SnapshotError::io(&part.path, "reading the pages"))?;
             if page.seed && !seeds.contains(&page.url) && seeds.len() < MAX_SEEDS {
                 seeds.push(page.url);
             }

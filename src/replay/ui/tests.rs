@@ -584,7 +584,7 @@ fn go_leads_to_the_nearest_capture() {
         ),
         (
             "/go?url=https%3A%2F%2Fother.example%2Fgone",
-            "/view/demo/20260322101900/http://other.example/gone",
+            "/view/all/20260322101900/http://other.example/gone",
         ),
         (
             "/go?url=example.org%2Fnever&collection=demo",

@@ -32,7 +32,7 @@ pub(super) fn add(collection: &Collection, rows: &mut [Row]) -> Result<(), Snaps
         for name in &there {
             let key = Surt::of(&format!("{name}{}", row.whole));
             let found = first(collection, &format!("{} ", key.as_str()))?;
-            if let Some(entry) = found.filter(|entry| entry.is_picture()) {
+            if let Some(entry) = found.filter(is_picture) {
                 row.thumbnail = Some(link::picture(&collection.name, &entry));
                 break;
             }
@@ -49,15 +49,9 @@ fn first(collection: &Collection, prefix: &str) -> Result<Option<CdxjEntry>, Sna
     Ok(line.and_then(|line| line.parse().ok()))
 }
 
-trait Pictured {
-    fn is_picture(&self) -> bool;
-}
-
-impl Pictured for CdxjEntry {
-    fn is_picture(&self) -> bool {
-        let mime = self.mime.as_deref().unwrap_or_default();
-        mime.starts_with("image/") && self.length <= MAX_BYTES
-    }
+fn is_picture(entry: &CdxjEntry) -> bool {
+    let mime = entry.mime.as_deref().unwrap_or_default();
+    mime.starts_with("image/") && entry.length <= MAX_BYTES
 }
 
 /// Answers with a picture. What isn't one by its first bytes is none, whatever

@@ -91,7 +91,8 @@
       moment.dateTime = answer.datetime;
       moment.textContent = answer.text;
       const lost = answer.without_query === true ? new URL(url).search : "";
-      when.replaceChildren("of ", moment, lost && ` without ${clipped(lost)}, which was not captured`);
+      const near = typeof answer.near === "string" ? ` at a near address (${answer.near})` : "";
+      when.replaceChildren("of ", moment, lost && ` without ${clipped(lost)}, which was not captured`, near);
       // In path mode a page without origin may say that it is any other.
       element("copy").textContent = oneHost === undefined ? "Archived copy" : "Archived copy, by its own account";
       element("place").textContent = `${answer.position} of ${answer.count}`;
@@ -100,6 +101,11 @@
       when.textContent = "– not captured";
       element("place").textContent = "";
     }
+    const [what, view] = Array.isArray(answer.kept_out) ? answer.kept_out : [];
+    const link = document.createElement("a");
+    link.textContent = "Show it";
+    if (/^\/[^/]/.test(view)) link.href = view;
+    element("kept-out").replaceChildren(...(what ? [`${what}. `, link] : []));
     linkTo("previous", answer.previous);
     linkTo("next", answer.next);
     linkTo("calendar", answer.calendar);
@@ -208,11 +214,11 @@
     frame.focus();
   });
 
-  const showMissing = (urls, more) => {
-    const box = element("missing");
+  const showUrls = (id, urls, more, words) => {
+    const box = element(id);
     box.hidden = urls.length === 0;
     const plus = more ? "+" : "";
-    box.querySelector("summary").textContent = `${urls.length}${plus} missing`;
+    box.querySelector("summary").textContent = `${urls.length}${plus} ${words}`;
     const here = withoutFragment(current);
     const rows = urls.toReversed().map((missing) => {
       const row = document.createElement("li");
@@ -220,7 +226,8 @@
       const url = archived(missing.url);
       link.textContent = String(missing.url);
       if (url) link.href = `/c/${collection}/captures?url=${encodeURIComponent(url)}`;
-      row.append(link, missing.kind ? ` (${missing.kind})` : "");
+      const about = [missing.kind, missing.rules].filter((text) => typeof text === "string");
+      row.append(link, about.length ? ` (${about.join("; ")})` : "");
       row.classList.toggle("here", missing.referrer === here);
       return row;
     });
@@ -235,8 +242,9 @@
       const text = await response.text();
       if (text === known) return;
       known = text;
-      const { urls, more } = JSON.parse(text);
-      if (Array.isArray(urls)) showMissing(urls, more);
+      const { urls, more, near } = JSON.parse(text);
+      if (Array.isArray(urls)) showUrls("missing", urls, more, "missing");
+      if (near && Array.isArray(near.urls)) showUrls("near", near.urls, near.more, "near");
     } catch {
       // The server has gone; the banner keeps what it knows.
     }

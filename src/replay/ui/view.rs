@@ -25,6 +25,10 @@ struct Page {
     captured: Moment,
     /// Whether the capture is of the page without the query, which has none.
     without_query: bool,
+    /// The rules by which the capture of a near URL is shown.
+    near: Option<String>,
+    /// Set where the frame has a page of ours instead, as the capture isn't the site's.
+    kept_out: Option<directions::KeptOut>,
     position: u64,
     count: u64,
     previous: Option<String>,
@@ -82,7 +86,9 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
         time,
         shown: clipped(url.as_str(), 200),
         captured: Moment(shown.entry.timestamp),
-        without_query: shown.url != url,
+        without_query: shown.is_without_query(),
+        near: shown.near(),
+        kept_out: shown.kept_out,
         position: shown.position,
         count: shown.count,
         previous: shown.previous.as_ref().and_then(at),
