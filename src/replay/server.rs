@@ -466,6 +466,10 @@ async fn on_content(state: &Arc<State>, visit: &Visit, request: &Parts) -> Respo
     if state.shelf.get(&visit.collection).is_none() {
         return no_collection(&state.base, &visit.collection).map(Body::from);
     }
+    if is_of_another_website(&state.base, fields) {
+        let text = "Archived content is for the replay's own pages\n";
+        return status(StatusCode::FORBIDDEN, text);
+    }
     let (path, query) = target(request);
     let whole = query.map_or(path.clone(), |query| format!("{path}?{query}"));
     if let Some(own) = whole.strip_prefix(RESERVED) {
@@ -501,6 +505,17 @@ async fn on_content(state: &Arc<State>, visit: &Visit, request: &Parts) -> Respo
     let visit = visit.clone();
     let asked = asked(visit, url, Form::Replayed, referrer, request);
     archived(state, &state.base, asked).await
+}
+
+/// Whether a website elsewhere asks for archived content to show it, or to find out
+/// what there is. Archived pages in a sandbox of their own are other sites to the
+/// browser too, and say by their referrer whose they are. Whoever follows a link is
+/// led to the shell.
+fn is_of_another_website(base: &Base, fields: &HeaderMap) -> bool {
+    let is = |name: &str, value: &str| fields.get(name).is_some_and(|found| found == value);
+    is("sec-fetch-site", "cross-site")
+        && !is("sec-fetch-dest", "document")
+        && referrer(base, fields).is_none()
 }
 
 /// Replay's own things at a content origin.

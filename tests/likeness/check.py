@@ -30,12 +30,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "peers"), str(HERE.parent / "browser"), str(HERE.parent / "wordpress")]
 import snapshot as made
 from checks import Checks, few
-from chromium import BrowserError, Chromium
-from replayed import content_host, leaks, timestamp14, view_address
+from chromium import Chromium
+from replayed import content_host, is_own, timestamp14, view_address
 from server import mortal, nginx, replay, serving
 
 DOCUMENTATION = pathlib.Path("/usr/share/doc/python3/html")
 WIDTH, HEIGHT = 1280, 2400
+# How high the banner is, as a rule.
+BANNER = 80
 # Of all pixels of a picture.
 MOST = 0.005
 
@@ -103,15 +105,13 @@ def alike(binary, work, name, most):
         pages = chosen(into, most)
         assert pages, "no page was captured"
         for number, page in enumerate(pages):
-            # A browser for each: of a picture in several sizes it takes the one that it has already.
-            with still() as browser:
-                (work / f"{number}-live.png").write_bytes(photograph(browser, page["url"], None))
+            (work / f"{number}-live.png").write_bytes(photograph(page["url"]))
     # From here on the site is gone.
     found, worst = [], 0
-    with replay(binary, into, work) as port, still() as browser:
+    with replay(binary, into, work) as port:
         width = max(len(page["url"]) for page in pages)
         for number, page in enumerate(pages):
-            share, wrong = compare(browser, port, into.name, page, work / f"{number}")
+            share, wrong = compare(port, into.name, page, work / f"{number}")
             print(f"       {page['url']:<{width}} {share:9.4%}  {work.name}/{number}-*.png", flush=True)
             worst = max(worst, share)
             found += [f"{page['url']}: {fault}" for fault in wrong]
@@ -119,14 +119,6 @@ def alike(binary, work, name, most):
                 found.append(f"{page['url']}: {share:.2%} of the pixels differ")
     assert not found, few(found, 20)
     return f"{len(pages)} pages, at most {worst:.4%} of a page's pixels differ"
-
-
-@contextlib.contextmanager
-def still():
-    """A browser for pages that neither move nor follow the desktop's colours."""
-    with Chromium(quiet=0.25) as browser:
-        browser.command("Emulation.setEmulatedMedia", STILL, browser.page)
-        yield browser
 
 
 def chosen(into, most):
@@ -140,43 +132,50 @@ def chosen(into, most):
     return [page for page in turns if page][:most]
 
 
-def sized(browser, width, height):
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+def photograph(address):
+    """The page at an address, as a PNG."""
+    # A browser for each: of a picture in several sizes it takes one that it has already.
+    with Chromium(quiet=0.25) as browser:
+        return picture(browser, address, None, 0)
+
+
+def photograph_frame(address, host):
+    """The frame of `host` in the shell at an address, as a PNG; and what was asked of others."""
+    tops = [BANNER]
+    while True:
+        with Chromium(quiet=0.25) as browser:
+            png = picture(browser, address, host, tops[-1])
+            top = round(browser.evaluate("document.getElementById('frame').getBoundingClientRect().top"))
+            if top == tops[-1]:
+                return png, browser.requests
+        assert top not in tops, f"the banner's height changes: {tops} {top}"
+        tops.append(top)
+
+
+def picture(browser, address, host, top):
+    metrics = {"width": WIDTH, "height": HEIGHT + top, "deviceScaleFactor": 1, "mobile": False}
+    browser.command("Emulation.setEmulatedMedia", STILL, browser.page)
     browser.command("Emulation.setDeviceMetricsOverride", metrics, browser.page)
-
-
-def photograph(browser, address, host, top=0):
-    """The page at an address, or its frame of `host`, which begins at `top`: a PNG."""
-    browser.forget()
-    sized(browser, WIDTH, HEIGHT + top)
     browser.navigate(address)
-    if host and top == 0:
-        # How high the banner is on this page; then once more, with that room beside the frame.
-        return photograph(browser, address, host, top_of_frame(browser))
     browser.evaluate(READY, host)
     browser.settle()
-    if host and top_of_frame(browser) != top:
-        raise BrowserError("the banner's height changes")
     clip = {"x": 0, "y": top, "width": WIDTH, "height": HEIGHT, "scale": 1}
     answer = browser.command("Page.captureScreenshot", {"format": "png", "clip": clip}, browser.page)
     return base64.b64decode(answer["data"])
 
 
-def top_of_frame(browser):
-    return round(browser.evaluate("document.getElementById('frame').getBoundingClientRect().top"))
-
-
-def compare(browser, port, collection, page, path):
+def compare(port, collection, page, path):
     """The share of pixels that differ, and what else is wrong."""
     time = timestamp14(page["ts"])
     host = content_host(page["url"], time, collection)
-    replayed = photograph(browser, view_address(page["url"], time, collection, port), host)
-    wrong = leaks(browser, port)
+    replayed, requests = photograph_frame(view_address(page["url"], time, collection, port), host)
+    wrong = [f"leak: {request['url']}" for request in requests if not is_own(request["url"], port)]
     pathlib.Path(f"{path}-replay.png").write_bytes(replayed)
     live = pathlib.Path(f"{path}-live.png").read_bytes()
-    browser.navigate("about:blank")
-    pictures = ", ".join(json.dumps(base64.b64encode(picture).decode()) for picture in (live, replayed))
-    told = browser.evaluate(f"{DIFFERENCE}({pictures})")
+    pictures = ", ".join(json.dumps(base64.b64encode(png).decode()) for png in (live, replayed))
+    with Chromium() as browser:
+        browser.navigate("about:blank")
+        told = browser.evaluate(f"{DIFFERENCE}({pictures})")
     if "size" in told:
         return 1.0, [*wrong, f"pictures of other sizes: {told['size']}"]
     if told["colours"] < 3:

@@ -232,6 +232,35 @@ impl Served {
 }
 
 #[test]
+fn another_website_gets_nothing_of_the_archive_to_show_or_to_probe() {
+    let served = Archive::default()
+        .response("http://a.example/i.png", EARLY, "200 OK", b"x")
+        .serve();
+    let own = format!("http://{}/page", served.host("http://a.example/", EARLY));
+    for (site, dest, referrer, status) in [
+        ("cross-site", "image", "", 403),
+        ("cross-site", "image", "http://evil.example/", 403),
+        ("cross-site", "empty", "", 403),
+        ("cross-site", "iframe", "http://evil.example/", 403),
+        // A sandboxed frame of an archived page.
+        ("cross-site", "image", &own, 200),
+        ("same-site", "image", "", 200),
+        ("same-origin", "image", "", 200),
+        ("none", "image", "", 200),
+        // A link to it leads to the shell.
+        ("cross-site", "document", "http://evil.example/", 302),
+    ] {
+        let referrer = match referrer {
+            "" => String::new(),
+            referrer => format!("Referer: {referrer}\r\n"),
+        };
+        let fields = format!("Sec-Fetch-Site: {site}\r\nSec-Fetch-Dest: {dest}\r\n{referrer}");
+        let answer = served.get("http://a.example/i.png", EARLY, &fields);
+        assert_eq!(answer.status, status, "{site} {dest} {referrer}");
+    }
+}
+
+#[test]
 fn the_nearest_capture_answers_without_redirect() {
     let url = "http://a.example/page?q=1";
     let served = Archive::default()
