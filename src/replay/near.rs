@@ -386,6 +386,11 @@ pub fn candidates(
     Ok(found)
 }
 
+/// Whether the URL without what is ignored is withheld.
+pub fn is_denied(collection: &Collection, url: &CanonicalUrl) -> bool {
+    Loosened::of(url).is_some_and(|plain| collection.denies(plain.url.as_str()))
+}
+
 /// Starts of the index lines among which near captures are, those that are read for
 /// fewest lines first: without what is ignored, then with the same fields as asked
 /// for, then with any.

@@ -13,6 +13,7 @@ use flate2::read::MultiGzDecoder;
 use super::SnapshotError;
 use super::cdxj::{self, CdxjEntry};
 use super::container::{Container, Region, RegionReader};
+use super::denied::Denied;
 use super::index::Index;
 use super::index_cache::{IndexCache, Key};
 use super::indexing;
@@ -173,6 +174,8 @@ pub struct Collection {
     parts: Vec<Arc<Collection>>,
     /// Whether [marks](CdxjEntry::mark) count for nothing in it.
     ignores_marks: bool,
+    /// What of it isn't shown to anyone.
+    denied: Option<Arc<Denied>>,
     /// The name of the same captures with what is marked among them, where a replay
     /// has that too.
     pub unfiltered: Option<String>,
@@ -215,6 +218,7 @@ impl Collection {
             damage,
             parts: Vec::new(),
             ignores_marks: false,
+            denied: None,
             unfiltered: None,
         })
     }
@@ -232,6 +236,7 @@ impl Collection {
             by_filename: HashMap::new(),
             index,
             damage: Vec::new(),
+            denied: parts.first().and_then(|part| part.denied.clone()),
             parts,
             ignores_marks: false,
             unfiltered: None,
@@ -257,8 +262,22 @@ impl Collection {
             damage: Vec::new(),
             parts,
             ignores_marks: true,
+            denied: of.denied.clone(),
             unfiltered: None,
         }
+    }
+
+    /// The same without what is withheld: no line, page or capture of it is given.
+    #[must_use]
+    pub fn without(mut self, denied: &Arc<Denied>) -> Self {
+        self.index = self.index.without(denied);
+        self.denied = Some(Arc::clone(denied));
+        self
+    }
+
+    /// Whether a URL is withheld.
+    pub fn denies(&self, url: &str) -> bool {
+        self.denied.as_ref().is_some_and(|denied| denied.has(url))
     }
 
     /// The collections that it is made of: itself, or several.
@@ -346,23 +365,34 @@ impl Collection {
     /// The pages with titles, seeds first; at most `limit`.
     pub fn pages(&self, limit: usize) -> Result<Vec<Page>, SnapshotError> {
         let mut all = Vec::new();
-        for part in &self.parts {
-            all.extend(part.pages(limit - all.len())?);
-        }
-        let Some(container) = &self.container else {
-            return Ok(all);
-        };
-        for list in [PAGES, EXTRA_PAGES] {
-            let file = match container.open(list) {
-                Ok(file) => file,
-                Err(SnapshotError::Missing { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            for page in pages::read(file).take(limit - all.len()) {
-                all.push(page.map_err(SnapshotError::io(&self.path.join(list), "reading"))?);
+        for part in self.parts() {
+            for list in [PAGES, EXTRA_PAGES] {
+                let pages = part.page_list(list)?.into_iter().flatten();
+                for page in pages.take(limit - all.len()) {
+                    all.push(page.map_err(SnapshotError::io(&part.path.join(list), "reading"))?);
+                }
             }
         }
         Ok(all)
+    }
+
+    /// The pages of one of its lists; `None` where it has none, as several have.
+    pub fn page_list(
+        &self,
+        list: &str,
+    ) -> Result<Option<impl Iterator<Item = io::Result<Page>> + use<>>, SnapshotError> {
+        let file = match self.container().map(|container| container.open(list)) {
+            Some(Ok(file)) => file,
+            Some(Err(SnapshotError::Missing { .. })) | None => return Ok(None),
+            Some(Err(error)) => return Err(error),
+        };
+        let denied = self.denied.clone();
+        let is_shown = move |page: &io::Result<Page>| {
+            let url = page.as_ref().map(|page| page.url.as_str());
+            let is_denied = |url| denied.as_ref().is_some_and(|denied| denied.has(url));
+            !url.is_ok_and(is_denied)
+        };
+        Ok(Some(pages::read(file).filter(is_shown)))
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::cdxj::CdxjEntry;
 use super::container::{Region, RegionReader};
+use super::denied::Denied;
 
 /// A longer line is no CDXJ.
 const MAX_LINE: usize = 1024 * 1024;
@@ -27,6 +28,8 @@ struct Source {
     /// What its lines are told to be from, as their last key `source`; `None` for a
     /// file alone, whose lines are as they stand.
     name: Option<Arc<str>>,
+    /// What of its lines isn't given.
+    denied: Option<Arc<Denied>>,
 }
 
 /// Where some lines stand: a range of bytes in each file of an index.
@@ -49,10 +52,23 @@ impl Span {
 impl Index {
     /// An index over sorted lines.
     pub fn new(region: Region) -> Self {
-        let source = Source { region, name: None };
+        let source = Source {
+            region,
+            name: None,
+            denied: None,
+        };
         Self {
             sources: vec![source],
         }
+    }
+
+    /// The same without the lines of what is withheld.
+    #[must_use]
+    pub fn without(mut self, denied: &Arc<Denied>) -> Self {
+        for source in &mut self.sources {
+            source.denied = Some(Arc::clone(denied));
+        }
+        self
     }
 
     /// Several indexes as one, each with the name that its lines get.
@@ -62,6 +78,7 @@ impl Index {
             part.sources.iter().map(move |source| Source {
                 region: source.region.clone(),
                 name: Some(name.clone()),
+                denied: source.denied.clone(),
             })
         });
         Self {
@@ -162,6 +179,7 @@ impl Source {
             left,
             prefix,
             name: self.name.clone(),
+            denied: self.denied.clone(),
         }
     }
 
@@ -240,11 +258,25 @@ struct Stream {
     /// How the lines begin.
     prefix: Arc<[u8]>,
     name: Option<Arc<str>>,
+    denied: Option<Arc<Denied>>,
 }
 
 impl Stream {
-    /// The next line, as it stands in the file.
+    /// The next line that isn't withheld, as it stands in the file.
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            let line = self.any()?;
+            let is_denied = line
+                .as_ref()
+                .zip(self.denied.as_ref())
+                .is_some_and(|(line, denied)| denied.has_line(line));
+            if !is_denied {
+                return Ok(line);
+            }
+        }
+    }
+
+    fn any(&mut self) -> io::Result<Option<Vec<u8>>> {
         if self.left == 0 {
             return Ok(None);
         }
