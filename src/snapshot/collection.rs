@@ -2,25 +2,23 @@
 //! a WACZ in place, a bag, or a folder of WARCs. Replay and verification read
 //! through this; nothing is written beside what is read.
 
+mod opening;
+
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-
-use flate2::read::MultiGzDecoder;
 
 use super::SnapshotError;
 use super::cdxj::{self, CdxjEntry};
 use super::container::{Container, Region, RegionReader};
 use super::denied::Denied;
 use super::index::Index;
-use super::index_cache::{IndexCache, Key};
-use super::indexing;
-use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, MANIFEST_DIGEST, PAGES};
+use super::index_cache::IndexCache;
+use super::layout::{ARCHIVE, EXTRA_PAGES, MANIFEST, MANIFEST_DIGEST, PAGES};
 use super::manifest::{Manifest, files_and_links_below};
 use super::pages::{self, Page};
-use super::scratch::{self, LineSorter};
 use crate::warc::frame::{DICTIONARY_MAGIC, Dictionary, ZSTD_MAGIC};
 use crate::warc::member::GZIP_MAGIC;
 use crate::warc::{Header, ReadError, Reader};
@@ -201,10 +199,10 @@ impl Collection {
             .map(|(at, w)| (w.filename.clone(), at))
             .collect();
         let mut damage = Vec::new();
-        let existing = container.as_ref().map(existing_index).transpose()?;
+        let existing = container.as_ref().map(opening::existing).transpose()?;
         let index = match existing.flatten() {
             Some(index) => index,
-            None => scanned(path, &warcs, cache, &mut damage)
+            None => opening::scanned(path, &warcs, cache, &mut damage)
                 .map_err(SnapshotError::io(path, "indexing"))?,
         };
         Ok(Self {
@@ -555,88 +553,6 @@ fn collection_name(path: &Path) -> String {
     } else {
         name.to_owned()
     }
-}
-
-/// The index that the container brings: plain CDXJ in place, or the
-/// compressed one of other tools' WACZs, unpacked to a scratch file.
-fn existing_index(container: &Container) -> Result<Option<Region>, SnapshotError> {
-    let files = container.files()?;
-    // An unsealed snapshot may hold the index of an earlier pass.
-    if matches!(container, Container::Directory(_)) && !files.iter().any(|f| f == MANIFEST) {
-        return Ok(None);
-    }
-    let indexes: Vec<&String> = files.iter().filter(|f| f.starts_with("indexes/")).collect();
-    let plain = |file: &&&String| file.ends_with(".cdxj") || file.ends_with(".cdx");
-    if let Some(file) = indexes.iter().find(plain)
-        && let Ok(region) = container.region(file)
-    {
-        return Ok(Some(region));
-    }
-    let packed =
-        |file: &&&String| plain(file) || file.ends_with(".cdx.gz") || file.ends_with(".cdxj.gz");
-    let Some(file) = indexes.iter().find(packed) else {
-        return Ok(None);
-    };
-    let stream = container.open(file)?;
-    let io_error = SnapshotError::io(&container.path().join(file), "unpacking the index");
-    let unpacked: io::Result<Region> = (|| {
-        let mut scratch = scratch::file()?;
-        if file.ends_with(".gz") {
-            io::copy(&mut MultiGzDecoder::new(stream), &mut scratch)?;
-        } else {
-            io::copy(&mut { stream }, &mut scratch)?;
-        }
-        scratch.rewind()?;
-        Region::whole(scratch)
-    })();
-    let region = unpacked.map_err(io_error)?;
-    // A ZipNum file begins with a `!meta` line, which sorts before every key.
-    Ok(Some(region).filter(|region| !region.is_empty() || file.as_str() == INDEX))
-}
-
-/// The index of WARCs that bring none: the one that was kept, else a new one, which is
-/// kept where that is possible.
-fn scanned(
-    path: &Path,
-    warcs: &[Warc],
-    cache: Option<&IndexCache>,
-    damage: &mut Vec<String>,
-) -> io::Result<Region> {
-    let key = || Key::of(path, warcs.iter().map(|w| (w.path.as_str(), w.region())));
-    let keeping = cache.and_then(|cache| Some((cache, key()?)));
-    if let Some((cache, key)) = &keeping
-        && let Some(kept) = cache.get(key)
-    {
-        damage.extend(kept.damage);
-        return Ok(kept.lines);
-    }
-    let (lines, is_sure) = scan(warcs, damage)?;
-    // What changed meanwhile may have been read half old, half new.
-    if let Some((cache, before)) =
-        keeping.filter(|(_, before)| is_sure && key().as_ref() == Some(before))
-    {
-        match cache.keep(&before, &lines, damage) {
-            Ok(kept) => return Ok(kept),
-            Err(error) => tracing::info!("the index isn't kept for the next start: {error}"),
-        }
-    }
-    Ok(lines)
-}
-
-/// Builds an index by reading every record. What can't be read is told in
-/// `damage`; also whether another time can't go better.
-fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<(Region, bool)> {
-    let mut sorter = LineSorter::default();
-    let mut is_sure = true;
-    for found in indexing::index(warcs, &mut sorter, true, |_| ())? {
-        is_sure &= !found.by_system;
-        damage.extend(found.first);
-    }
-    let mut out = BufWriter::new(scratch::file()?);
-    sorter.write_to(&mut out)?;
-    out.flush()?;
-    let lines = Region::whole(out.into_inner().map_err(io::IntoInnerError::into_error)?)?;
-    Ok((lines, is_sure))
 }
 
 /// Whether a record's header is that of an index entry: another record at the

@@ -93,7 +93,7 @@ impl Index {
             let start = source.lower_bound(&prefix)?;
             Ok(source.stream(start, u64::MAX, prefix.clone()))
         });
-        Ok(Lines::of(streams.collect::<io::Result<_>>()?))
+        Lines::of(streams)
     }
 
     /// Where the lines that start with `prefix` stand.
@@ -113,7 +113,7 @@ impl Index {
             let left = range.end.saturating_sub(start);
             Ok(source.stream(start, left, Arc::default()))
         });
-        Ok(Lines::of(streams.collect::<io::Result<_>>()?))
+        Lines::of(streams)
     }
 
     /// The part of a span between two offsets of its [length](Span::len). Parts that
@@ -311,41 +311,52 @@ impl Stream {
 /// A line, and which file it is of.
 type Next = (Vec<u8>, usize);
 
-/// Lines of an index in order. Memory holds one line of each file.
+/// Lines of an index in order. Memory holds one line of each file that has any, and a
+/// piece of the file.
 pub struct Lines {
     streams: Vec<Stream>,
-    /// The next line of each of several files; `None` before the first is asked for.
+    /// The next line of each of several files; of one file they are just read.
     next: Option<BinaryHeap<Reverse<Next>>>,
 }
 
 impl Lines {
-    fn of(streams: Vec<Stream>) -> Self {
-        Self {
-            streams,
-            next: None,
+    fn of(mut streams: impl ExactSizeIterator<Item = io::Result<Stream>>) -> io::Result<Self> {
+        if streams.len() == 1
+            && let Some(stream) = streams.next()
+        {
+            return Ok(Self {
+                streams: vec![stream?],
+                next: None,
+            });
         }
+        let (mut having, mut next) = (Vec::new(), BinaryHeap::new());
+        for stream in streams {
+            let mut stream = stream?;
+            // Of a thousand files most have nothing of one URL.
+            if let Some(line) = stream.next()? {
+                next.push(Reverse((line, having.len())));
+                having.push(stream);
+            }
+        }
+        Ok(Self {
+            streams: having,
+            next: Some(next),
+        })
     }
 
     fn merged(&mut self) -> io::Result<Option<String>> {
-        if let [stream] = &mut self.streams[..] {
+        let Some(next) = &mut self.next else {
+            let Some(stream) = self.streams.first_mut() else {
+                return Ok(None);
+            };
             let line = stream.next()?;
             return Ok(line.map(|line| stream.told(&line)));
-        }
-        if self.next.is_none() {
-            let mut first = BinaryHeap::new();
-            for (at, stream) in self.streams.iter_mut().enumerate() {
-                first.extend(stream.next()?.map(|line| Reverse((line, at))));
-            }
-            self.next = Some(first);
-        }
-        let Some(heap) = &mut self.next else {
-            return Ok(None);
         };
-        let Some(Reverse((line, at))) = heap.pop() else {
+        let Some(Reverse((line, at))) = next.pop() else {
             return Ok(None);
         };
         let stream = &mut self.streams[at];
-        heap.extend(stream.next()?.map(|line| Reverse((line, at))));
+        next.extend(stream.next()?.map(|line| Reverse((line, at))));
         Ok(Some(stream.told(&line)))
     }
 }
@@ -358,7 +369,7 @@ impl Iterator for Lines {
         if line.is_err() {
             // Nothing that follows would be in order.
             self.streams.clear();
-            self.next = Some(BinaryHeap::new());
+            self.next = None;
         }
         line.transpose()
     }
