@@ -6,6 +6,7 @@ pub mod cdxj;
 pub mod collection;
 pub mod container;
 pub mod crew;
+pub mod denied;
 pub mod index;
 pub mod index_cache;
 pub mod indexing;

@@ -18,6 +18,7 @@ use crate::replay::proxy::{PICKER_HOST, ProxyError};
 use crate::replay::server::State;
 use crate::replay::shelf::{Settings, Shelf};
 use crate::replay::{Proxy, Server};
+use crate::snapshot::denied::Denied;
 use crate::snapshot::index_cache::IndexCache;
 use crate::url::CanonicalUrl;
 
@@ -32,7 +33,8 @@ const DEFAULT: SocketAddr =
     lastlight replay holdings/*.wacz old.warc.gz --listen 127.0.0.1:9000\n  \
     lastlight replay snapshots/demo --open\n  \
     lastlight replay snapshots/demo --open https://example.org/news\n  \
-    lastlight replay snapshots/demo --proxy 8081")]
+    lastlight replay snapshots/demo --proxy 8081\n  \
+    lastlight replay snapshots/demo --deny withheld.txt")]
 pub struct ReplayArgs {
     /// Snapshots, WARCs and ARCs (plain or .gz), WACZs, bags, or folders of WARCs
     #[arg(value_name = "PATH", required = true)]
@@ -41,6 +43,11 @@ pub struct ReplayArgs {
     /// Where to listen [default: 127.0.0.1:8080, or a free port if that one is taken]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+
+    /// Withhold what the lines of FILE name: URLs, beginnings of URLs (https://example.org/a*)
+    /// or keys of the index (org,example)/a); # begins a comment
+    #[arg(long, value_name = "FILE")]
+    pub deny: Option<PathBuf>,
 
     /// Also answer by original addresses, as a proxy at this port of 127.0.0.1 (0: a free one)
     #[arg(long, value_name = "PORT")]
@@ -60,6 +67,7 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     };
     let settings = Settings {
         cache: cache_directory().map(IndexCache::at),
+        denied: args.deny.as_deref().map(denied).transpose()?,
     };
     let shelf = Shelf::with(&args.paths, &settings)?;
     let mut listed = String::new();
@@ -99,6 +107,15 @@ pub fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     // Answers that are under way need not end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome.map(|()| Exit::Done)
+}
+
+/// What the list of `--deny` names.
+fn denied(path: &Path) -> Result<Arc<Denied>, Failure> {
+    let denied = Denied::read(path).map_err(|error| {
+        let failure = Failure::usage(format!("--deny: {error}"));
+        failure.hint("A list that isn't understood whole withholds nothing, so nothing is served.")
+    })?;
+    Ok(Arc::new(denied))
 }
 
 /// `lastlight` in the reader's directory for what can be made again (XDG Base

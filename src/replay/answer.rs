@@ -6,9 +6,9 @@ mod notices;
 mod range;
 pub(in crate::replay) mod sending;
 
-pub use notices::no_collection;
+pub use notices::{DENIED, no_collection};
 
-use self::notices::{missing, unreadable, withheld};
+use self::notices::{denied, missing, unreadable, withheld};
 use self::sending::Sending;
 use super::address::{Base, Visit};
 use super::find::{Instead, Outcome, Wanted, find};
@@ -148,6 +148,8 @@ pub fn answer(state: &State, base: &Base, asked: &Asked, outlet: Outlet) {
             count_missing(state, asked);
             outlet.whole(missing(base, asked));
         }
+        // It isn't missing.
+        Ok(Outcome::Denied) => outlet.whole(denied(base, asked)),
         Err(error) => outlet.whole(unreadable(base, asked, &error)),
     }
 }

@@ -69,7 +69,13 @@ impl Capture {
                     None => in_others(collection, others, &entry, &start.header)?,
                 };
                 let Some((elsewhere, original)) = original else {
-                    return Ok(Err(Gap::Dangling));
+                    let target = start.header.refers_to_target_uri();
+                    let is_denied = target.is_some_and(|target| collection.denies(target));
+                    return Ok(Err(if is_denied {
+                        Gap::Denied
+                    } else {
+                        Gap::Dangling
+                    }));
                 };
                 let holder = elsewhere.map_or(collection, |at| others[at].as_ref());
                 let Some(body) = Start::read(holder, &original)? else {

@@ -82,6 +82,8 @@ pub enum Gap {
     Loop,
     /// It refers to an earlier capture that the collection doesn't hold.
     Dangling,
+    /// It refers to a capture that the operator of the replay withholds.
+    Denied,
     /// The record isn't the one that the index names, or holds no answer.
     Unfit,
     /// A captcha or bot wall.
@@ -100,7 +102,7 @@ impl Gap {
             Self::Challenge => Some("A challenge page was captured here"),
             Self::Soft404 => Some("The site had no such page"),
             Self::ClosingNotice => Some("A closing notice was captured here"),
-            Self::Loop | Self::Dangling | Self::Unfit => None,
+            Self::Loop | Self::Dangling | Self::Denied | Self::Unfit => None,
         }
     }
 
@@ -126,6 +128,10 @@ impl Gap {
             Self::ClosingNotice => {
                 "A notice that the site has closed stood in the place of the page."
             }
+            Self::Denied => {
+                "Its record is a revisit: its content is that of a capture which the operator of \
+                 this replay withholds."
+            }
             Self::Unfit => {
                 "The index names a record that isn't a capture of this URL. `lastlight verify` \
                  says more."
@@ -142,6 +148,8 @@ pub enum Outcome {
     Gap(Gap, Box<CdxjEntry>),
     /// No capture.
     Nothing,
+    /// The operator of the replay withholds it.
+    Denied,
 }
 
 /// The first candidate that can be shown. An error only where none can, and
@@ -153,6 +161,9 @@ pub fn find(
     wanted: Wanted<'_>,
 ) -> Result<Outcome, SnapshotError> {
     let Wanted { url, at, .. } = wanted;
+    if collection.denies(url.as_str()) {
+        return Ok(Outcome::Denied);
+    }
     let mut candidates = match wanted.posted {
         Some(posted) => resolve::with_key(collection, &posted.key(url.as_str()), url, at)?,
         None => resolve::candidates(collection, url, at)?,
@@ -160,9 +171,14 @@ pub fn find(
     if candidates.is_empty()
         && wanted.posted.is_none()
         && let Some(dest) = wanted.may_be_near
-        && let Some(found) = near_capture(collection, others, wanted, dest)?
     {
-        return Ok(Outcome::Found(Box::new(found)));
+        // What differs in nothing that matters would be what is withheld.
+        if near::is_denied(collection, url) {
+            return Ok(Outcome::Denied);
+        }
+        if let Some(found) = near_capture(collection, others, wanted, dest)? {
+            return Ok(Outcome::Found(Box::new(found)));
+        }
     }
     let mut without_query = None;
     if candidates.is_empty()
@@ -198,6 +214,13 @@ pub fn find(
     match (failed, first) {
         (Some(error), _) => Err(error),
         (None, Some((gap, entry))) => Ok(Outcome::Gap(gap, Box::new(entry))),
+        // The page that would stand for it may be withheld.
+        (None, None)
+            if wanted.may_lose_query
+                && resolve::plain(url).is_some_and(|url| collection.denies(url.as_str())) =>
+        {
+            Ok(Outcome::Denied)
+        }
         (None, None) => Ok(Outcome::Nothing),
     }
 }

@@ -145,16 +145,12 @@ impl Loosened {
         let is_asset = is_asset(&path);
         let mut kept = Vec::new();
         for field in plain.query().into_iter().flat_map(|query| query.split('&')) {
-            let (name, value) = match field.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (field, None),
-            };
-            match Rule::of(name, value, is_asset) {
+            match rule_of(field, is_asset) {
                 // A second function would make it unclear which one is called.
                 Some(Rule::Callback) if callback.is_some() => return None,
                 Some(rule) => {
                     if rule == Rule::Callback {
-                        callback = value.map(str::to_owned);
+                        callback = field.split_once('=').map(|(_, name)| name.to_owned());
                     }
                     ignored.push((rule, field.to_owned()));
                 }
@@ -342,13 +338,18 @@ pub fn candidates(
     let failed = || SnapshotError::io(&collection.path, "reading the index");
     let mut found: Vec<(CdxjEntry, Near)> = Vec::new();
     let mut left = MAX_LINES;
+    let key = PlainKey::of(&asked);
     for prefix in places(&asked, url) {
         for line in collection.index().lines(&prefix).map_err(failed())? {
             if left == 0 {
                 break;
             }
             left -= 1;
-            let Some(entry) = collection.entry(&line.map_err(failed())?) else {
+            let line = line.map_err(failed())?;
+            let Some(entry) = Some(line)
+                .filter(|line| key.may_be_near(line))
+                .and_then(|line| collection.entry(&line))
+            else {
                 continue;
             };
             // What was answered to a body has a key of its own.
@@ -386,6 +387,54 @@ pub fn candidates(
     Ok(found)
 }
 
+/// The key of a URL without what is ignored, by which most lines are told apart
+/// without being parsed.
+struct PlainKey {
+    fields: Vec<String>,
+    is_asset: bool,
+}
+
+impl PlainKey {
+    fn of(asked: &Loosened) -> Self {
+        let key = asked.url.surt();
+        let query = key.as_str().split_once('?').map_or("", |(_, query)| query);
+        let fields = query.split('&').filter(|field| !field.is_empty());
+        Self {
+            fields: fields.map(str::to_owned).collect(),
+            is_asset: is_asset(&asked.path),
+        }
+    }
+
+    /// Whether the key of a line has all the fields, and others only that may be
+    /// ignored.
+    fn may_be_near(&self, line: &str) -> bool {
+        let key = line.split(' ').next().unwrap_or_default();
+        let query = key.split_once('?').map_or("", |(_, query)| query);
+        let mut missing = self.fields.len();
+        for field in query.split('&').filter(|field| !field.is_empty()) {
+            if self.fields.iter().any(|own| own == field) {
+                missing = missing.saturating_sub(1);
+            } else if rule_of(field, self.is_asset).is_none() {
+                return false;
+            }
+        }
+        missing == 0
+    }
+}
+
+/// The rule that ignores a field of a query.
+fn rule_of(field: &str, is_asset: bool) -> Option<Rule> {
+    match field.split_once('=') {
+        Some((name, value)) => Rule::of(name, Some(value), is_asset),
+        None => Rule::of(field, None, is_asset),
+    }
+}
+
+/// Whether the URL without what is ignored is withheld.
+pub fn is_denied(collection: &Collection, url: &CanonicalUrl) -> bool {
+    Loosened::of(url).is_some_and(|plain| collection.denies(plain.url.as_str()))
+}
+
 /// Starts of the index lines among which near captures are, those that are read for
 /// fewest lines first: without what is ignored, then with the same fields as asked
 /// for, then with any.
@@ -400,13 +449,9 @@ fn places(asked: &Loosened, url: &CanonicalUrl) -> Vec<String> {
     if let Some((path, query)) = key.as_str().split_once('?') {
         let mut start = format!("{path}?");
         for field in query.split('&') {
-            let (name, value) = match field.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (field, None),
-            };
-            if Rule::of(name, value, is_asset).is_some() {
+            if rule_of(field, is_asset).is_some() {
                 // A bare number has nothing in common with another.
-                if value.is_some() {
+                if let Some((name, _)) = field.split_once('=') {
                     places.push(format!("{start}{name}="));
                 }
                 break;

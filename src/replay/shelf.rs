@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
+use crate::snapshot::denied::Denied;
 use crate::snapshot::index_cache::IndexCache;
 
 /// How collections are opened.
@@ -12,6 +13,8 @@ use crate::snapshot::index_cache::IndexCache;
 pub struct Settings {
     /// Where indexes are kept that have to be made; without it nowhere.
     pub cache: Option<IndexCache>,
+    /// What isn't shown to any reader.
+    pub denied: Option<Arc<Denied>>,
 }
 
 /// Open collections with distinct names.
@@ -39,6 +42,9 @@ impl Shelf {
         let mut opened: Vec<Collection> = Vec::new();
         for path in paths {
             let mut collection = Collection::with_cache(path.as_ref(), settings.cache.as_ref())?;
+            if let Some(denied) = &settings.denied {
+                collection = collection.without(denied);
+            }
             collection.name = free_name(&collection.name, |name| {
                 opened.iter().any(|other| other.name == name)
             });

@@ -375,8 +375,11 @@ impl<'t> Reader<'t, '_> {
                     && pending.text.contains('/')
                     && guard::is_file_url(&pending.text)
                 {
-                    // An import map maps it; mostly a folder's name to that folder.
-                    self.name(pending.text, Role::Guess, Against::Page);
+                    // An import map maps it: mostly the name of a folder to that folder,
+                    // which is at the site's root or beside the script.
+                    let at_root = Cow::Owned(format!("/{}", pending.text));
+                    self.name(at_root, Role::Guess, Against::Script);
+                    self.name(pending.text, Role::Guess, Against::Script);
                 }
                 return;
             }

@@ -2,24 +2,23 @@
 //! a WACZ in place, a bag, or a folder of WARCs. Replay and verification read
 //! through this; nothing is written beside what is read.
 
+mod opening;
+
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-
-use flate2::read::MultiGzDecoder;
 
 use super::SnapshotError;
 use super::cdxj::{self, CdxjEntry};
 use super::container::{Container, Region, RegionReader};
+use super::denied::Denied;
 use super::index::Index;
-use super::index_cache::{IndexCache, Key};
-use super::indexing;
-use super::layout::{ARCHIVE, EXTRA_PAGES, INDEX, MANIFEST, MANIFEST_DIGEST, PAGES};
+use super::index_cache::IndexCache;
+use super::layout::{ARCHIVE, EXTRA_PAGES, MANIFEST, MANIFEST_DIGEST, PAGES};
 use super::manifest::{Manifest, files_and_links_below};
 use super::pages::{self, Page};
-use super::scratch::{self, LineSorter};
 use crate::warc::frame::{DICTIONARY_MAGIC, Dictionary, ZSTD_MAGIC};
 use crate::warc::member::GZIP_MAGIC;
 use crate::warc::{Header, ReadError, Reader};
@@ -173,6 +172,8 @@ pub struct Collection {
     parts: Vec<Arc<Collection>>,
     /// Whether [marks](CdxjEntry::mark) count for nothing in it.
     ignores_marks: bool,
+    /// What of it isn't shown to anyone.
+    denied: Option<Arc<Denied>>,
     /// The name of the same captures with what is marked among them, where a replay
     /// has that too.
     pub unfiltered: Option<String>,
@@ -198,10 +199,10 @@ impl Collection {
             .map(|(at, w)| (w.filename.clone(), at))
             .collect();
         let mut damage = Vec::new();
-        let existing = container.as_ref().map(existing_index).transpose()?;
+        let existing = container.as_ref().map(opening::existing).transpose()?;
         let index = match existing.flatten() {
             Some(index) => index,
-            None => scanned(path, &warcs, cache, &mut damage)
+            None => opening::scanned(path, &warcs, cache, &mut damage)
                 .map_err(SnapshotError::io(path, "indexing"))?,
         };
         Ok(Self {
@@ -215,6 +216,7 @@ impl Collection {
             damage,
             parts: Vec::new(),
             ignores_marks: false,
+            denied: None,
             unfiltered: None,
         })
     }
@@ -232,6 +234,7 @@ impl Collection {
             by_filename: HashMap::new(),
             index,
             damage: Vec::new(),
+            denied: parts.first().and_then(|part| part.denied.clone()),
             parts,
             ignores_marks: false,
             unfiltered: None,
@@ -257,8 +260,27 @@ impl Collection {
             damage: Vec::new(),
             parts,
             ignores_marks: true,
+            denied: of.denied.clone(),
             unfiltered: None,
         }
+    }
+
+    /// The same without what is withheld: no line, page or capture of it is given.
+    #[must_use]
+    pub fn without(mut self, denied: &Arc<Denied>) -> Self {
+        self.index = self.index.without(denied);
+        self.denied = Some(Arc::clone(denied));
+        self
+    }
+
+    /// Whether a URL is withheld.
+    pub fn withholds(&self) -> bool {
+        self.denied.is_some()
+    }
+
+    /// Whether it withholds a URL.
+    pub fn denies(&self, url: &str) -> bool {
+        self.denied.as_ref().is_some_and(|denied| denied.has(url))
     }
 
     /// The collections that it is made of: itself, or several.
@@ -354,23 +376,34 @@ impl Collection {
     /// The pages with titles, seeds first; at most `limit`.
     pub fn pages(&self, limit: usize) -> Result<Vec<Page>, SnapshotError> {
         let mut all = Vec::new();
-        for part in &self.parts {
-            all.extend(part.pages(limit - all.len())?);
-        }
-        let Some(container) = &self.container else {
-            return Ok(all);
-        };
-        for list in [PAGES, EXTRA_PAGES] {
-            let file = match container.open(list) {
-                Ok(file) => file,
-                Err(SnapshotError::Missing { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            for page in pages::read(file).take(limit - all.len()) {
-                all.push(page.map_err(SnapshotError::io(&self.path.join(list), "reading"))?);
+        for part in self.parts() {
+            for list in [PAGES, EXTRA_PAGES] {
+                let pages = part.page_list(list)?.into_iter().flatten();
+                for page in pages.take(limit - all.len()) {
+                    all.push(page.map_err(SnapshotError::io(&part.path.join(list), "reading"))?);
+                }
             }
         }
         Ok(all)
+    }
+
+    /// The pages of one of its lists; `None` where it has none, as several have.
+    pub fn page_list(
+        &self,
+        list: &str,
+    ) -> Result<Option<impl Iterator<Item = io::Result<Page>> + use<>>, SnapshotError> {
+        let file = match self.container().map(|container| container.open(list)) {
+            Some(Ok(file)) => file,
+            Some(Err(SnapshotError::Missing { .. })) | None => return Ok(None),
+            Some(Err(error)) => return Err(error),
+        };
+        let denied = self.denied.clone();
+        let is_shown = move |page: &io::Result<Page>| {
+            let url = page.as_ref().map(|page| page.url.as_str());
+            let is_denied = |url| denied.as_ref().is_some_and(|denied| denied.has(url));
+            !url.is_ok_and(is_denied)
+        };
+        Ok(Some(pages::read(file).filter(is_shown)))
     }
 }
 
@@ -533,88 +566,6 @@ fn collection_name(path: &Path) -> String {
     } else {
         name.to_owned()
     }
-}
-
-/// The index that the container brings: plain CDXJ in place, or the
-/// compressed one of other tools' WACZs, unpacked to a scratch file.
-fn existing_index(container: &Container) -> Result<Option<Region>, SnapshotError> {
-    let files = container.files()?;
-    // An unsealed snapshot may hold the index of an earlier pass.
-    if matches!(container, Container::Directory(_)) && !files.iter().any(|f| f == MANIFEST) {
-        return Ok(None);
-    }
-    let indexes: Vec<&String> = files.iter().filter(|f| f.starts_with("indexes/")).collect();
-    let plain = |file: &&&String| file.ends_with(".cdxj") || file.ends_with(".cdx");
-    if let Some(file) = indexes.iter().find(plain)
-        && let Ok(region) = container.region(file)
-    {
-        return Ok(Some(region));
-    }
-    let packed =
-        |file: &&&String| plain(file) || file.ends_with(".cdx.gz") || file.ends_with(".cdxj.gz");
-    let Some(file) = indexes.iter().find(packed) else {
-        return Ok(None);
-    };
-    let stream = container.open(file)?;
-    let io_error = SnapshotError::io(&container.path().join(file), "unpacking the index");
-    let unpacked: io::Result<Region> = (|| {
-        let mut scratch = scratch::file()?;
-        if file.ends_with(".gz") {
-            io::copy(&mut MultiGzDecoder::new(stream), &mut scratch)?;
-        } else {
-            io::copy(&mut { stream }, &mut scratch)?;
-        }
-        scratch.rewind()?;
-        Region::whole(scratch)
-    })();
-    let region = unpacked.map_err(io_error)?;
-    // A ZipNum file begins with a `!meta` line, which sorts before every key.
-    Ok(Some(region).filter(|region| !region.is_empty() || file.as_str() == INDEX))
-}
-
-/// The index of WARCs that bring none: the one that was kept, else a new one, which is
-/// kept where that is possible.
-fn scanned(
-    path: &Path,
-    warcs: &[Warc],
-    cache: Option<&IndexCache>,
-    damage: &mut Vec<String>,
-) -> io::Result<Region> {
-    let key = || Key::of(path, warcs.iter().map(|w| (w.path.as_str(), w.region())));
-    let keeping = cache.and_then(|cache| Some((cache, key()?)));
-    if let Some((cache, key)) = &keeping
-        && let Some(kept) = cache.get(key)
-    {
-        damage.extend(kept.damage);
-        return Ok(kept.lines);
-    }
-    let (lines, is_sure) = scan(warcs, damage)?;
-    // What changed meanwhile may have been read half old, half new.
-    if let Some((cache, before)) =
-        keeping.filter(|(_, before)| is_sure && key().as_ref() == Some(before))
-    {
-        match cache.keep(&before, &lines, damage) {
-            Ok(kept) => return Ok(kept),
-            Err(error) => tracing::info!("the index isn't kept for the next start: {error}"),
-        }
-    }
-    Ok(lines)
-}
-
-/// Builds an index by reading every record. What can't be read is told in
-/// `damage`; also whether another time can't go better.
-fn scan(warcs: &[Warc], damage: &mut Vec<String>) -> io::Result<(Region, bool)> {
-    let mut sorter = LineSorter::default();
-    let mut is_sure = true;
-    for found in indexing::index(warcs, &mut sorter, true, |_| ())? {
-        is_sure &= !found.by_system;
-        damage.extend(found.first);
-    }
-    let mut out = BufWriter::new(scratch::file()?);
-    sorter.write_to(&mut out)?;
-    out.flush()?;
-    let lines = Region::whole(out.into_inner().map_err(io::IntoInnerError::into_error)?)?;
-    Ok((lines, is_sure))
 }
 
 /// Whether a record's header is that of an index entry: another record at the

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::cdxj::CdxjEntry;
 use super::container::{Region, RegionReader};
+use super::denied::Denied;
 
 /// A longer line is no CDXJ.
 const MAX_LINE: usize = 1024 * 1024;
@@ -27,6 +28,8 @@ struct Source {
     /// What its lines are told to be from, as their last key `source`; `None` for a
     /// file alone, whose lines are as they stand.
     name: Option<Arc<str>>,
+    /// What of its lines isn't given.
+    denied: Option<Arc<Denied>>,
 }
 
 /// Where some lines stand: a range of bytes in each file of an index.
@@ -49,10 +52,23 @@ impl Span {
 impl Index {
     /// An index over sorted lines.
     pub fn new(region: Region) -> Self {
-        let source = Source { region, name: None };
+        let source = Source {
+            region,
+            name: None,
+            denied: None,
+        };
         Self {
             sources: vec![source],
         }
+    }
+
+    /// The same without the lines of what is withheld.
+    #[must_use]
+    pub fn without(mut self, denied: &Arc<Denied>) -> Self {
+        for source in &mut self.sources {
+            source.denied = Some(Arc::clone(denied));
+        }
+        self
     }
 
     /// Several indexes as one, each with the name that its lines get.
@@ -62,6 +78,7 @@ impl Index {
             part.sources.iter().map(move |source| Source {
                 region: source.region.clone(),
                 name: Some(name.clone()),
+                denied: source.denied.clone(),
             })
         });
         Self {
@@ -76,7 +93,7 @@ impl Index {
             let start = source.lower_bound(&prefix)?;
             Ok(source.stream(start, u64::MAX, prefix.clone()))
         });
-        Ok(Lines::of(streams.collect::<io::Result<_>>()?))
+        Lines::of(streams)
     }
 
     /// Where the lines that start with `prefix` stand.
@@ -96,7 +113,7 @@ impl Index {
             let left = range.end.saturating_sub(start);
             Ok(source.stream(start, left, Arc::default()))
         });
-        Ok(Lines::of(streams.collect::<io::Result<_>>()?))
+        Lines::of(streams)
     }
 
     /// The part of a span between two offsets of its [length](Span::len). Parts that
@@ -162,6 +179,7 @@ impl Source {
             left,
             prefix,
             name: self.name.clone(),
+            denied: self.denied.clone(),
         }
     }
 
@@ -240,11 +258,25 @@ struct Stream {
     /// How the lines begin.
     prefix: Arc<[u8]>,
     name: Option<Arc<str>>,
+    denied: Option<Arc<Denied>>,
 }
 
 impl Stream {
-    /// The next line, as it stands in the file.
+    /// The next line that isn't withheld, as it stands in the file.
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            let line = self.any()?;
+            let is_denied = line
+                .as_ref()
+                .zip(self.denied.as_ref())
+                .is_some_and(|(line, denied)| denied.has_line(line));
+            if !is_denied {
+                return Ok(line);
+            }
+        }
+    }
+
+    fn any(&mut self) -> io::Result<Option<Vec<u8>>> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -279,41 +311,52 @@ impl Stream {
 /// A line, and which file it is of.
 type Next = (Vec<u8>, usize);
 
-/// Lines of an index in order. Memory holds one line of each file.
+/// Lines of an index in order. Memory holds one line of each file that has any, and a
+/// piece of the file.
 pub struct Lines {
     streams: Vec<Stream>,
-    /// The next line of each of several files; `None` before the first is asked for.
+    /// The next line of each of several files; of one file they are just read.
     next: Option<BinaryHeap<Reverse<Next>>>,
 }
 
 impl Lines {
-    fn of(streams: Vec<Stream>) -> Self {
-        Self {
-            streams,
-            next: None,
+    fn of(mut streams: impl ExactSizeIterator<Item = io::Result<Stream>>) -> io::Result<Self> {
+        if streams.len() == 1
+            && let Some(stream) = streams.next()
+        {
+            return Ok(Self {
+                streams: vec![stream?],
+                next: None,
+            });
         }
+        let (mut having, mut next) = (Vec::new(), BinaryHeap::new());
+        for stream in streams {
+            let mut stream = stream?;
+            // Of a thousand files most have nothing of one URL.
+            if let Some(line) = stream.next()? {
+                next.push(Reverse((line, having.len())));
+                having.push(stream);
+            }
+        }
+        Ok(Self {
+            streams: having,
+            next: Some(next),
+        })
     }
 
     fn merged(&mut self) -> io::Result<Option<String>> {
-        if let [stream] = &mut self.streams[..] {
+        let Some(next) = &mut self.next else {
+            let Some(stream) = self.streams.first_mut() else {
+                return Ok(None);
+            };
             let line = stream.next()?;
             return Ok(line.map(|line| stream.told(&line)));
-        }
-        if self.next.is_none() {
-            let mut first = BinaryHeap::new();
-            for (at, stream) in self.streams.iter_mut().enumerate() {
-                first.extend(stream.next()?.map(|line| Reverse((line, at))));
-            }
-            self.next = Some(first);
-        }
-        let Some(heap) = &mut self.next else {
-            return Ok(None);
         };
-        let Some(Reverse((line, at))) = heap.pop() else {
+        let Some(Reverse((line, at))) = next.pop() else {
             return Ok(None);
         };
         let stream = &mut self.streams[at];
-        heap.extend(stream.next()?.map(|line| Reverse((line, at))));
+        next.extend(stream.next()?.map(|line| Reverse((line, at))));
         Ok(Some(stream.told(&line)))
     }
 }
@@ -326,7 +369,7 @@ impl Iterator for Lines {
         if line.is_err() {
             // Nothing that follows would be in order.
             self.streams.clear();
-            self.next = Some(BinaryHeap::new());
+            self.next = None;
         }
         line.transpose()
     }

@@ -47,12 +47,17 @@ impl Replay {
 
     /// As [`Replay::of_all`], with a directory for indexes of its own.
     fn with_cache(paths: &[&Path], collection: &str, cache: &Path) -> Self {
+        Self::with(&[], paths, collection, cache)
+    }
+
+    fn with(arguments: &[&str], paths: &[&Path], collection: &str, cache: &Path) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
         let running = lastlight(["replay", "--listen", &format!("127.0.0.1:{port}")])
+            .args(arguments)
             .args(paths)
             .env("XDG_CACHE_HOME", cache)
             .start();
@@ -362,6 +367,51 @@ fn an_index_that_must_be_made_is_kept_outside_of_the_collection() {
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
     ask(&file);
+}
+
+#[test]
+fn what_the_list_of_deny_names_is_withheld_and_its_bytes_are_kept() {
+    let Captured { site, snapshot, .. } = captured();
+    let directory = scratch();
+    let list = directory.path().join("withheld.txt");
+    let (letter, findings) = (site.url("/letter/"), site.url("/findings/"));
+    std::fs::write(
+        &list,
+        format!("# asked for by letter\n{letter}\n{findings}*\n"),
+    )
+    .unwrap();
+    let time = time_of(snapshot, &letter);
+    let deny = ["--deny", list.to_str().unwrap()];
+    let replay = Replay::with(&deny, &[snapshot.path()], "closing", &cache_home());
+    for url in [&letter, &findings, &site.url("/findings/3-the-night/")] {
+        assert_eq!(replay.content(url, &time).status, 451, "{url}");
+        assert_eq!(replay.raw(url, &time).status, 451, "{url}");
+    }
+    assert_eq!(replay.content(&site.url("/"), &time).status, 200);
+    for page in 1..4 {
+        for list in ["", "ledger", "ledger?q=letter", "?q=letter&how=words"] {
+            let mark = if list.contains('?') { '&' } else { '?' };
+            let shown = replay.interface(&format!("/c/closing/{list}{mark}page={page}"));
+            let text = shown.text();
+            assert!(!text.contains("/letter/<"), "{list}: {text}");
+            assert!(!text.contains("/findings/"), "{list}: {text}");
+        }
+    }
+    let lone = Replay::of(snapshot.path(), "closing");
+    assert!(
+        lone.interface("/c/closing/ledger?q=letter")
+            .text()
+            .contains("/letter/<")
+    );
+    assert_eq!(lone.raw(&letter, &time).status, 200);
+
+    std::fs::write(&list, "https://a.example/\n\nnot a url\n").unwrap();
+    let wrong = lastlight(["replay"]).args(deny).arg(snapshot.path()).run();
+    wrong.exits(2).warns("line 3").warns("not a url");
+    let wrong = lastlight(["replay", "--deny", "/nowhere"])
+        .arg(snapshot.path())
+        .run();
+    wrong.exits(2).warns("/nowhere");
 }
 
 #[test]

@@ -31,6 +31,24 @@ pub(super) fn missing(base: &Base, asked: &Asked) -> Response<Vec<u8>> {
     .page(base)
 }
 
+/// What is said of a URL that the operator withholds.
+pub const DENIED: &str = "The operator of this replay withholds this address. If anything was \
+                          captured of it, that is kept as it was and isn't shown.";
+
+/// The page for a URL that the operator withholds (RFC 7725).
+pub(super) fn denied(base: &Base, asked: &Asked) -> Response<Vec<u8>> {
+    let url = asked.url.as_str();
+    Notice {
+        status: StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
+        heading: "Withheld",
+        text: DENIED,
+        url: Some(url),
+        link: None,
+        message: Some(page_message(url, asked.visit.timestamp, "unreadable")),
+    }
+    .page(base)
+}
+
 /// The page for a URL that was captured, but in no way that can be shown, or
 /// is to be shown unasked.
 pub(super) fn withheld(
@@ -50,7 +68,10 @@ pub(super) fn withheld(
     let unfiltered = gap.marked_as().and(unfiltered);
     let view = unfiltered.map(|name| base.view_url(name, captured, url));
     Notice {
-        status: StatusCode::NOT_FOUND,
+        status: match gap {
+            Gap::Denied => StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
+            _ => StatusCode::NOT_FOUND,
+        },
         heading,
         text: &format!(
             "Captured {}. {}{elsewhere}",

@@ -60,6 +60,7 @@ pub(super) fn answer(state: &State, wish: &Wish, outlet: Outlet) {
             count_missing(state, wish);
             outlet.whole(notices::missing(Some(collection), wish));
         }
+        Ok(Outcome::Denied) => outlet.whole(notices::denied(wish)),
         Err(error) => outlet.whole(notices::unreadable(wish, &error)),
     }
 }

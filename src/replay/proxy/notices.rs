@@ -7,6 +7,7 @@ use axum::http::{Response, StatusCode};
 
 use super::answer::Wish;
 use super::picker;
+use crate::replay::answer::DENIED;
 use crate::replay::find::Gap;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
@@ -72,6 +73,12 @@ pub(super) fn withheld(
         Vec::new(),
         view,
     )
+}
+
+/// The answer for a URL that the operator withholds.
+pub(super) fn denied(wish: &Wish) -> Response<Vec<u8>> {
+    let status = StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS;
+    page(wish, status, "Withheld", DENIED, Vec::new(), None)
 }
 
 /// The answer where reading failed.

@@ -14,7 +14,7 @@ use axum::http::{Method, Response, StatusCode};
 
 use super::{State, archived, asked, not_allowed, on_thread, preflight, redirect, status};
 use crate::replay::address::{Base, Visit};
-use crate::replay::answer::Form;
+use crate::replay::answer::{DENIED, Form};
 use crate::replay::cdx_server;
 use crate::replay::csp;
 use crate::replay::find::{Outcome, Wanted, find};
@@ -186,6 +186,7 @@ impl Asked {
                 Ok(Outcome::Found(found)) => {
                     original.gate(found.capture.entry.timestamp, Modifier::Page)
                 }
+                Ok(Outcome::Denied) => denied(),
                 Ok(_) => plain(StatusCode::NOT_FOUND, "no memento of this URL\n"),
                 Err(error) => plain(
                     StatusCode::INTERNAL_SERVER_ERROR,
@@ -203,6 +204,9 @@ impl Asked {
                 collection,
                 url: &url,
             };
+            if collection.denies(url.as_str()) {
+                return outlet.whole(denied());
+            }
             // Without an answer the server says that there is none.
             let _ = original.map(format, outlet);
         })
@@ -379,6 +383,11 @@ fn is_of_another_site(fields: &HeaderMap, dest: Option<&str>) -> bool {
     let site = fields.get(HeaderName::from_static("sec-fetch-site"));
     let is_other = site.is_some_and(|site| site == "cross-site" || site == "same-site");
     is_other && dest != Some("document")
+}
+
+fn denied() -> Response<Vec<u8>> {
+    let status = StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS;
+    plain(status, &format!("{DENIED}\n"))
 }
 
 const NO_URL: &str = "not a URL that can be captured\n";

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bodies;
+mod denied;
 mod near;
 mod pages;
 mod paths;
@@ -18,6 +19,7 @@ use flate2::write::GzEncoder;
 
 use super::*;
 use crate::digest::Digest;
+use crate::replay::shelf::Settings;
 use crate::time::Timestamp14;
 use crate::warc::{Draft, RecordType, Version};
 
@@ -75,13 +77,21 @@ impl Archive {
 
     /// Serves several, each with its name; `collection` is the one that is asked.
     fn serve_all<const N: usize>(archives: [(&str, Self); N], collection: &str) -> Served {
+        Self::serve_with(archives, collection, &Settings::default())
+    }
+
+    fn serve_with<const N: usize>(
+        archives: [(&str, Self); N],
+        collection: &str,
+        settings: &Settings,
+    ) -> Served {
         let directory = tempfile::tempdir().unwrap();
         let paths = archives.map(|(name, archive)| {
             let path: PathBuf = directory.path().join(format!("{name}.warc"));
             std::fs::write(&path, archive.0).unwrap();
             path
         });
-        let open = Shelf::open(&paths).unwrap();
+        let open = Shelf::with(&paths, settings).unwrap();
         let server = Server::bind(open, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let state = Arc::clone(server.state());
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -76,6 +76,9 @@ pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse,
     if asked.is_empty() {
         return Err(Problem::NoUrl(String::new()));
     }
+    if CanonicalUrl::parse_typed(asked).is_ok_and(|url| collection.denies(url.as_str())) {
+        return Err(Problem::Denied);
+    }
     let (entries, cut) = of_url(collection, asked)?;
     let moments: Vec<Moment> = entries.iter().map(|e| Moment(e.timestamp)).collect();
     let here = link::captures(&collection.name, asked);

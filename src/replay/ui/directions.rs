@@ -132,7 +132,7 @@ pub(super) fn shown(
             });
             (*entry, None, false)
         }
-        Ok(Outcome::Nothing) => return Ok(None),
+        Ok(Outcome::Nothing | Outcome::Denied) => return Ok(None),
         // The answer says what can't be read.
         Err(error) => {
             let mut candidates = resolve::candidates(collection, url, time)?.into_iter();
@@ -205,6 +205,7 @@ pub(super) fn json(site: Site<'_>, rest: &str, query: &Query) -> Result<UiRespon
     let answer = match shown(collection, site.shelf.collections(), &url, time)? {
         None => serde_json::json!({
             "captured": false,
+            "denied": collection.denies(url.as_str()),
             "calendar": link::captures(name, url.as_str()),
         }),
         Some(shown) => {

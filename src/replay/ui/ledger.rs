@@ -175,7 +175,16 @@ fn open(
         Err(error) => return Err(error),
     };
     let bounded = io::BufReader::with_capacity(64 * 1024, BoundedRows::new(file));
-    Ok(Some(ledger::read(&collection.path, bounded)))
+    let rows = ledger::read(&collection.path, bounded);
+    Ok(Some(rows.filter_map(|row| match row {
+        Ok(row) if collection.denies(&row.url) => None,
+        // That it is linked from there tells of what is withheld.
+        Ok(row) if collection.denies(&row.via) => Some(Ok(LedgerRow {
+            via: String::new(),
+            ..row
+        })),
+        row => Some(row),
+    })))
 }
 
 /// What the ledger says of a URL.

@@ -8,7 +8,7 @@ use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
 use crate::snapshot::layout::{EXTRA_PAGES, PAGES};
-use crate::snapshot::pages::{self, Page};
+use crate::snapshot::pages::Page;
 use crate::url::CanonicalUrl;
 
 /// Rows of a page of a list.
@@ -170,16 +170,9 @@ fn add_pages(
     left: &mut u64,
     keep: impl Fn(&Page) -> bool,
 ) -> Result<bool, SnapshotError> {
-    let Some(container) = part.container() else {
-        return Ok(false);
-    };
     let mut lists = Vec::new();
     for list in [PAGES, EXTRA_PAGES] {
-        match container.open(list) {
-            Ok(file) => lists.push(pages::read(file)),
-            Err(SnapshotError::Missing { .. }) => {}
-            Err(error) => return Err(error),
-        }
+        lists.extend(part.page_list(list)?);
     }
     let mut has_any = false;
     for found in lists.into_iter().flatten() {

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::{UiResponse, html};
+use crate::replay::answer::DENIED;
 use crate::snapshot::SnapshotError;
 
 /// Why a request isn't answered by a page.
@@ -15,6 +16,8 @@ pub(super) enum Problem {
     NoUrl(String),
     /// The query is longer than any search.
     TooLong,
+    /// The operator of the replay withholds a URL.
+    Denied,
     /// A file of a collection can't be read.
     Unreadable(SnapshotError),
 }
@@ -62,6 +65,7 @@ impl Problem {
                 "That is too long",
                 "No URL or search of this length can be found in an archive.".to_owned(),
             ),
+            Self::Denied => (451, "Withheld", DENIED.to_owned()),
             Self::Unreadable(error) => (
                 500,
                 "A file of the collection can’t be read",

@@ -88,6 +88,10 @@ pub(super) fn page(site: Site<'_>, collection: &Collection, query: &Query) -> Ui
         return redirect(link::report(name));
     }
     let (text, account) = match standing(site, collection) {
+        // The text names URLs, and some aren't to be named.
+        Standing::Done(judgement) if collection.withholds() => {
+            (String::new(), judgement.account.clone())
+        }
         Standing::Done(judgement) => (judgement.text.clone(), judgement.account.clone()),
         _ => (String::new(), None),
     };

@@ -12,7 +12,6 @@ use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::{Collection, Kind};
 use crate::snapshot::layout::{LEDGER, MANIFEST, PAGES};
 use crate::snapshot::manifest::{Counts, Seal};
-use crate::snapshot::pages;
 use crate::warc::RecordType;
 
 /// So many seeds are named.
@@ -234,17 +233,18 @@ fn by_state(collection: &str, counts: &Counts) -> Vec<StateCount> {
 fn seeds(collection: &Collection, main_page: &str) -> Result<Vec<(String, String)>, SnapshotError> {
     let mut seeds: Vec<String> = Vec::new();
     for part in collection.parts() {
-        let Some(Ok(file)) = part.container().map(|container| container.open(PAGES)) else {
+        // A list that can't be opened is told of where pages are listed.
+        let Ok(Some(listed)) = part.page_list(PAGES) else {
             continue;
         };
-        for page in pages::read(file).take(SEED_PAGES) {
+        for page in listed.take(SEED_PAGES) {
             let page = page.map_err(SnapshotError::io(&part.path, "reading the pages"))?;
             if page.seed && !seeds.contains(&page.url) && seeds.len() < MAX_SEEDS {
                 seeds.push(page.url);
             }
         }
     }
-    if seeds.is_empty() && !main_page.is_empty() {
+    if seeds.is_empty() && !main_page.is_empty() && !collection.denies(main_page) {
         seeds.push(main_page.to_owned());
     }
     let linked = seeds.into_iter().map(|seed| {

@@ -98,7 +98,7 @@
       element("place").textContent = `${answer.position} of ${answer.count}`;
     } else {
       element("copy").textContent = "No copy";
-      when.textContent = "– not captured";
+      when.textContent = answer.denied ? "– withheld by the operator of this replay" : "– not captured";
       element("place").textContent = "";
     }
     const [what, view] = Array.isArray(answer.kept_out) ? answer.kept_out : [];

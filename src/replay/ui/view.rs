@@ -61,6 +61,9 @@ pub(super) fn page(site: Site<'_>, rest: &str, query: Option<&str>) -> Result<Ui
     if digits.len() != 14 || !asked.contains("://") {
         return Ok(redirect(link::view(name, time, &url)));
     }
+    if collection.denies(url.as_str()) {
+        return Err(Problem::Denied);
+    }
     let Some(shown) = directions::shown(collection, site.shelf.collections(), &url, time)? else {
         return captures::not_captured(collection, url.as_str(), 404);
     };

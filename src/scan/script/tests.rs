@@ -49,7 +49,7 @@ fn modules_are_relative_to_the_script_and_bare_names_are_guesses_at_most() {
     );
     expect(
         "import 'chart.js'; import('views/home.js'); import x from 'views/home'",
-        &["Guess /dir/views/home.js"],
+        &["Guess /views/home.js", "Guess /js/views/home.js"],
     );
     expect(
         "import 'a b'; x.import('./a.js'); Array.from('./b.js')",
