@@ -246,11 +246,7 @@ fn launch(
     page: Option<&CanonicalUrl>,
 ) -> Result<Chromium, Failure> {
     if rustix::process::geteuid().is_root() {
-        let _ = writeln!(
-            io::stderr(),
-            "lastlight: run as root, the browser has no sandbox of its own (--no-sandbox); \
-             pages of unknown origin are better opened as an ordinary user."
-        );
+        let _ = writeln!(io::stderr(), "lastlight: {}", windows::UNSANDBOXED);
     }
     let isolation = Isolation {
         proxy: (Ipv4Addr::LOCALHOST, proxy.port()).into(),

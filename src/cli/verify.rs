@@ -9,6 +9,7 @@ use super::account;
 use super::bar::Bar;
 use super::exit::{Exit, Failure, print};
 use crate::replay::judging::{self, Judgement};
+use crate::time::Timestamp14;
 use crate::verify::{
     self, Account, Check, Finding, Options, Outcome, Progress, Report, Severity, Verdict,
 };
@@ -76,12 +77,14 @@ pub fn judge(path: &Path, progress: judging::Progress<'_>) -> Judgement {
             verdict: conclusion(&report),
             account: report.account.as_ref().map(Account::sentence),
             text: human(&report, false),
+            time: Timestamp14::now(),
         },
         Err(error) => Judgement {
             holds: false,
             verdict: "can't be verified".to_owned(),
             account: None,
             text: error.to_string(),
+            time: Timestamp14::now(),
         },
     }
 }

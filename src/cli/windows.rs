@@ -1,6 +1,7 @@
 //! Browsers that a reader of the replay opens from the interface, each with a proxy
 //! of its own at the time of the page.
 
+use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -15,6 +16,10 @@ use crate::replay::server::State;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
+/// What is told where the browser runs as root.
+pub const UNSANDBOXED: &str = "run as root, the browser has no sandbox of its own (--no-sandbox); \
+     pages of unknown origin are better opened as an ordinary user.";
+
 /// So many are open at once; each takes some hundred megabytes.
 const MOST: usize = 4;
 /// A browser that fails does so within this time.
@@ -25,7 +30,7 @@ pub fn opener(state: &Arc<State>, runtime: Handle) -> Open {
     // The state has the opener.
     let state = Arc::downgrade(state);
     let count = Arc::new(AtomicUsize::new(0));
-    Box::new(move |url, time| open(&state, &runtime, &count, url, time))
+    Box::new(move |collection, url, time| open(&state, (&runtime, &count), collection, url, time))
 }
 
 /// A place among the [`MOST`].
@@ -46,21 +51,25 @@ impl Drop for Place {
 
 fn open(
     state: &Weak<State>,
-    runtime: &Handle,
-    count: &Arc<AtomicUsize>,
+    (runtime, count): (&Handle, &Arc<AtomicUsize>),
+    collection: &str,
     url: &CanonicalUrl,
     time: Timestamp14,
 ) -> Result<(), String> {
     let place = Place::take(count)
         .ok_or_else(|| format!("{MOST} browsers are open already; close one of them"))?;
     let state = state.upgrade().ok_or("the replay is ending")?;
+    if rustix::process::geteuid().is_root() {
+        // A reader of stderr that went away misses nothing else.
+        let _ = writeln!(io::stderr(), "lastlight: {UNSANDBOXED}");
+    }
     let program = Program::find().map_err(|error| format!("{error}. Debian: chromium"))?;
     if !program.has_window() {
         let path = program.path().display();
         return Err(format!("{path} shows no window; install chromium"));
     }
     let proxy = Proxy::bind(state, 0).map_err(|error| error.to_string())?;
-    let proxy = proxy.at(time);
+    let proxy = proxy.of(collection).at(time);
     let isolation = Isolation {
         proxy: (Ipv4Addr::LOCALHOST, proxy.port()).into(),
         spki_hash: &proxy.authority().spki_hash(),

@@ -3,9 +3,12 @@
 //! Who judges is given from outside.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
+
+use crate::time::Timestamp14;
 
 /// What verification came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct Judgement {
     pub account: Option<String>,
     /// The whole report, as a text.
     pub text: String,
+    /// When it was done.
+    pub time: Timestamp14,
 }
 
 /// Bytes read, and bytes that will be.
@@ -127,7 +132,16 @@ fn work(judging: &Judging) {
                 .insert(name.clone(), standing);
         };
         tell(Standing::Reading(0, 0));
-        let judgement = judge(&path, &mut |read, all| tell(Standing::Reading(read, all)));
+        let mut progress = |read, all| tell(Standing::Reading(read, all));
+        // A fault of one keeps no other waiting.
+        let judged = panic::catch_unwind(AssertUnwindSafe(|| judge(&path, &mut progress)));
+        let judgement = judged.unwrap_or_else(|_| Judgement {
+            holds: false,
+            verdict: "verification failed".to_owned(),
+            account: None,
+            text: "The program failed while it read this collection.".to_owned(),
+            time: Timestamp14::now(),
+        });
         tell(Standing::Done(Arc::new(judgement)));
     }
 }
@@ -150,6 +164,7 @@ mod tests {
             verdict: path.display().to_string(),
             account: None,
             text: String::new(),
+            time: "20260101000000".parse().unwrap(),
         }
     }
 

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
-/// Opens a URL at a time; an error is told to the reader.
-pub type Open = Box<dyn Fn(&CanonicalUrl, Timestamp14) -> Result<(), String> + Send + Sync>;
+/// Opens a URL of a collection at a time; an error is told to the reader.
+pub type Open = Box<dyn Fn(&str, &CanonicalUrl, Timestamp14) -> Result<(), String> + Send + Sync>;
 
 /// What opens captures, where something does.
 #[derive(Default)]
@@ -24,10 +24,15 @@ impl Opener {
         self.0.get().is_some()
     }
 
-    /// Opens a URL at a time. Waits for programs to start.
-    pub fn open(&self, url: &CanonicalUrl, time: Timestamp14) -> Result<(), String> {
+    /// Opens a URL of a collection at a time. Waits for programs to start.
+    pub fn open(
+        &self,
+        collection: &str,
+        url: &CanonicalUrl,
+        time: Timestamp14,
+    ) -> Result<(), String> {
         match self.0.get() {
-            Some(open) => open(url, time),
+            Some(open) => open(collection, url, time),
             None => Err("nothing here can open a browser".to_owned()),
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! - A request names its URL whole, or comes through a tunnel by CONNECT whose
 //!   certificate is of an [`Authority`] of this run alone.
-//! - All collections that are open answer as one.
+//! - All collections that are open answer as one, or one alone where it is for that.
 //! - The time is that of `Accept-Datetime` (RFC 7089 §2.1.1), else the one that
 //!   is chosen at [`picker::HOST`], else that of the first collection's seeds.
 //! - The interface and its content origins are reached through it too.
@@ -23,7 +23,7 @@ pub use picker::HOST as PICKER_HOST;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use axum::body::Body;
@@ -83,6 +83,8 @@ struct Shared {
     token: String,
     /// The page to begin with.
     page: Option<CanonicalUrl>,
+    /// The collection that answers; none: all together.
+    only: OnceLock<String>,
 }
 
 impl Shared {
@@ -94,8 +96,11 @@ impl Shared {
         *self.time.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 
-    /// The name of all collections together: what is missing is missing there.
+    /// The name of what answers: one collection, or all together.
     fn collection(&self) -> String {
+        if let Some(name) = self.only.get() {
+            return name.clone();
+        }
         let whole = self.state.shelf.whole();
         whole.map_or_else(String::new, |whole| whole.name.clone())
     }
@@ -115,6 +120,7 @@ impl Proxy {
             time: Mutex::new(opening.time),
             token: uuid::Uuid::new_v4().simple().to_string(),
             page: opening.page,
+            only: OnceLock::new(),
             state,
         };
         Ok(Self {
@@ -132,6 +138,13 @@ impl Proxy {
     /// The authority that a browser must trust for this run.
     pub fn authority(&self) -> &Authority {
         &self.shared.authority
+    }
+
+    /// Answers from one collection alone.
+    #[must_use]
+    pub fn of(self, collection: &str) -> Self {
+        let _ = self.shared.only.set(collection.to_owned());
+        self
     }
 
     /// Begins at another time.

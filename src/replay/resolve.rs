@@ -1,7 +1,7 @@
 //! Which capture answers a request: the nearest to the reader's time, of the
 //! URL itself before its variants, and where a revisit's body is.
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
@@ -123,7 +123,7 @@ pub fn original(
     let digest = header
         .payload_digest()
         .and_then(Result::ok)
-        .or_else(|| digest_of(revisit));
+        .or_else(|| digest_of(revisit).filter(|digest| !is_of_nothing(digest)));
     // A digest of another algorithm says nothing.
     let contradicts = |entry: &CdxjEntry| {
         digest_of(entry)
@@ -189,6 +189,12 @@ fn by_digest(
         }
     }
     Ok(None)
+}
+
+/// Whether a digest is that of no bytes: an index that was made from revisits
+/// without one has it, and it would name any capture without a body.
+fn is_of_nothing(digest: &Digest) -> bool {
+    *digest == Hasher::new(digest.algorithm()).finish()
 }
 
 /// Other tools' indexes leave the label out where it is sha1.

@@ -63,6 +63,7 @@ use super::shelf::Shelf;
 use super::spread::Spread;
 use super::ui::{self, UiRequest};
 use super::way::RUNTIME as RUNTIME_PATH;
+use crate::count::counted;
 use crate::snapshot::collection::Collection;
 use crate::snapshot::posted::{self, Posted};
 use crate::time::Timestamp14;
@@ -325,6 +326,11 @@ async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Respo
     if !is_read(&request.method) && !asks_first && !is_posted && !is_pressed {
         return not_allowed();
     }
+    // Path mode has rules of its own.
+    if !is_archived && is_of_another_website(base, &request.headers) {
+        let text = "The interface is for its own pages\n";
+        return status(StatusCode::FORBIDDEN, text);
+    }
     let mut response = if let Some(rest) = path.strip_prefix("/-/missing/") {
         missing_list(state, rest, query.as_deref())
     } else if let Some(rest) = path.strip_prefix("/-/times/") {
@@ -418,11 +424,13 @@ fn times(state: &State, rest: &str, query: Option<&str>) -> Response<Body> {
     };
     let told = match state.spread.of(&collection.name, visit, &page) {
         Some(times) => serde_json::json!({
-            "own": times.own.rfc3339(),
-            "first": times.first.rfc3339(),
-            "last": times.last.rfc3339(),
-            "parts": times.parts,
             "text": times.text(),
+            "detail": format!(
+                "{}, from {} to {}",
+                counted(times.parts, "part"),
+                times.first.rfc3339(),
+                times.last.rfc3339()
+            ),
         }),
         // Nothing of that page was served.
         None => serde_json::json!({}),

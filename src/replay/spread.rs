@@ -100,8 +100,28 @@ impl Spread {
         part: Part,
     ) {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let count_to = |page: &mut Page| {
+            page.times.first = page.times.first.min(captured);
+            page.times.last = page.times.last.max(captured);
+            page.times.parts += 1;
+        };
+        let of_visit = |page: &&mut Page| page.visit == visit && page.collection == collection;
+        let asker = asker.map(clip);
+        // The page that was opened last, where several have a sheet in common, and where
+        // a page keeps from what it asks for whose it is.
+        let is_asker = |page: &&mut Page| {
+            asker.is_none_or(|asker| {
+                page.url == asker || page.sheets.iter().any(|sheet| sheet == asker)
+            })
+        };
         if part == Part::Page {
             let url = clip(url);
+            // A frame of that page, or a page that follows it.
+            if asker.is_some_and(|asker| asker != url)
+                && let Some(page) = pages.iter_mut().rev().filter(of_visit).find(is_asker)
+            {
+                count_to(page);
+            }
             pages.retain(|page| !page.is(collection, visit, url));
             while pages.len() >= MAX_PAGES {
                 pages.pop_front();
@@ -120,20 +140,10 @@ impl Spread {
             });
             return;
         }
-        let Some(asker) = asker.map(clip) else {
+        let Some(page) = pages.iter_mut().rev().filter(of_visit).find(is_asker) else {
             return;
         };
-        let of_visit = |page: &&mut Page| page.visit == visit && page.collection == collection;
-        let is_asker =
-            |page: &&mut Page| page.url == asker || page.sheets.iter().any(|sheet| sheet == asker);
-        // The page that was opened last, where several have a sheet in common.
-        let mut of_visit = pages.iter_mut().rev().filter(of_visit);
-        let Some(page) = of_visit.find(is_asker) else {
-            return;
-        };
-        page.times.first = page.times.first.min(captured);
-        page.times.last = page.times.last.max(captured);
-        page.times.parts += 1;
+        count_to(page);
         let sheet = clip(url);
         if part == Part::Sheet
             && page.sheets.len() < MAX_SHEETS

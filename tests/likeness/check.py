@@ -41,12 +41,18 @@ BANNER = 80
 # Of all pixels of a picture.
 MOST = 0.005
 
-# Text that blinks and what moves is the same in both.
-STILL = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}, {"name": "prefers-color-scheme", "value": "light"}]}
+# What moves stands still in both, in frames too.
+STILL = ["--force-prefers-reduced-motion"]
 
 # Loads what waits for being seen, then waits until pictures, fonts and the page's own work are done.
 READY = """(async () => {
-  for (const image of document.images) image.loading = 'eager';
+  for (const image of document.images) {
+    image.loading = 'eager';
+    // Of a picture in several sizes browsers take one that they happen to have already, if it is
+    // large enough: the same page is another picture each time, live too.
+    for (const source of image.closest('picture')?.querySelectorAll('source') ?? []) source.remove();
+    image.removeAttribute('srcset');
+  }
   const patience = new Promise(resolve => setTimeout(resolve, 5000));
   await Promise.race([patience, document.fonts.ready]);
   await Promise.race([patience, Promise.all([...document.images].map(image => image.decode().catch(() => null)))]);
@@ -135,7 +141,7 @@ def chosen(into, most):
 def photograph(address):
     """The page at an address, as a PNG."""
     # A browser for each: of a picture in several sizes it takes one that it has already.
-    with Chromium(quiet=0.25) as browser:
+    with Chromium(STILL, quiet=0.25) as browser:
         return picture(browser, address, None, 0)
 
 
@@ -143,7 +149,7 @@ def photograph_frame(address, host):
     """The frame of `host` in the shell at an address, as a PNG; and what was asked of others."""
     tops = [BANNER]
     while True:
-        with Chromium(quiet=0.25) as browser:
+        with Chromium(STILL, quiet=0.25) as browser:
             png = picture(browser, address, host, tops[-1])
             top = round(browser.evaluate("document.getElementById('frame').getBoundingClientRect().top"))
             if top == tops[-1]:
@@ -154,7 +160,6 @@ def photograph_frame(address, host):
 
 def picture(browser, address, host, top):
     metrics = {"width": WIDTH, "height": HEIGHT + top, "deviceScaleFactor": 1, "mobile": False}
-    browser.command("Emulation.setEmulatedMedia", STILL, browser.page)
     browser.command("Emulation.setDeviceMetricsOverride", metrics, browser.page)
     browser.navigate(address)
     browser.evaluate(READY, host)

@@ -17,9 +17,9 @@ pub(super) struct Wish {
     pub of_browser: bool,
 }
 
-/// Answers from all collections together.
+/// Answers from the visit's collection, which may be all of them together.
 pub(super) fn answer(state: &State, wish: &Wish, outlet: Outlet) {
-    let Some(collection) = state.shelf.whole() else {
+    let Some(collection) = state.shelf.get(&wish.asked.visit.collection) else {
         return outlet.whole(notices::missing(None, wish));
     };
     let others = state.shelf.collections();

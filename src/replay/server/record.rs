@@ -60,7 +60,7 @@ fn send(state: &State, name: &str, named: &Named, outlet: Outlet) {
         let Some(entry) = entry else {
             return Ok(None);
         };
-        let exchange = Exchange::read(collection, &entry)?;
+        let exchange = Exchange::read(collection, &entry, true)?;
         let stored = exchange.map(|exchange| Stored::of(collection, &entry, &exchange));
         Ok(stored.transpose()?.map(|stored| (entry, stored)))
     });

@@ -13,6 +13,7 @@ pub(super) fn file(name: &str) -> Option<UiResponse> {
         "ui.css" => ("text/css; charset=utf-8", STYLE),
         "ui.js" => ("text/javascript; charset=utf-8", include_str!("ui.js")),
         "search.js" => ("text/javascript; charset=utf-8", include_str!("search.js")),
+        "report.js" => ("text/javascript; charset=utf-8", include_str!("report.js")),
         "icon.svg" => ("image/svg+xml", include_str!("icon.svg")),
         _ => return None,
     };

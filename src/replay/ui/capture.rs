@@ -2,6 +2,7 @@
 //! exchange, where it stands in its WARC, checks of it, and how to cite it.
 
 use std::borrow::Cow;
+use std::sync::Mutex;
 
 use askama::Template;
 
@@ -10,7 +11,8 @@ use super::problem::Problem;
 use super::query::Query;
 use super::{Site, UiResponse, html, link, listing};
 use crate::http::head_length;
-use crate::replay::record::{Checked, Exchange, Named, Part, check};
+use crate::replay::find::{Outcome, Wanted, find};
+use crate::replay::record::{Checked, Exchange, Named, Part, Verdict, check};
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
 use crate::url::CanonicalUrl;
@@ -21,6 +23,10 @@ const MAX_SHOWN: usize = 16 * 1024;
 /// Fields of a record that are shown.
 const MAX_FIELDS: usize = 200;
 
+/// Held while a record is checked.
+static CHECKING: Mutex<()> = Mutex::new(());
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a line of the page")]
 #[derive(Template)]
 #[template(path = "replay/ui/capture.html")]
 struct Page {
@@ -46,7 +52,13 @@ struct Page {
     parts: Vec<Shown>,
     broken: Option<String>,
     checks: Option<Vec<Checked>>,
-    holds: bool,
+    verdict: Verdict,
+    /// Another check is under way, or a website elsewhere asked for this one.
+    check_later: bool,
+    /// Whether the addresses by URL and time lead to this capture, of all.
+    leads_here: bool,
+    shares_member: bool,
+    without_request: bool,
     cite: String,
 }
 
@@ -70,7 +82,7 @@ pub(super) fn page(
         return super::captures::not_captured(collection, &named.url, 404);
     };
     let name = &collection.name;
-    let exchange = Exchange::read(collection, &entry);
+    let exchange = Exchange::read(collection, &entry, false);
     let (parts, with, broken) = match &exchange {
         Ok(Some(exchange)) => {
             let mut parts = vec![Shown::of(&exchange.record)];
@@ -85,16 +97,22 @@ pub(super) fn page(
         ),
         Err(error) => (Vec::new(), Vec::new(), Some(error.to_string())),
     };
-    let checks = match query.text("verify") {
-        "" => None,
-        _ => Some(check(collection, site.shelf.collections(), &entry)?),
+    let is_asked = !query.text("verify").is_empty();
+    // A website elsewhere has no reading done, and one record at a time is enough.
+    let turn = (is_asked && site.is_own)
+        .then(|| CHECKING.try_lock().ok())
+        .flatten();
+    let checks = match &turn {
+        Some(_) => Some(check(collection, site.shelf.collections(), &entry)?),
+        None => None,
     };
+    let leads_here = leads_here(site, collection, &entry);
     let url = CanonicalUrl::parse(&entry.url).ok();
     let linked = |link: fn(&str, _, &CanonicalUrl) -> String| {
         url.as_ref().map(|url| link(name, entry.timestamp, url))
     };
     let here = link::capture(name, &entry);
-    let title = listing::title(collection, &entry.url)?;
+    let title = listing::title(collection, &entry)?;
     let header = exchange
         .as_ref()
         .ok()
@@ -118,18 +136,51 @@ pub(super) fn page(
         filename: clipped(&entry.filename, 300),
         offset: entry.offset,
         length: size(entry.length),
+        without_request: with.iter().all(|kind| kind != "request"),
         with,
         parts,
         broken,
-        holds: checks
-            .iter()
-            .flatten()
-            .all(|check| check.holds != Some(false)),
+        verdict: Verdict::of(checks.as_deref().unwrap_or_default()),
+        check_later: is_asked && checks.is_none(),
+        leads_here,
+        shares_member: exchange
+            .as_ref()
+            .is_ok_and(|e| e.as_ref().is_some_and(|e| e.shares_member)),
         checks,
-        cite: citation(site, collection, &entry, title.as_deref(), header),
+        cite: citation(
+            site,
+            collection,
+            &entry,
+            (title.as_deref(), header, leads_here),
+        ),
         title,
     };
     Ok(html(200, &page))
+}
+
+/// Whether a URL and a time lead to this very capture: not so for one of two in a
+/// second, for a redirect to itself, or where URLs have other schemes.
+fn leads_here(site: Site<'_>, collection: &Collection, entry: &CdxjEntry) -> bool {
+    let Ok(url) = CanonicalUrl::parse(&entry.url) else {
+        return false;
+    };
+    let wanted = Wanted {
+        url: &url,
+        at: entry.timestamp,
+        posted: None,
+        may_lose_query: false,
+        may_be_near: None,
+        passes_loops: true,
+        passes_marked: true,
+    };
+    match find(collection, site.shelf.collections(), wanted) {
+        Ok(Outcome::Found(found)) => {
+            let shown = &found.capture.entry;
+            (&shown.filename, shown.offset, &shown.source)
+                == (&entry.filename, entry.offset, &entry.source)
+        }
+        _ => false,
+    }
 }
 
 fn kind(part: &Part) -> String {
@@ -173,8 +224,7 @@ fn citation(
     site: Site<'_>,
     collection: &Collection,
     entry: &CdxjEntry,
-    title: Option<&str>,
-    header: Option<&Header>,
+    (title, header, leads_here): (Option<&str>, Option<&Header>, bool),
 ) -> String {
     let one_line = |text: &str| -> String {
         let printed = text.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -195,12 +245,15 @@ fn citation(
         .base
         .one_host()
         .map_or_else(|| site.base.ui_origin(), str::to_owned);
+    let (name, url) = (&collection.name, one_line(&entry.url));
+    let address = if leads_here {
+        format!("/{name}/{}mp_/{url}", entry.timestamp)
+    } else {
+        link::capture(name, entry)
+    };
     format!(
         "{title}{url}, captured {time}. In the web archive “{name}”, {id}payload {digest}. \
-         {origin}/{name}/{stamp}mp_/{url}",
-        url = one_line(&entry.url),
+         {origin}{address}",
         time = entry.timestamp.rfc3339(),
-        name = collection.name,
-        stamp = entry.timestamp,
     )
 }

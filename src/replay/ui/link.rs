@@ -3,7 +3,7 @@
 
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::time::Timestamp14;
-use crate::url::CanonicalUrl;
+use crate::url::{CanonicalUrl, Surt};
 
 fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
@@ -52,13 +52,19 @@ fn place(entry: &CdxjEntry) -> String {
         .source
         .as_deref()
         .map(|source| format!("&source={}", encoded(source)));
+    let of_url = match CanonicalUrl::parse_typed(&entry.url) {
+        Ok(url) => url.surt(),
+        Err(_) => Surt::of(&entry.url),
+    };
+    let key = (of_url != entry.surt).then(|| format!("&key={}", encoded(entry.surt.as_str())));
     format!(
-        "url={}&time={}&file={}&offset={}{}",
+        "url={}&time={}&file={}&offset={}{}{}",
         encoded(&entry.url),
         entry.timestamp,
         encoded(&entry.filename),
         entry.offset,
-        source.unwrap_or_default()
+        source.unwrap_or_default(),
+        key.unwrap_or_default()
     )
 }
 

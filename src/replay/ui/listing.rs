@@ -150,12 +150,21 @@ pub(super) fn pages_or_urls(
     Ok((window.stretch, none_has))
 }
 
-/// The title that the lists of pages have of a URL.
-pub(super) fn title(collection: &Collection, url: &str) -> Result<Option<String>, SnapshotError> {
+/// Pages that are looked through for the title of one capture.
+const MAX_TITLES: u64 = 50_000;
+
+/// The title that the lists of pages have of a capture: of that URL at that time.
+pub(super) fn title(
+    collection: &Collection,
+    entry: &CdxjEntry,
+) -> Result<Option<String>, SnapshotError> {
     let mut window = Window::new(Wanted::page(1));
-    let mut left = MAX_PAGES;
+    let mut left = MAX_TITLES;
     for part in collection.parts() {
-        let is_it = |page: &Page| page.url == url;
+        let is_it = |page: &Page| {
+            let time = Moment::parse(&page.ts).map(|time| time.0);
+            page.url == entry.url && time == Some(entry.timestamp)
+        };
         add_pages(part, &collection.name, &mut window, &mut left, is_it)?;
     }
     let mut rows = window.stretch.rows.into_iter();
@@ -279,9 +288,16 @@ impl Group {
     fn row(self, collection: &str) -> Row {
         let url = &self.first.url;
         let canonical = CanonicalUrl::parse(url).ok();
+        // What was answered to a POST isn't found by its URL, and has only its page.
+        let is_posted = self.first.surt.as_str().contains("__wb_method=");
+        let canonical = canonical.filter(|_| !is_posted);
         Row {
             title: None,
-            calendar: link::captures(collection, url),
+            calendar: if is_posted {
+                link::capture(collection, &self.first)
+            } else {
+                link::captures(collection, url)
+            },
             view: canonical.map(|canonical| link::view(collection, self.last.0, &canonical)),
             url: clipped(url, MAX_TEXT),
             time: Some(self.last),

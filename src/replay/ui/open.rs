@@ -35,7 +35,7 @@ pub(super) fn page(
     let (asked, name) = (query.text("url"), &collection.name);
     let url = CanonicalUrl::parse(asked).map_err(|_| Problem::NoUrl(clipped(asked, 200)))?;
     let time: Timestamp14 = query.text("time").parse().map_err(|_| Problem::NoPage)?;
-    let outcome = posted.then(|| site.opener.open(&url, time));
+    let outcome = posted.then(|| site.opener.open(name, &url, time));
     let failed = matches!(outcome, Some(Err(_)));
     let page = Page {
         collection: name.clone(),
@@ -56,7 +56,7 @@ pub(super) fn page(
 }
 
 /// A word of a shell's command line.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();

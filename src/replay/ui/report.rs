@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use super::moment::size;
+use super::moment::{Moment, size};
+use super::open::quoted;
 use super::query::Query;
 use super::{Site, UiResponse, html, link, redirect};
 use crate::replay::judging::{self, Standing};
@@ -19,6 +20,8 @@ struct Page {
     verdict: Verdict,
     text: String,
     account: Option<String>,
+    /// When that was found.
+    time: Option<Moment>,
 }
 
 /// The verdict as lists and pages tell it.
@@ -87,23 +90,28 @@ pub(super) fn page(site: Site<'_>, collection: &Collection, query: &Query) -> Ui
         }
         return redirect(link::report(name));
     }
-    let (text, account) = match standing(site, collection) {
+    let (text, account, time) = match standing(site, collection) {
         // The text names URLs, and some aren't to be named.
         Standing::Done(judgement) if collection.withholds() => {
-            (String::new(), judgement.account.clone())
+            let time = Some(Moment(judgement.time));
+            (String::new(), judgement.account.clone(), time)
         }
-        Standing::Done(judgement) => (judgement.text.clone(), judgement.account.clone()),
-        _ => (String::new(), None),
+        Standing::Done(judgement) => {
+            let time = Some(Moment(judgement.time));
+            (judgement.text.clone(), judgement.account.clone(), time)
+        }
+        _ => (String::new(), None, None),
     };
     let page = Page {
         collection: name.clone(),
         home: link::collection(name),
         ledger: link::ledger(name, "", ""),
         begin: format!("{}?begin=1", link::report(name)),
-        path: collection.path.display().to_string(),
+        path: quoted(&collection.path.display().to_string()),
         verdict: Verdict::of(site, collection),
         text,
         account,
+        time,
     };
     html(200, &page)
 }

@@ -31,7 +31,9 @@
       if (!part) return;
       const count = part.querySelectorAll(".pages > li").length;
       found.replaceChildren(...part.childNodes);
-      told.textContent = !word ? "" : count === 1 ? "1 result" : `${count} results`;
+      const more = part.querySelector('.pager a[rel="next"], p > a');
+      const results = count === 1 ? "1 result" : `${count} results`;
+      told.textContent = !word ? "" : more ? `the first ${results}` : results;
     } catch {
       // Another letter came, or the server has gone: what is shown stays.
     }

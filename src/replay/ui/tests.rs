@@ -398,10 +398,12 @@ fn a_capture_is_opened_at_its_address_by_the_button_alone() {
     let page = fixture.page(address);
     assert!(!page.contains("<button>") && page.contains("--open http://example.org/"));
     let (opened, heard) = std::sync::mpsc::channel();
-    fixture.opener.appoint(Box::new(move |url, time| {
-        opened.send(format!("{url} {time}")).unwrap();
-        Err("no <display>".to_owned())
-    }));
+    fixture
+        .opener
+        .appoint(Box::new(move |collection, url, time| {
+            opened.send(format!("{collection} {url} {time}")).unwrap();
+            Err("no <display>".to_owned())
+        }));
     assert!(fixture.page(address).contains("<button>"));
     assert!(heard.try_recv().is_err());
     let (path, query) = address.split_once('?').unwrap();
@@ -418,7 +420,10 @@ fn a_capture_is_opened_at_its_address_by_the_button_alone() {
         &pressed,
     );
     assert_eq!(answer.status, 503);
-    assert_eq!(heard.recv().unwrap(), "http://example.org/ 20260322101500");
+    assert_eq!(
+        heard.recv().unwrap(),
+        "demo http://example.org/ 20260322101500"
+    );
     assert!(
         String::from_utf8(answer.body)
             .unwrap()
@@ -465,6 +470,7 @@ fn a_collection_is_verified_when_a_reader_of_the_interface_asks() {
         verdict: "ALTERED: <1> record".to_owned(),
         account: Some("1,252 URLs discovered".to_owned()),
         text: format!("{}: <b>", path.display()),
+        time: "20260401000000".parse().unwrap(),
     }));
     assert_eq!(fixture.location("/c/demo/report?begin=1"), "/c/demo/report");
     let begun = std::time::Instant::now();

@@ -4,6 +4,7 @@
 use std::io::Read;
 
 use super::listing::Row;
+use super::moment::Moment;
 use super::problem::Problem;
 use super::query::Query;
 use super::{Site, UiResponse, link};
@@ -16,6 +17,8 @@ use crate::url::Surt;
 
 /// The names under which they stand, the smallest first.
 const NAMES: [&str; 2] = ["urn:thumbnail:", "urn:view:"];
+/// So many pictures of one URL are looked through.
+const MAX_PICTURES: usize = 200;
 /// A larger picture isn't shown in a list.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -31,14 +34,36 @@ pub(super) fn add(collection: &Collection, rows: &mut [Row]) -> Result<(), Snaps
     for row in rows {
         for name in &there {
             let key = Surt::of(&format!("{name}{}", row.whole));
-            let found = first(collection, &format!("{} ", key.as_str()))?;
-            if let Some(entry) = found.filter(is_picture) {
+            if let Some(entry) = nearest(collection, &key, row.time)? {
                 row.thumbnail = Some(link::picture(&collection.name, &entry));
                 break;
             }
         }
     }
     Ok(())
+}
+
+/// The picture of a URL that was made nearest to a time.
+fn nearest(
+    collection: &Collection,
+    key: &Surt,
+    time: Option<Moment>,
+) -> Result<Option<CdxjEntry>, SnapshotError> {
+    let failed = || SnapshotError::io(&collection.path, "reading the index");
+    let lines = collection.index().lines(&format!("{} ", key.as_str()));
+    let lines = lines.map_err(failed())?.take(MAX_PICTURES);
+    let mut found: Option<CdxjEntry> = None;
+    for line in lines {
+        let Some(entry) = collection.entry(&line.map_err(failed())?) else {
+            continue;
+        };
+        let far = |entry: &CdxjEntry| time.map(|time| entry.timestamp.distance(time.0));
+        let is_nearer = found.as_ref().is_none_or(|found| far(&entry) < far(found));
+        if is_picture(&entry) && is_nearer {
+            found = Some(entry);
+        }
+    }
+    Ok(found)
 }
 
 /// The first line of the index that starts so.
@@ -71,9 +96,12 @@ pub(super) fn picture(
     let mut body = Vec::new();
     capture
         .entity(collection, others, |entity| {
-            entity.take(MAX_BYTES).read_to_end(&mut body)
+            entity.take(MAX_BYTES + 1).read_to_end(&mut body)
         })?
         .map_err(SnapshotError::io(&collection.path, "reading a picture"))?;
+    if body.len() as u64 > MAX_BYTES {
+        return Err(Problem::NoPage);
+    }
     let content_type = kind(&body).ok_or(Problem::NoPage)?;
     Ok(UiResponse {
         status: 200,

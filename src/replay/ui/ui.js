@@ -259,7 +259,7 @@
       const told = await response.json();
       if (page !== withoutFragment(current)) return;
       element("times").textContent = told.text || "";
-      element("times").title = told.parts ? `${told.parts} parts, from ${told.first} to ${told.last}` : "";
+      element("times").title = told.text ? told.detail : "";
     } catch {
       // As above.
     }
