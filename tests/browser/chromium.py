@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,6 +27,8 @@ import websocket
 NAMES = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
 # What frames and workers are: each gets its requests recorded too.
 PAGES = {"page", "iframe"}
+# What the banner asks again and again: what is missing, and from when the parts of a page are.
+POLLS = re.compile("/-/(missing|times)/")
 
 
 class BrowserError(Exception):
@@ -311,8 +314,8 @@ class Chromium:
                 return  # told of in two sessions
             self.requests.append(request)
             self._requests_by_id[key] = request
-            # The banner asks again and again what is missing; a page that is left may take the question along.
-            if not request["url"].startswith(("data:", "blob:")) and "/-/missing/" not in request["url"]:
+            # The banner asks again and again; a page that is left may take the question along.
+            if not request["url"].startswith(("data:", "blob:")) and not POLLS.search(request["url"]):
                 # A navigation's request bears the id of the loader that it makes.
                 frame = event.get("frameId") if key == event.get("loaderId") else None
                 self._pending[key] = {"url": request["url"], "session": session, "frame": frame}
