@@ -326,8 +326,9 @@ async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Respo
     if !is_read(&request.method) && !asks_first && !is_posted && !is_pressed {
         return not_allowed();
     }
-    // Path mode has rules of its own.
-    if !is_archived && is_of_another_website(base, &request.headers) {
+    // Path mode has rules of its own; its pages have no origin, and get the runtime.
+    let is_open = is_archived || path == RUNTIME_PATH;
+    if !is_open && is_of_another_website(base, &request.headers) {
         let text = "The interface is for its own pages\n";
         return status(StatusCode::FORBIDDEN, text);
     }

@@ -268,6 +268,12 @@ fn another_website_gets_nothing_of_the_archive_to_show_or_to_probe() {
         let answer = served.get("http://a.example/i.png", EARLY, &fields);
         assert_eq!(answer.status, status, "{site} {dest} {referrer}");
     }
+    let ui = format!("lastlight.localhost:{}", served.state.base.port);
+    let foreign = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: image\r\n";
+    for (target, status) in [("/", 403), ("/c/demo/", 403), (RUNTIME_PATH, 200)] {
+        let answer = served.ask("GET", &ui, target, foreign);
+        assert_eq!(answer.status, status, "{target}");
+    }
 }
 
 #[test]
