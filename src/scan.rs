@@ -27,6 +27,7 @@ mod links;
 mod masked;
 mod mention;
 mod pdf;
+mod places;
 mod resolve;
 pub mod script;
 mod sitemap;
@@ -38,6 +39,7 @@ mod xml;
 
 pub use format::{Asked, Format, SNIFFED};
 pub use links::{Link, Links, links};
+pub use places::{Relocated, is_relocated, relocate};
 pub use splice::splice;
 
 /// How deep documents within attributes (`srcdoc`) are read.

@@ -22,8 +22,15 @@ pub fn content(base: &Base) -> String {
     )
 }
 
-/// For archived documents that the replay's part isn't in (XML, what is too
-/// large): shown, and without scripts.
+/// For archived XML, which the replay's part isn't in: shown, and without scripts. To
+/// browsers a style sheet that transforms it (XSLT) is a script by its source, so
+/// scripts are forbidden by a sandbox.
+pub fn without_runtime(base: &Base) -> String {
+    format!("{}; sandbox allow-same-origin allow-forms", content(base))
+}
+
+/// For archived documents that are too large for the replay's part to be in them:
+/// shown, and without scripts.
 pub fn inert(base: &Base) -> String {
     format!("{}; script-src 'none'", content(base))
 }

@@ -257,6 +257,21 @@ fn near_capture(
     Ok(None)
 }
 
+/// Whether a URL has an answer with something in it; told by the index alone.
+pub fn is_there(collection: &Collection, url: &::url::Url, at: Timestamp14) -> bool {
+    let Ok(url) = CanonicalUrl::of(url.clone()) else {
+        return false;
+    };
+    resolve::candidates(collection, &url, at).is_ok_and(|entries| {
+        // A record that isn't of HTTP has no status.
+        let answers = |entry: &CdxjEntry| {
+            let status = entry.status_code();
+            marked(entry).is_none() && status.is_none_or(|status| (200..400).contains(&status))
+        };
+        entries.iter().any(answers)
+    })
+}
+
 /// What keeps a capture out of the default replay.
 fn marked(entry: &CdxjEntry) -> Option<Gap> {
     match entry.mark.as_deref()? {

@@ -4,7 +4,8 @@
 
 use super::Role;
 use super::links::{Collector, resolve};
-use super::xml::{Piece, Tag, Xml};
+use super::places::Places;
+use super::xml::{Piece, Tag, Xml, local};
 use std::rc::Rc;
 use template::Template;
 use url::Url;
@@ -28,6 +29,9 @@ pub(super) fn read(text: &str, found: &mut Collector) {
         content: String::new(),
         is_live: false,
         segments: 0,
+        at: 0,
+        closed: "",
+        sets: 0,
         found,
     };
     let mut xml = Xml::new(text);
@@ -36,8 +40,18 @@ pub(super) fn read(text: &str, found: &mut Collector) {
     {
         match piece {
             Piece::Start(tag) => reader.start(&tag),
-            Piece::Text(text) => reader.content.push_str(&text),
-            Piece::End(name) => reader.end(&name, xml.enclosing(0)),
+            Piece::Text(piece) => {
+                let from = xml.position().saturating_sub(piece.len());
+                // A text that stands there as it is, and not a reference or such.
+                if reader.content.trim().is_empty() && text[from..].starts_with(&*piece) {
+                    reader.at = from + (piece.len() - piece.trim_start().len());
+                }
+                reader.content.push_str(&piece);
+            }
+            Piece::End(name) => {
+                let end = xml.position();
+                reader.end(&name, xml.enclosing(0), end);
+            }
             Piece::Instruction(_) => {}
         }
     }
@@ -71,6 +85,14 @@ struct Level {
     has_own_timeline: bool,
     /// Whether segments are listed or templated, here or above.
     is_segmented: bool,
+    /// Where its element begins.
+    start: usize,
+    /// The links, and the alternatives, that were found before it.
+    links: usize,
+    choices: usize,
+    /// What its media are, such as `video/mp4`, and where alternatives are told apart.
+    kind: String,
+    group: usize,
 }
 
 impl Level {
@@ -86,6 +108,11 @@ impl Level {
             timeline: Rc::default(),
             has_own_timeline: false,
             is_segmented: false,
+            start: 0,
+            links: 0,
+            choices: 0,
+            kind: String::new(),
+            group: 0,
         }
     }
 }
@@ -97,6 +124,12 @@ struct Reader<'f> {
     is_live: bool,
     /// Segments worked out so far.
     segments: usize,
+    /// Where the last text began, or the last level ended.
+    at: usize,
+    /// The element whose end is being read.
+    closed: &'static str,
+    /// Periods and adaptation sets so far.
+    sets: usize,
     found: &'f mut Collector,
 }
 
@@ -115,10 +148,14 @@ impl Reader<'_> {
         if let Some(rank) = LEVELS.iter().position(|name| *name == tag.name()) {
             self.enter(rank, tag);
             if tag.is_empty {
+                self.at = tag.range.end;
+                self.closed = LEVELS[rank];
                 self.leave();
+                self.closed = "";
             }
             return;
         }
+        self.addresses(tag);
         match tag.name() {
             "SegmentTemplate" => {
                 let level = self.level();
@@ -152,6 +189,23 @@ impl Reader<'_> {
         }
     }
 
+    /// Tells where a tag's own addresses stand.
+    fn addresses(&mut self, tag: &Tag<'_>) {
+        let base = Rc::clone(&self.level().base);
+        let Some(places) = &mut self.found.places else {
+            return;
+        };
+        for (name, at) in tag.places() {
+            let is_address = matches!(
+                local(&name),
+                "sourceURL" | "media" | "index" | "initialization" | "bitstreamSwitching" | "href"
+            );
+            if is_address && !name.starts_with("xmlns") {
+                places.address(at, &base);
+            }
+        }
+    }
+
     fn part(&mut self, tag: &Tag<'_>, attribute: &str) {
         if let Some(source) = tag.value(attribute) {
             let base = self.level().base.clone();
@@ -166,6 +220,7 @@ impl Reader<'_> {
         while self.levels.len() > 1 && !self.levels.last().is_some_and(outer) {
             self.leave();
         }
+        self.addresses(tag);
         let above = self.level().clone();
         let value = |name| clipped(tag.value(name).unwrap_or_default());
         let seconds = |name| timeline::seconds(&tag.value(name)?);
@@ -176,8 +231,19 @@ impl Reader<'_> {
             id: value("id"),
             bandwidth: value("bandwidth"),
             seconds: above.seconds,
+            start: tag.range.start,
+            links: self.found.links.len(),
+            choices: self.found.places.as_ref().map_or(0, Places::choices),
+            kind: ["contentType", "mimeType"]
+                .into_iter()
+                .find_map(|name| tag.value(name))
+                .map_or_else(|| above.kind.clone(), clipped),
             ..above
         };
+        if rank < 3 {
+            self.sets += 1;
+            level.group = self.sets;
+        }
         match LEVELS[rank] {
             "MPD" => {
                 self.is_live = tag.value("type").is_some_and(|kind| kind == "dynamic");
@@ -201,17 +267,59 @@ impl Reader<'_> {
         if level.element == "Representation" {
             self.represent(&level);
         }
+        // What nobody closed has no end to be told.
+        if level.element == self.closed {
+            self.choose(&level);
+        }
     }
 
-    fn end(&mut self, name: &str, within: &str) {
-        if LEVELS.contains(&name) {
+    /// Tells of alternatives: the representations of an adaptation set, and the sets
+    /// of one kind in a period.
+    fn choose(&mut self, level: &Level) {
+        let above = self.levels.last().map_or(0, |above| above.group);
+        let Some(places) = &mut self.found.places else {
+            return;
+        };
+        let range = level.start..self.at;
+        match level.element {
+            "Representation" => {
+                // The second of its links is a segment, where the first begins it.
+                let links = self.found.links.get(level.links..).unwrap_or_default();
+                let link = links.get(1).or(links.first());
+                let urls = link.map(|link| link.url.clone()).into_iter().collect();
+                places.choice(range, format!("{above}"), urls);
+            }
+            "AdaptationSet" => {
+                // Sets that don't tell what they are may belong together.
+                let kind = level.kind.split('/').next().unwrap_or_default();
+                if !kind.is_empty() {
+                    let urls = places.needs(level.choices);
+                    places.choice(range, format!("{above} {kind}"), urls);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An element ends; the text has been read as far as `at`.
+    fn end(&mut self, name: &str, within: &str, at: usize) {
+        if let Some(name) = LEVELS.iter().find(|level| **level == name) {
+            self.at = at;
             // What was left open in it ends with it.
-            while self.levels.iter().any(|level| level.element == name) {
+            while self.levels.iter().any(|level| level.element == *name) {
+                self.closed = name;
                 self.leave();
             }
+            self.closed = "";
             return;
         }
         let content = std::mem::take(&mut self.content);
+        if matches!(name, "BaseURL" | "Location" | "ImportedMPD") && !content.trim().is_empty() {
+            let (base, at) = (Rc::clone(&self.level().base), self.at);
+            if let Some(places) = &mut self.found.places {
+                places.address(at, &base);
+            }
+        }
         match name {
             "BaseURL" => {
                 let level = self.level();
@@ -258,8 +366,10 @@ impl Reader<'_> {
                     return;
                 };
                 self.found.push_from(&level.base, &text, Role::Media);
-                // Without a place for its number all segments are one file.
-                if !pattern.contains("$Number") && !pattern.contains("$Time") {
+                // Without a place for its number all segments are one file; and one
+                // is enough to tell whether they are there.
+                let is_one = !pattern.contains("$Number") && !pattern.contains("$Time");
+                if is_one || self.found.places.is_some() {
                     return;
                 }
             }

@@ -4,9 +4,11 @@
 //! their place.
 
 use super::Role;
-use super::links::Collector;
+use super::links::{Collector, resolve};
 use std::borrow::Cow;
 use std::ops::Range;
+use std::rc::Rc;
+use url::Url;
 
 /// Variables that are kept, and the bytes of one value.
 const MAX_VARIABLES: usize = 100;
@@ -14,13 +16,18 @@ const MAX_VALUE: usize = 1024;
 
 /// Reads a playlist.
 pub(super) fn read(source: &[u8], found: &mut Collector) {
-    let mut variables = Vec::new();
+    let mut reader = Reader {
+        variables: Vec::new(),
+        variant: None,
+        base: Rc::new(found.base.clone()),
+        found,
+    };
     let mut at = if source.starts_with(b"\xef\xbb\xbf") {
         3
     } else {
         0
     };
-    while at < source.len() && !found.is_full() {
+    while at < source.len() && !reader.found.is_full() {
         let line = &source[at..];
         let length = line
             .iter()
@@ -31,66 +38,136 @@ pub(super) fn read(source: &[u8], found: &mut Collector) {
         let Ok(line) = std::str::from_utf8(&source[start..start + length]) else {
             continue;
         };
-        if let Some(tag) = line.strip_prefix("#EXT") {
-            read_tag(tag, start + 4, &mut variables, found);
-        } else if !line.starts_with('#') {
-            let text = line.trim();
-            let from = start + (line.len() - line.trim_start().len());
-            take(
-                text,
-                from..from + text.len(),
-                Role::Media,
-                &variables,
-                found,
-            );
-        }
+        reader.line(line, start..at.min(source.len()));
     }
 }
 
 /// A variable of `EXT-X-DEFINE`.
 type Variable = (String, String);
 
-/// Reads a tag behind its `#EXT`, which stands at `at`.
-fn read_tag(tag: &str, at: usize, variables: &mut Vec<Variable>, found: &mut Collector) {
-    let Some((name, list)) = tag.split_once(':') else {
-        return;
-    };
-    let at = at + name.len() + 1;
-    if name == "-X-DEFINE" {
-        define(list, variables, found);
-        return;
-    }
-    // Titles and plain values are no attribute lists.
-    if !name.starts_with("-X-") {
-        return;
-    }
-    let role = match name {
-        "-X-KEY" | "-X-SESSION-KEY" | "-X-SESSION-DATA" | "-X-CONTENT-STEERING" => Role::Requisite,
-        "-X-IMAGE-STREAM-INF" => Role::Image,
-        _ => Role::Media,
-    };
-    for (name, value) in attributes(list) {
-        if matches!(
-            name,
-            "URI" | "SERVER-URI" | "X-ASSET-URI" | "X-ASSET-LIST" | "X-URI"
-        ) {
-            let text = &list[value.clone()];
-            let range = at + value.start..at + value.end;
-            take(text, range, role, variables, found);
-        }
-    }
+struct Reader<'f> {
+    variables: Vec<Variable>,
+    /// Where the tag stands whose variant the next address is.
+    variant: Option<usize>,
+    base: Rc<Url>,
+    found: &'f mut Collector,
 }
 
-fn take(
-    text: &str,
-    range: Range<usize>,
-    role: Role,
-    variables: &[Variable],
-    found: &mut Collector,
-) {
-    match substituted(text, variables) {
-        Cow::Borrowed(text) => found.push_at(text, role, range),
-        Cow::Owned(text) => found.push(&text, role),
+impl Reader<'_> {
+    /// Reads a line that stands at `range`, which has its end too.
+    fn line(&mut self, line: &str, range: Range<usize>) {
+        if let Some(tag) = line.strip_prefix("#EXT") {
+            self.tag(tag, range);
+        } else if !line.starts_with('#') && !line.trim().is_empty() {
+            let text = line.trim();
+            let from = range.start + (line.len() - line.trim_start().len());
+            let url = self.take(text, from..from + text.len(), Role::Media);
+            if let (Some(start), Some(url)) = (self.variant.take(), url) {
+                self.choose(start..range.end, "variant".to_owned(), Some(url));
+            }
+        }
+    }
+
+    /// Reads a tag behind its `#EXT`; the whole line stands at `line`.
+    fn tag(&mut self, tag: &str, line: Range<usize>) {
+        let Some((name, list)) = tag.split_once(':') else {
+            return;
+        };
+        let at = line.start + 4 + name.len() + 1;
+        if name == "-X-DEFINE" {
+            self.define(list, at);
+            return;
+        }
+        // Titles and plain values are no attribute lists.
+        if !name.starts_with("-X-") {
+            return;
+        }
+        let role = match name {
+            "-X-KEY" | "-X-SESSION-KEY" | "-X-SESSION-DATA" | "-X-CONTENT-STEERING" => {
+                Role::Requisite
+            }
+            "-X-IMAGE-STREAM-INF" => Role::Image,
+            _ => Role::Media,
+        };
+        let mut url = None;
+        let mut group = [""; 2];
+        for (key, value) in attributes(list) {
+            let text = &list[value.clone()];
+            match key {
+                "URI" | "SERVER-URI" | "X-ASSET-URI" | "X-ASSET-LIST" | "X-URI" => {
+                    let range = at + value.start..at + value.end;
+                    url = self.take(text, range, role);
+                }
+                "TYPE" => group[0] = text,
+                "GROUP-ID" => group[1] = text,
+                _ => {}
+            }
+        }
+        match name {
+            "-X-STREAM-INF" => self.variant = Some(line.start),
+            "-X-MEDIA" => self.choose(line, group.join(" "), url),
+            "-X-I-FRAME-STREAM-INF" | "-X-IMAGE-STREAM-INF" | "-X-CONTENT-STEERING"
+                if url.is_some() =>
+            {
+                // Players do without them.
+                self.choose(0..0, name.to_owned(), None);
+                self.choose(line, name.to_owned(), url);
+            }
+            _ => {}
+        }
+    }
+
+    fn choose(&mut self, range: Range<usize>, group: String, url: Option<Url>) {
+        if let Some(places) = &mut self.found.places {
+            places.choice(range, group, url.into_iter().collect());
+        }
+    }
+
+    /// Takes an address, and says which it is.
+    fn take(&mut self, text: &str, range: Range<usize>, role: Role) -> Option<Url> {
+        if let Some(places) = &mut self.found.places {
+            places.address(range.start, &self.base);
+            return resolve(&self.base, &substituted(text, &self.variables));
+        }
+        match substituted(text, &self.variables) {
+            Cow::Borrowed(text) => self.found.push_at(text, role, range),
+            Cow::Owned(text) => self.found.push(&text, role),
+        }
+        None
+    }
+
+    /// Takes a variable: stated, or of the playlist's own query. The list stands at
+    /// `at`.
+    fn define(&mut self, list: &str, at: usize) {
+        let mut name = None;
+        let mut stated = None;
+        for (key, value) in attributes(list) {
+            let text = &list[value.clone()];
+            match key {
+                "NAME" => name = Some(text),
+                "VALUE" => {
+                    stated = Some(text.to_owned());
+                    // Addresses begin with it.
+                    if let Some(places) = &mut self.found.places {
+                        places.address(at + value.start, &self.base);
+                    }
+                }
+                "QUERYPARAM" => {
+                    name = Some(text);
+                    let mut pairs = self.base.query_pairs();
+                    stated = pairs
+                        .find(|(key, _)| key == text)
+                        .map(|(_, value)| value.into_owned());
+                }
+                _ => {}
+            }
+        }
+        if let (Some(name), Some(value)) = (name, stated)
+            && self.variables.len() < MAX_VARIABLES
+            && name.len() + value.len() <= MAX_VALUE
+        {
+            self.variables.push((name.to_owned(), value));
+        }
     }
 }
 
@@ -115,33 +192,6 @@ fn attributes(list: &str) -> impl Iterator<Item = (&str, Range<usize>)> {
         };
         Some((name, range))
     })
-}
-
-/// Takes a variable: stated, or of the playlist's own query.
-fn define(list: &str, variables: &mut Vec<Variable>, found: &Collector) {
-    let mut name = None;
-    let mut stated = None;
-    for (key, value) in attributes(list) {
-        let text = &list[value];
-        match key {
-            "NAME" => name = Some(text),
-            "VALUE" => stated = Some(text.to_owned()),
-            "QUERYPARAM" => {
-                name = Some(text);
-                let mut pairs = found.base.query_pairs();
-                stated = pairs
-                    .find(|(key, _)| key == text)
-                    .map(|(_, value)| value.into_owned());
-            }
-            _ => {}
-        }
-    }
-    if let (Some(name), Some(value)) = (name, stated)
-        && variables.len() < MAX_VARIABLES
-        && name.len() + value.len() <= MAX_VALUE
-    {
-        variables.push((name.to_owned(), value));
-    }
 }
 
 /// A text with its variables, `{$name}`, replaced.

@@ -3,6 +3,7 @@
 //! scanner that replay shares; the other formats by a file each.
 
 use super::format::{Asked, Format};
+use super::places::Places;
 use super::resolve::{MAX_RESOLVED, MAX_URL};
 use super::{Irregularity, Kind, Mention, Role, Scan, script};
 use super::{
@@ -122,6 +123,8 @@ pub(super) struct Collector {
     pub(super) links: Vec<Link>,
     /// What the crawl log is to tell.
     pub(super) notes: Vec<String>,
+    /// What replay changes, where that is what is wanted.
+    pub(super) places: Option<Places>,
     most: usize,
     resolved: usize,
     parts: usize,
@@ -134,6 +137,7 @@ impl Collector {
             base,
             links: Vec::new(),
             notes: Vec::new(),
+            places: None,
             most,
             resolved: 0,
             parts: 0,

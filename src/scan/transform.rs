@@ -5,6 +5,7 @@ use super::format::Asked;
 use super::links::{Collector, stylesheets};
 use super::xml::{self, Piece, Xml, local};
 use super::{Kind, Role};
+use std::rc::Rc;
 
 /// Reads an XSLT style sheet. An address with a hole in it (`{..}`, XSLT 1.0
 /// §7.6.2) is known only once a document is transformed.
@@ -72,6 +73,34 @@ pub(super) fn read_other(text: &str, found: &mut Collector) {
                 content.clear();
             }
             Piece::Instruction(instruction) => found.instruction(&instruction),
+        }
+    }
+}
+
+/// Tells where the addresses stand that a browser follows in XML which it shows as a
+/// document: style sheets, inclusions, links and pictures.
+pub(super) fn read_shown(text: &str, found: &mut Collector) {
+    let base = Rc::new(found.base.clone());
+    let mut xml = Xml::new(text);
+    let Some(places) = &mut found.places else {
+        return;
+    };
+    while let Some(piece) = xml.next() {
+        match piece {
+            Piece::Instruction(instruction) => {
+                if let Some(at) = instruction.place() {
+                    places.address(at, &base);
+                }
+            }
+            Piece::Start(tag) => {
+                for (name, at) in tag.places() {
+                    let is_address = matches!(local(&name), "href" | "src" | "action" | "poster");
+                    if is_address && !name.starts_with("xmlns") {
+                        places.address(at, &base);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -109,6 +109,20 @@ impl Tag<'_> {
         })
     }
 
+    /// Where the values of attributes begin in the text, by their full names.
+    pub(super) fn places(&self) -> impl Iterator<Item = (String, usize)> + '_ {
+        let mut attributes = self.source.html_attributes();
+        attributes.with_checks(false);
+        // Behind the angle bracket the source is the text's own.
+        let (own, from) = (self.source.as_ptr().addr(), self.range.start + 1);
+        attributes.flatten().filter_map(move |attribute| {
+            let within = attribute.value.as_ptr().addr().checked_sub(own)?;
+            let is_within =
+                within < self.range.len() && matches!(attribute.value, Cow::Borrowed(_));
+            is_within.then(|| (attribute.key.0.to_owned(), from + within))
+        })
+    }
+
     /// All attributes by their full names, values decoded.
     pub(super) fn attributes(&self) -> impl Iterator<Item = (String, String)> + '_ {
         let mut attributes = self.source.html_attributes();
@@ -121,18 +135,37 @@ impl Tag<'_> {
 }
 
 /// A processing instruction.
-pub(super) struct Instruction<'t>(quick_xml::events::BytesPI<'t>);
+pub(super) struct Instruction<'t> {
+    source: quick_xml::events::BytesPI<'t>,
+    /// Where it stands in the text.
+    range: Range<usize>,
+}
 
 impl Instruction<'_> {
     /// The address of a style sheet (xml-stylesheet 1.0 §4).
     pub(super) fn stylesheet(&self) -> Option<String> {
-        if self.0.target() != "xml-stylesheet" {
+        Some(entity::decode(self.href()?, Place::Attribute).into_owned())
+    }
+
+    /// Where that address begins in the text.
+    pub(super) fn place(&self) -> Option<usize> {
+        let href = self.href()?;
+        let within = href
+            .as_ptr()
+            .addr()
+            .checked_sub(self.source.as_ptr().addr())?;
+        // Behind `<?`.
+        (within < self.range.len()).then(|| self.range.start + 2 + within)
+    }
+
+    fn href(&self) -> Option<Cow<'_, str>> {
+        if self.source.target() != "xml-stylesheet" {
             return None;
         }
-        let mut attributes = self.0.attributes();
+        let mut attributes = self.source.attributes();
         attributes.with_checks(false);
         let href = attributes.flatten().find(|known| known.key.0 == "href")?;
-        Some(entity::decode(href.value, Place::Attribute).into_owned())
+        Some(href.value)
     }
 }
 
@@ -220,7 +253,7 @@ impl<'t> Xml<'t> {
                     let reference = format!("&{};", name.into_inner());
                     Piece::Text(entity::decode(reference.into(), Place::Text))
                 }
-                Event::PI(instruction) => Piece::Instruction(Instruction(instruction)),
+                Event::PI(source) => Piece::Instruction(Instruction { source, range }),
                 Event::Decl(_) | Event::DocType(_) | Event::Comment(_) => continue,
                 Event::Eof => return None,
             });

@@ -18,7 +18,7 @@ use crate::http::coding::PROBE;
 use crate::replay::address::Base;
 use crate::replay::content::{Capture, Coding, peek, read_up_to};
 use crate::replay::csp;
-use crate::replay::find::Instead;
+use crate::replay::find::{Instead, is_there};
 use crate::replay::headers::{self, Mapping};
 use crate::replay::near::{JSONP_START, Near};
 use crate::replay::notice::Notice;
@@ -26,10 +26,19 @@ use crate::replay::outlet::Outlet;
 use crate::replay::rewrite::{Document, MAX_DOCUMENT};
 use crate::replay::viewer::Viewer;
 use crate::replay::way::Way;
-use crate::scan::{Kind, Role};
+use crate::scan::{self, Format, Kind, Role};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
 use crate::url::CanonicalUrl;
+
+/// How the bytes of an answer are changed.
+#[derive(Clone, Copy)]
+enum Change {
+    /// A page or a style sheet: all its URLs, and what else replay needs of it.
+    Document(Kind),
+    /// A playlist, a manifest or XML: the origins in its absolute URLs.
+    Origins(Format),
+}
 
 /// So many bytes tell what a document is.
 const SNIFFED: usize = 1_024;
@@ -310,11 +319,13 @@ impl Sending<'_> {
             || self.asked.form == Form::Replayed && self.asked.is_frame()
             || self.asked.paths.is_some() && self.asked.is_page()
         {
-            set(
-                as_it_is.headers_mut(),
-                CONTENT_SECURITY_POLICY,
-                &csp::inert(self.base),
-            );
+            let media_type = self.capture.media_type().unwrap_or_default();
+            let policy = if media_type.ends_with("xml") {
+                csp::without_runtime(self.base)
+            } else {
+                csp::inert(self.base)
+            };
+            set(as_it_is.headers_mut(), CONTENT_SECURITY_POLICY, &policy);
         }
         let mut outlet = Some(outlet);
         let sent = self.capture.entity(self.collection, self.others, |entity| {
@@ -323,10 +334,16 @@ impl Sending<'_> {
             // Only a decoded body can be rewritten.
             if let Some(mut decoded) = coding.decoded(&mut entity) {
                 let (first, mut decoded) = peek(BufReader::new(&mut decoded), SNIFFED);
-                if let Some(kind) = self.kind(&first) {
-                    if let Some(outlet) = outlet.take() {
-                        self.rewritten(outlet, response.clone(), kind, &mut decoded);
+                let policy = as_it_is.headers().get(CONTENT_SECURITY_POLICY);
+                if let Some(change) = self.change(&first)
+                    && let Some(outlet) = outlet.take()
+                {
+                    let mut response = response.clone();
+                    if let (Change::Origins(_), Some(policy)) = (change, policy) {
+                        let fields = response.headers_mut();
+                        fields.insert(CONTENT_SECURITY_POLICY, policy.clone());
                     }
+                    self.changed(outlet, response, change, &mut decoded);
                     return None;
                 }
             }
@@ -347,24 +364,42 @@ impl Sending<'_> {
         }
     }
 
-    /// What the document is rewritten as, if it is.
-    fn kind(&self, first: &[u8]) -> Option<Kind> {
+    /// What is changed in the document, if anything is.
+    fn change(&self, first: &[u8]) -> Option<Change> {
         let role = (self.asked.dest == "style").then_some(Role::Stylesheet);
         let media_type = self.capture.media_type().unwrap_or_default();
-        let kind = Kind::sniff(&media_type, role, first)?;
-        let is_wanted = match kind {
-            // A page that answers for a script or an image isn't shown.
-            Kind::Html => self.asked.is_page() || self.asked.dest == "empty",
-            Kind::Css => true,
+        if self.asked.form == Form::Replayed
+            && let Some(kind) = Kind::sniff(&media_type, role, first)
+        {
+            let is_wanted = match kind {
+                // A page that answers for a script or an image isn't shown.
+                Kind::Html => self.asked.is_page() || self.asked.dest == "empty",
+                Kind::Css => true,
+            };
+            return is_wanted.then_some(Change::Document(kind));
+        }
+        let charset = self.capture.head().charset();
+        let known = scan::Asked {
+            url: self.asked.url.url(),
+            media_type: &media_type,
+            charset: charset.as_deref(),
+            via: None,
+            as_sitemap: false,
         };
-        (is_wanted && self.asked.form == Form::Replayed).then_some(kind)
+        let format = Format::of(&known, first).filter(|format| scan::is_relocated(*format))?;
+        let is_wanted = match format {
+            Format::Hls | Format::Dash => self.asked.form == Form::Replayed,
+            // Scripts get data as it was.
+            _ => self.asked.is_page() || self.asked.dest == "xslt",
+        };
+        (is_wanted && self.capture.status() == 200).then_some(Change::Origins(format))
     }
 
-    fn rewritten(
+    fn changed(
         &self,
         outlet: Outlet,
         mut response: Response<()>,
-        kind: Kind,
+        change: Change,
         decoded: &mut dyn Read,
     ) {
         let (source, is_whole) = read_up_to(decoded, MAX_DOCUMENT);
@@ -375,6 +410,16 @@ impl Sending<'_> {
             let mut all = io::Cursor::new(source).chain(decoded);
             return outlet.stream(response, None, &mut all);
         }
+        let bytes = match change {
+            Change::Document(kind) => self.rewritten(fields, kind, &source),
+            Change::Origins(format) => self.relocated(fields, format, &source),
+        };
+        // The tag named other bytes.
+        fields.remove(ETAG);
+        outlet.whole(response.map(|()| bytes));
+    }
+
+    fn rewritten(&self, fields: &mut HeaderMap, kind: Kind, source: &[u8]) -> Vec<u8> {
         let document = Document {
             way: self.way(),
             url: &self.asked.url,
@@ -393,13 +438,35 @@ impl Sending<'_> {
             let kind = format!("{essence}{}", charset.unwrap_or_default());
             set(fields, CONTENT_TYPE, &kind);
         }
-        let rewritten = document.rewrite(kind, &source, charset.as_deref());
+        let rewritten = document.rewrite(kind, source, charset.as_deref());
         if rewritten.transcoded {
             set(fields, CONTENT_TYPE, &format!("{essence}; charset=utf-8"));
         }
-        // The tag named other bytes.
-        fields.remove(ETAG);
-        outlet.whole(response.map(|()| rewritten.bytes));
+        rewritten.bytes
+    }
+
+    /// Absolute addresses lead to replay, and what a player may choose was captured.
+    fn relocated(&self, fields: &mut HeaderMap, format: Format, source: &[u8]) -> Vec<u8> {
+        let way = self.way();
+        let at = self.asked.visit.timestamp;
+        let charset = self.capture.head().charset();
+        let moved = scan::relocate(
+            format,
+            source,
+            self.asked.url.url(),
+            charset.as_deref(),
+            !way.stays("/"),
+            |origin| {
+                let address = way.address(origin.clone(), Some(Role::Media))?;
+                Some(address.trim_end_matches('/').to_owned())
+            },
+            |url| is_there(self.collection, url, at),
+        );
+        if moved.is_transcoded {
+            let essence = self.capture.media_type().unwrap_or_default();
+            set(fields, CONTENT_TYPE, &format!("{essence}; charset=utf-8"));
+        }
+        moved.bytes
     }
 
     /// Sends JSONP with the name of the function that the page asked for.

@@ -291,3 +291,31 @@ fn what_was_answered_to_a_body_is_found_by_that_body() {
     let shown = served.get("http://a.example/form", EARLY, "Sec-Fetch-Dest: empty\r\n");
     assert_eq!(shown.text(), "the form");
 }
+
+#[test]
+fn playlists_lead_to_the_replay_and_offer_what_was_captured() {
+    let hls = "200 OK\nContent-Type: application/vnd.apple.mpegurl\nETag: \"x\"";
+    let list = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhttps://b.example/low.m3u8\n\
+        #EXT-X-STREAM-INF:BANDWIDTH=2\nhttps://b.example/high.m3u8\n";
+    let served = Archive::default()
+        .response("http://a.example/main.m3u8", EARLY, hls, list.as_bytes())
+        .response(
+            "https://b.example/low.m3u8",
+            EARLY,
+            hls,
+            b"#EXTM3U\n/1.ts\n",
+        )
+        .serve();
+    let answer = served.get("http://a.example/main.m3u8", EARLY, "");
+    let low = format!("http://{}", served.host("https://b.example/", EARLY));
+    let expected = format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{low}/low.m3u8\n");
+    assert_eq!(answer.text(), expected);
+    assert_eq!(answer.field("etag"), None);
+    let loopback = format!("127.0.0.1:{}", served.state.base.port);
+    let path = format!("/demo/{EARLY}mp_/https://b.example/low.m3u8");
+    let answer = served.ask("GET", &loopback, &path, "");
+    let own = format!("http://{loopback}/demo/{EARLY}mp_/https://b.example");
+    assert_eq!(answer.text(), format!("#EXTM3U\n{own}/1.ts\n"));
+    let raw = served.ui(&format!("/demo/{EARLY}id_/http://a.example/main.m3u8"));
+    assert_eq!(raw.text(), list);
+}
