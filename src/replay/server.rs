@@ -69,8 +69,22 @@ use crate::snapshot::posted::{self, Posted};
 use crate::time::Timestamp14;
 use crate::url::CanonicalUrl;
 
-/// Replay's part in every archived page.
-const RUNTIME: &str = include_str!("runtime.js");
+/// Replay's part in every archived page and worker: one script in several files.
+const RUNTIME: &str = concat!(
+    include_str!("runtime/start.js"),
+    include_str!("runtime/addresses.js"),
+    include_str!("runtime/natives.js"),
+    include_str!("runtime/requests.js"),
+    include_str!("runtime/workers.js"),
+    include_str!("runtime/time.js"),
+    include_str!("runtime/elements.js"),
+    include_str!("runtime/origins.js"),
+    include_str!("runtime/frames.js"),
+    include_str!("runtime/navigation.js"),
+);
+/// What a shared worker begins with: the query tells which, so that documents share
+/// one by its address.
+const SHARED_WORKER: &str = include_str!("runtime/shared_worker.js");
 
 /// A longer `Cookie` field came of a page that fills the jar of every archived
 /// site at once; browsers send at most a few cookies of 4 KB.
@@ -337,7 +351,7 @@ async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Respo
     } else if let Some(rest) = path.strip_prefix("/-/times/") {
         times(state, rest, query.as_deref())
     } else if path == RUNTIME_PATH {
-        runtime()
+        script(RUNTIME)
     } else if let Some(asked) = asked {
         asked.answer(state, request).await
     } else if let Some(name) = record::collection(&path) {
@@ -397,10 +411,13 @@ async fn on_loopback(state: &Arc<State>, base: &Base, request: &Parts) -> Respon
     redirect(&format!("{}{path}{query}", state.base.ui_origin()))
 }
 
-fn runtime() -> Response<Body> {
-    let mut response = Response::new(Body::from(RUNTIME));
+fn script(text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, kind);
+    // Module workers without an origin import it too; there is nothing to hide.
+    fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
 
@@ -533,7 +550,10 @@ async fn reserved(state: &Arc<State>, visit: &Visit, own: &str, request: &Parts)
         return not_allowed();
     }
     if own == "runtime.js" {
-        return runtime();
+        return script(RUNTIME);
+    }
+    if own.split('?').next() == Some("worker.js") {
+        return script(SHARED_WORKER);
     }
     if let Some(url) = own.strip_prefix("to/") {
         return match CanonicalUrl::parse(url) {
@@ -650,10 +670,14 @@ fn allow_sharing(base: &Base, visit: &Visit, request: &HeaderMap, fields: &mut H
     };
     if is_same_visit(base, visit, text) {
         let yes = HeaderValue::from_static("true");
-        let all = HeaderValue::from_static("*");
+        // With credentials no wildcard stands for all.
+        let names: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
+        let all = HeaderValue::from_str(&names.join(", "));
         fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
-        fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, all);
+        if let Ok(all) = all {
+            fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, all);
+        }
     }
 }
 

@@ -74,6 +74,10 @@ class Chromium:
             self.close()
             raise
 
+    @staticmethod
+    def is_installed():
+        return any(shutil.which(name) for name in NAMES)
+
     def _connect(self):
         self.requests = []  # {url, type, method, status, media_type, error}
         self.console = []  # errors of pages: text with the URL where known
@@ -131,6 +135,14 @@ class Chromium:
             raise BrowserError(f"{address}: {answer['errorText']}")
         self.settle(timeout)
 
+    def begin(self, address):
+        """Opens `address` and waits for nothing."""
+        self.command("Page.navigate", {"url": address}, self.page)
+
+    def take(self, patience):
+        """Takes in what the browser tells within so many seconds."""
+        self._read(patience)
+
     def follow(self, expression, timeout=60):
         """Runs an expression that leads to another page, such as a click, and waits for that page."""
         self._loaded = False
@@ -185,7 +197,8 @@ class Chromium:
         found = [
             (context["auxData"]["frameId"] != self._targets.get(session), session, identifier)
             for (session, identifier), context in reversed(self._contexts.items())
-            if (urllib.parse.urlsplit(context["origin"]).hostname or "") == host and context.get("auxData", {}).get("isDefault")  # workers have none
+            # Those of workers are of no frame.
+            if (urllib.parse.urlsplit(context["origin"]).hostname or "") == host and context.get("auxData", {}).get("isDefault")
         ]
         if not found:
             raise BrowserError(f"no frame of {host} is open")
@@ -327,7 +340,7 @@ class Chromium:
             self._requests_by_id[key]["media_type"] = event["response"]["mimeType"]
         elif method == "Network.loadingFailed":
             if key in self._requests_by_id:
-                self._requests_by_id[key]["error"] = event["errorText"]
+                self._requests_by_id[key]["error"] = event["errorText"] or event.get("blockedReason")
             self._pending.pop(key, None)
         elif method == "Network.loadingFinished":
             self._pending.pop(key, None)
