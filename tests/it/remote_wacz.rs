@@ -192,3 +192,18 @@ fn commands_that_read_everything_take_no_url() {
             .warns("only `lastlight replay` reads a WACZ by HTTP");
     }
 }
+
+#[test]
+fn over_https_the_server_must_be_one_that_the_system_trusts() {
+    let authority = crate::tls::authority();
+    let wire = Wire::serve_tls(authority.server.clone(), |_| None);
+    let replay = || {
+        let url = format!("https://localhost:{}/closing.wacz", wire.port());
+        lastlight(["replay", "--listen", "127.0.0.1:0", &url])
+    };
+    replay().run().exits(4).warns("tls: https://localhost");
+    assert!(wire.asked().is_empty());
+    let trusting = replay().env("SSL_CERT_FILE", &authority.file);
+    trusting.run().exits(4).warns("status 404");
+    assert_eq!(wire.asked().len(), 1);
+}
