@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod guard;
 pub mod host_pattern;
 pub mod proxy;
+pub mod ranged;
 pub mod spool;
 pub mod trust;
 
@@ -14,6 +15,7 @@ pub use exchange::{Exchange, Limits, Truncated};
 pub use guard::{AddressGuard, Cidr};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use proxy::{Proxy, ProxyError};
+pub use ranged::{RangeError, Ranged};
 pub use spool::Spool;
 pub use trust::{CertificateVerdict, TlsSession, Trust, TrustError};
 

@@ -19,6 +19,7 @@ pub mod outlet;
 pub mod path_mode;
 pub mod proxy;
 pub mod record;
+pub mod remote;
 pub mod resolve;
 pub mod rewrite;
 pub mod server;

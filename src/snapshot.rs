@@ -48,6 +48,21 @@ pub enum SnapshotError {
         /// What was found there.
         reason: String,
     },
+    /// A URL where only what is on this machine is read.
+    #[error("{path}: a URL; only `lastlight replay` reads a WACZ by HTTP: download it first")]
+    Url {
+        /// The URL.
+        path: PathBuf,
+    },
+    /// A WACZ elsewhere that would have to be read through.
+    #[error(
+        "{path}: it brings no index, and would have to be read whole over the network: \
+         download it first, or let it be packed with its index"
+    )]
+    Unindexed {
+        /// Its URL.
+        path: PathBuf,
+    },
     /// A WACZ that can't be opened as ZIP.
     #[error("{path}: not a readable ZIP file: {reason}")]
     Zip {

@@ -8,6 +8,7 @@ use super::exit::{self, Exit, Failure};
 use super::verify::show;
 use crate::deposit::{self, DepositError, Deposited};
 use crate::snapshot::SnapshotError;
+use crate::snapshot::collection::is_url;
 use crate::snapshot::layout::Layout;
 use crate::verify;
 
@@ -99,6 +100,10 @@ fn accept(package: &Path) -> Result<(), DepositError> {
 
 /// Makes the package, with a bar on a terminal.
 pub fn pack(args: &DepositArgs) -> Result<Deposited, Failure> {
+    if is_url(&args.snapshot) && !args.snapshot.exists() {
+        let path = args.snapshot.clone();
+        return Err(SnapshotError::Url { path }.into());
+    }
     let snapshot = Layout::new(&args.snapshot);
     let into = args
         .into

@@ -95,7 +95,7 @@ impl From<SnapshotError> for Failure {
             SnapshotError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Self::usage(&error).hint("Check the path.")
             }
-            SnapshotError::Unknown { .. } => Self::usage(&error),
+            SnapshotError::Unknown { .. } | SnapshotError::Url { .. } => Self::usage(&error),
             _ => Self::environment(&error),
         }
     }

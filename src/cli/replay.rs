@@ -31,12 +31,14 @@ const DEFAULT: SocketAddr =
 #[command(after_help = "Examples:\n  \
     lastlight replay snapshots/example.org-20260322101500\n  \
     lastlight replay holdings/*.wacz old.warc.gz --listen 127.0.0.1:9000\n  \
+    lastlight replay https://example.org/holdings/closing.wacz\n  \
     lastlight replay snapshots/demo --open\n  \
     lastlight replay snapshots/demo --open https://example.org/news\n  \
     lastlight replay snapshots/demo --proxy 8081\n  \
     lastlight replay snapshots/demo --deny withheld.txt")]
 pub struct ReplayArgs {
-    /// Snapshots, WARCs and ARCs (plain or .gz), WACZs, bags, or folders of WARCs
+    /// Snapshots, WARCs and ARCs (plain or .gz), WACZs, bags, or folders of WARCs; or the URL
+    /// of a WACZ, of which only what is looked at is read
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 
@@ -171,7 +173,8 @@ pub(super) fn appoint(state: &Arc<State>, runtime: &Handle) {
             .iter()
             .map(|warc| warc.region().len())
             .sum();
-        if bytes <= VERIFIED_AT_ONCE {
+        // Verification reads everything, and so only what is on this machine.
+        if bytes <= VERIFIED_AT_ONCE && !collection.is_elsewhere {
             judging::begin(&state.judging, &collection.name, &collection.path);
         }
     }

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::remote::Remotes;
 use crate::snapshot::SnapshotError;
-use crate::snapshot::collection::Collection;
+use crate::snapshot::collection::{Collection, is_url};
 use crate::snapshot::denied::Denied;
 use crate::snapshot::index_cache::IndexCache;
 
@@ -40,8 +41,15 @@ impl Shelf {
     /// As [`Shelf::open`], with settings.
     pub fn with(paths: &[impl AsRef<Path>], settings: &Settings) -> Result<Self, SnapshotError> {
         let mut opened: Vec<Collection> = Vec::new();
+        let mut remotes = None;
         for path in paths {
-            let mut collection = Collection::with_cache(path.as_ref(), settings.cache.as_ref())?;
+            let path = path.as_ref();
+            let mut collection = if is_url(path) && !path.exists() {
+                let remotes = remotes.get_or_insert_with(Remotes::default);
+                remotes.open(path)?
+            } else {
+                Collection::with_cache(path, settings.cache.as_ref())?
+            };
             if let Some(denied) = &settings.denied {
                 collection = collection.without(denied);
             }

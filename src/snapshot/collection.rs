@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::SnapshotError;
 use super::cdxj::{self, CdxjEntry};
-use super::container::{Container, Region, RegionReader};
+use super::container::{Container, ReadAt, Region, RegionReader};
 use super::denied::Denied;
 use super::index::Index;
 use super::index_cache::IndexCache;
@@ -177,6 +177,8 @@ pub struct Collection {
     /// The name of the same captures with what is marked among them, where a replay
     /// has that too.
     pub unfiltered: Option<String>,
+    /// Whether it isn't on this machine: what is read of it comes over the network.
+    pub is_elsewhere: bool,
 }
 
 impl Collection {
@@ -188,37 +190,56 @@ impl Collection {
 
     /// As [`Collection::open`]; an index that has to be made is kept for another time.
     pub fn with_cache(path: &Path, cache: Option<&IndexCache>) -> Result<Self, SnapshotError> {
-        let Holdings {
-            kind,
-            container,
-            warcs,
-        } = Holdings::of(path)?;
-        let by_filename = warcs
-            .iter()
-            .enumerate()
-            .map(|(at, w)| (w.filename.clone(), at))
-            .collect();
+        let holdings = Holdings::of(path)?;
         let mut damage = Vec::new();
-        let existing = container.as_ref().map(opening::existing).transpose()?;
-        let index = match existing.flatten() {
+        let existing = holdings.container.as_ref().map(opening::existing);
+        let index = match existing.transpose()?.flatten() {
             Some(index) => index,
-            None => opening::scanned(path, &warcs, cache, &mut damage)
+            None => opening::scanned(path, &holdings.warcs, cache, &mut damage)
                 .map_err(SnapshotError::io(path, "indexing"))?,
         };
-        Ok(Self {
+        let mut collection = Self::of(path, holdings, index);
+        collection.damage = damage;
+        Ok(collection)
+    }
+
+    /// Opens a WACZ that is read at positions wherever it is. It must bring its index,
+    /// as making one would read all of it.
+    pub fn elsewhere(url: &str, bytes: Arc<dyn ReadAt>) -> Result<Self, SnapshotError> {
+        let path = Path::new(url);
+        let container = Container::zip_in(path, Region::elsewhere(bytes))?;
+        let index = opening::existing(&container)?.ok_or_else(|| SnapshotError::Unindexed {
+            path: path.to_owned(),
+        })?;
+        let holdings = Holdings {
+            kind: Kind::Wacz,
+            warcs: warcs_of(&container, Kind::Wacz)?,
+            container: Some(container),
+        };
+        let mut collection = Self::of(path, holdings, index);
+        let without_query = url.split(['?', '#']).next().unwrap_or_default();
+        collection.name = collection_name(Path::new(without_query));
+        collection.is_elsewhere = true;
+        Ok(collection)
+    }
+
+    fn of(path: &Path, holdings: Holdings, index: Region) -> Self {
+        let warcs = holdings.warcs.iter().enumerate();
+        Self {
             name: collection_name(path),
             path: path.to_owned(),
-            kind: Some(kind),
-            container,
-            warcs,
-            by_filename,
+            kind: Some(holdings.kind),
+            by_filename: warcs.map(|(at, w)| (w.filename.clone(), at)).collect(),
+            container: holdings.container,
+            warcs: holdings.warcs,
             index: Index::new(index),
-            damage,
+            damage: Vec::new(),
             parts: Vec::new(),
             ignores_marks: false,
             denied: None,
             unfiltered: None,
-        })
+            is_elsewhere: false,
+        }
     }
 
     /// Several collections as one, which answers with the captures of all: each tells
@@ -238,6 +259,7 @@ impl Collection {
             parts,
             ignores_marks: false,
             unfiltered: None,
+            is_elsewhere: false,
         }
     }
 
@@ -262,6 +284,7 @@ impl Collection {
             ignores_marks: true,
             denied: of.denied.clone(),
             unfiltered: None,
+            is_elsewhere: of.is_elsewhere,
         }
     }
 
@@ -409,7 +432,13 @@ impl Collection {
 
 /// Tells what a path is, by its first bytes or its files.
 pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
-    let metadata = std::fs::metadata(path).map_err(SnapshotError::io(path, "opening"))?;
+    let metadata = match std::fs::metadata(path) {
+        Err(_) if is_url(path) => {
+            let path = path.to_owned();
+            return Err(SnapshotError::Url { path });
+        }
+        metadata => metadata.map_err(SnapshotError::io(path, "opening"))?,
+    };
     if metadata.is_dir() {
         // Any mark that it was sealed decides: what is damaged must not pass
         // for something that nothing vouches for.
@@ -457,6 +486,13 @@ pub fn kind_of(path: &Path) -> Result<Kind, SnapshotError> {
             ),
         ))
     }
+}
+
+/// Whether what was given for a path is an HTTP URL.
+pub fn is_url(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|s| s.eq_ignore_ascii_case("https") || s.eq_ignore_ascii_case("http"))
 }
 
 /// Whether there is anything of this name, if only a dangling link.

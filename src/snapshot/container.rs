@@ -2,8 +2,9 @@
 //! a WACZ that is read in place. Only reading.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +16,27 @@ use super::SnapshotError;
 use super::layout::MANIFEST;
 use super::manifest::{Manifest, files_below};
 
+/// Bytes that are read at positions and aren't a file of this machine.
+pub trait ReadAt: fmt::Debug + Send + Sync + std::panic::RefUnwindSafe {
+    /// How many there are.
+    fn size(&self) -> u64;
+
+    /// Reads at an offset, less than was asked for where it likes; 0 only at and
+    /// past the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// What regions are stretches of.
+#[derive(Debug, Clone)]
+enum Source {
+    File(Arc<File>),
+    Elsewhere(Arc<dyn ReadAt>),
+}
+
 /// A stretch of a file that is read at positions, by any number of readers.
 #[derive(Debug, Clone)]
 pub struct Region {
-    file: Arc<File>,
+    source: Source,
     start: u64,
     length: u64,
 }
@@ -28,10 +46,28 @@ impl Region {
     pub fn whole(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self {
-            file: Arc::new(file),
+            source: Source::File(Arc::new(file)),
             start: 0,
             length,
         })
+    }
+
+    /// All of what is elsewhere.
+    pub fn elsewhere(bytes: Arc<dyn ReadAt>) -> Self {
+        Self {
+            start: 0,
+            length: bytes.size(),
+            source: Source::Elsewhere(bytes),
+        }
+    }
+
+    /// `length` bytes from an offset, as far as it has them.
+    fn stretch(&self, offset: u64, length: u64) -> Self {
+        Self {
+            source: self.source.clone(),
+            start: self.start.saturating_add(offset),
+            length: length.min(self.length.saturating_sub(offset)),
+        }
     }
 
     /// The first `length` bytes of a file, or all where it has fewer.
@@ -48,9 +84,12 @@ impl Region {
         }
     }
 
-    /// What the system says of the file that it is in.
+    /// What the system says of the file that it is in; an error where that is elsewhere.
     pub fn metadata(&self) -> io::Result<std::fs::Metadata> {
-        self.file.metadata()
+        match &self.source {
+            Source::File(file) => file.metadata(),
+            Source::Elsewhere(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// Its length in bytes.
@@ -67,7 +106,11 @@ impl Region {
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
         let take = buffer.len().min(left);
-        self.file.read_at(&mut buffer[..take], self.start + offset)
+        let (buffer, at) = (&mut buffer[..take], self.start + offset);
+        match &self.source {
+            Source::File(file) => file.read_at(buffer, at),
+            Source::Elsewhere(bytes) => bytes.read_at(at, buffer),
+        }
     }
 
     /// A stream from an offset to the end.
@@ -108,6 +151,42 @@ impl Read for RegionReader {
     }
 }
 
+impl Seek for RegionReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
+/// The directory of a WACZ may be so long; a million files take some 100 MB.
+const MOST_DIRECTORY: u64 = 512 * 1024 * 1024;
+
+/// A stream of which no more than so much may be read.
+struct Bounded<R> {
+    stream: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.stream.read(buffer)?;
+        let left = self.left.checked_sub(n as u64);
+        self.left = left.ok_or_else(|| io::Error::other("its directory is too long"))?;
+        Ok(n)
+    }
+}
+
+impl<R: Seek> Seek for Bounded<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.stream.seek(to)
+    }
+}
+
 /// Files by their path relative to the snapshot.
 pub enum Container {
     /// A directory: a snapshot, or the `data/` of a bag.
@@ -118,8 +197,8 @@ pub enum Container {
         path: PathBuf,
         /// Where each file's bytes stand in it.
         entries: BTreeMap<String, ZipEntry>,
-        /// The open file.
-        file: Arc<File>,
+        /// All of it.
+        whole: Region,
     },
 }
 
@@ -135,15 +214,21 @@ pub struct ZipEntry {
 impl Container {
     /// Opens a WACZ: only its directory is read.
     pub fn open_zip(path: &Path) -> Result<Self, SnapshotError> {
+        let whole = File::open(path).and_then(Region::whole);
+        Self::zip_in(path, whole.map_err(SnapshotError::io(path, "opening"))?)
+    }
+
+    /// As [`Container::open_zip`], of a WACZ wherever it is; `path` names it in messages.
+    pub fn zip_in(path: &Path, whole: Region) -> Result<Self, SnapshotError> {
         let unreadable = |error: &dyn std::fmt::Display| SnapshotError::Zip {
             path: path.to_owned(),
             reason: error.to_string(),
         };
-        let file = File::open(path).map_err(SnapshotError::io(path, "opening"))?;
-        let clone = file
-            .try_clone()
-            .map_err(SnapshotError::io(path, "opening"))?;
-        let mut archive = ZipArchive::new(io::BufReader::new(clone)).map_err(|e| unreadable(&e))?;
+        let stream = Bounded {
+            stream: io::BufReader::new(whole.from(0)),
+            left: MOST_DIRECTORY,
+        };
+        let mut archive = ZipArchive::new(stream).map_err(|e| unreadable(&e))?;
         let mut entries = BTreeMap::new();
         for at in 0..archive.len() {
             let entry = archive.by_index_raw(at).map_err(|e| unreadable(&e))?;
@@ -172,7 +257,7 @@ impl Container {
         Ok(Self::Zip {
             path: path.to_owned(),
             entries,
-            file: Arc::new(file),
+            whole,
         })
     }
 
@@ -195,7 +280,7 @@ impl Container {
     pub fn open(&self, relative: &str) -> Result<Box<dyn Read + Send>, SnapshotError> {
         if let Self::Zip {
             entries,
-            file,
+            whole,
             path,
         } = self
         {
@@ -204,11 +289,7 @@ impl Container {
                 .ok_or_else(|| SnapshotError::Missing {
                     path: path.join(relative),
                 })?;
-            let region = Region {
-                file: file.clone(),
-                start: entry.start,
-                length: entry.stored,
-            };
+            let region = whole.stretch(entry.start, entry.stored);
             return Ok(if entry.deflated {
                 // The size that the directory states bounds what inflating may give.
                 Box::new(DeflateDecoder::new(region.from(0)).take(entry.size.saturating_add(1)))
@@ -257,14 +338,10 @@ impl Container {
             }
             Self::Zip {
                 entries,
-                file,
+                whole,
                 path,
             } => match entries.get(relative) {
-                Some(entry) if !entry.deflated => Ok(Region {
-                    file: file.clone(),
-                    start: entry.start,
-                    length: entry.stored,
-                }),
+                Some(entry) if !entry.deflated => Ok(whole.stretch(entry.start, entry.stored)),
                 Some(_) => Err(SnapshotError::Zip {
                     path: path.clone(),
                     reason: format!("{relative} is compressed in it, so it can't be read in place"),

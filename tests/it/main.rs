@@ -28,6 +28,7 @@ mod offline_replay;
 mod proxies;
 mod proxy_replay;
 mod records;
+mod remote_wacz;
 mod revisits;
 mod scope;
 mod session_ids;

@@ -45,6 +45,10 @@ impl Verdict {
         let standing = standing(site, collection);
         let (class, said) = match &standing {
             _ if collection.is_several() => ("open", "each has its own verdict".to_owned()),
+            _ if collection.is_elsewhere => {
+                let said = "not verified: it isn’t on this machine";
+                ("open", said.to_owned())
+            }
             Standing::Unavailable | Standing::NotAsked => ("open", "not verified yet".to_owned()),
             Standing::Waiting => ("open", "waits to be verified".to_owned()),
             Standing::Reading(_, 0) => ("open", "is being verified".to_owned()),
@@ -67,12 +71,11 @@ impl Verdict {
 }
 
 /// What is verified where this one is asked for: another name of the same captures
-/// has their verdict, and several have none.
+/// has their verdict, and several have none. Verification reads all bytes, and so only
+/// what is on this machine.
 fn judged(collection: &Collection) -> Option<&Collection> {
-    collection
-        .parts()
-        .next()
-        .filter(|_| !collection.is_several())
+    let one = collection.parts().next();
+    one.filter(|one| !collection.is_several() && !one.is_elsewhere)
 }
 
 fn standing(site: Site<'_>, collection: &Collection) -> Standing {
