@@ -90,7 +90,9 @@ impl Rule {
             }
             "phpsessid" | "jsessionid" | "cfid" | "cftoken" if is_id(1) => Some(Self::Session),
             // A short one may name a story or a section.
-            "sid" | "sessionid" | "session_id" if is_id(16) => Some(Self::Session),
+            "sid" | "sessionid" | "session_id" if is_id(16) && is_made(value) => {
+                Some(Self::Session)
+            }
             name if name.starts_with("aspsessionid") && is_id(1) => Some(Self::Session),
             "fbclid" | "gclid" | "dclid" | "gbraid" | "wbraid" | "msclkid" | "yclid" | "igshid"
             | "mc_cid" | "mc_eid" | "_ga" | "_gl" => Some(Self::Campaign),
@@ -98,6 +100,13 @@ impl Rule {
             _ => None,
         }
     }
+}
+
+/// Whether a value was made by a machine: hexadecimal, or letters with digits, and no
+/// words with hyphens between.
+fn is_made(value: &str) -> bool {
+    let is_hex = value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    is_hex || !value.contains('-') && value.bytes().any(|b| b.is_ascii_digit())
 }
 
 /// A path of identifiers, as JSONP libraries name functions: `jQuery1_2`, `a.b`.
@@ -545,6 +554,10 @@ mod tests {
             ("?ts=20260101", "?ts=20260102"),
             ("?t=120", "?t=240"),
             ("?sid=12", "?sid=13"),
+            (
+                "?session_id=Closing-Keynote-Day2",
+                "?session_id=Opening-Keynote-Day1",
+            ),
             (
                 "?callback=https%3A%2F%2Fb.example",
                 "?callback=https%3A%2F%2Fc.example",

@@ -160,11 +160,15 @@ impl Exchange {
         let start = found.block(START)?;
         let is_cut = found.remaining() > 0;
         let header = found.header.clone();
+        let mut shares_member = before > 0;
         // An index need not say how long records are.
         let end = if entry.length > 0 && !whole {
             entry.offset.saturating_add(entry.length)
         } else {
             let extent = found.finish()?;
+            // What can't be read further on is no record of the member.
+            let next = reader.next_record().ok().flatten();
+            shares_member |= next.is_some_and(|next| next.offset() == entry.offset);
             extent.offset + extent.length
         };
         let record = Part {
@@ -176,7 +180,7 @@ impl Exchange {
         Ok(Some(Self {
             record,
             beside,
-            shares_member: before > 0,
+            shares_member,
             stored: entry.offset..end.min(warc.region().len()),
         }))
     }

@@ -155,13 +155,21 @@ impl Denied {
         Ok(())
     }
 
-    /// Whether a URL is withheld. Of records about a URL (`urn:text:…`), whether that is.
+    /// Whether a URL is withheld. Of records about a URL (`urn:text:…`,
+    /// `screenshot:…`), whether one that they name is.
     pub fn has(&self, url: &str) -> bool {
-        let about = url.strip_prefix("urn:").and_then(|urn| {
-            let start = urn.find("http://").or_else(|| urn.find("https://"))?;
-            Some(&urn[start..])
-        });
-        let url = about.unwrap_or(url);
+        let lower = url.to_ascii_lowercase();
+        if lower.starts_with("http:") || lower.starts_with("https:") {
+            return self.has_url(url);
+        }
+        let mut about = ["http://", "https://"]
+            .into_iter()
+            .flat_map(|scheme| lower.match_indices(scheme))
+            .map(|(start, _)| &url[start..]);
+        self.has_url(url) || about.any(|url| self.has_url(url))
+    }
+
+    fn has_url(&self, url: &str) -> bool {
         self.has_key(Surt::of(url).as_str())
             || !self.with_query.is_empty() && {
                 let url = plain(url);
@@ -229,6 +237,10 @@ mod tests {
             "urn:text:https://a.example/jane",
             "urn:view:http://b.example/p/1",
             "http://d.example/n?id=1",
+            "urn:text:https://b.example/p/1?next=http://other.example/x",
+            "urn:view:https://other.example/x?next=https://b.example/p/1",
+            "urn:thumbnail:HTTPS://a.example/jane",
+            "screenshot:https://b.example/p/1",
         ] {
             assert!(denied.has(url), "{url}");
         }

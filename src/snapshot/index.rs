@@ -297,10 +297,11 @@ impl Stream {
     fn told(&self, line: &[u8]) -> String {
         let mut line = String::from_utf8_lossy(line).into_owned();
         if let Some(name) = &self.name {
-            let length = line.trim_end().len();
+            let fields = line.trim_end().strip_suffix('}').map(str::trim_end);
             // What has no field is no capture.
-            if line[..length].ends_with("\"}") {
-                line.truncate(length - 1);
+            if let Some(length) = fields.filter(|f| !f.ends_with('{')).map(str::len) {
+                line.truncate(length);
+                // The last of a name counts, so none of the file's own takes its place.
                 line += &format!(", \"source\": \"{name}\"}}");
             }
         }
@@ -402,6 +403,24 @@ mod tests {
             at = end;
         }
         parted
+    }
+
+    #[test]
+    fn each_line_of_several_tells_its_own_source_however_it_ends() {
+        let lines = [
+            r#"a)/ 2020 {"url": "x", "offset": 0}"#,
+            r#"a)/b 2020 {"url": "x", "source": "other"}"#,
+            r#"a)/c 2020 {"url": "x" } "#,
+        ]
+        .map(str::to_owned);
+        let one = index(&lines);
+        let together = Index::together([("mine", &one), ("none", &index(&[]))]);
+        for line in together.lines("").unwrap() {
+            let line = line.unwrap();
+            let fields: serde_json::Value =
+                serde_json::from_str(&line[line.find('{').unwrap()..]).unwrap();
+            assert_eq!(fields["source"], "mine", "{line}");
+        }
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub(super) fn answer(state: &State, wish: &Wish, outlet: Outlet) {
         at: wish.asked.visit.timestamp,
         posted: wish.asked.posted.as_ref(),
         may_lose_query: wish.for_reader,
-        may_be_near: Some(&wish.asked.dest),
+        // A reader sees the address that was asked for, and no banner.
+        may_be_near: (!wish.for_reader).then_some(&*wish.asked.dest),
         passes_loops: true,
         passes_marked: true,
     };

@@ -199,6 +199,16 @@ fn of_several_records_in_one_member_that_of_the_capture_is_meant() {
         Some("<urn:uuid:response>")
     );
     assert!(exchange.shares_member);
+    // The first of several shares it too.
+    let mut member = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let both = [bare("response", "answer"), bare("request", "ask")].concat();
+    member.write_all(&both).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let first = collection(other.path(), &member.finish().unwrap(), Some(&line));
+    let read = Exchange::read(&first, &entry(&first, URL), true)
+        .unwrap()
+        .unwrap();
+    assert!(read.shares_member);
     // Under a name that doesn't say so.
     let stored = Stored::of(&one, &entry(&one, URL), &exchange).unwrap();
     assert_eq!(stored.suffix, ".warc.gz");

@@ -59,7 +59,8 @@
     if (name === "style") return mapCss(value);
     if (name === "integrity") return "";
     if (name === "srcdoc") return withRuntime(String(mapMarkup(value)));
-    return URLS.has(name) ? map(value) : value;
+    // Relative ones lead right by themselves, and may be no URLs: `#tab`, a custom element's words.
+    return URLS.has(name) && /^\s*([a-z][a-z0-9+.-]*:|\/)/i.test(String(value)) ? map(value) : value;
   };
   wrap(Element.prototype, "setAttribute", (original) => function (name, value) {
     return original.call(this, name, mapAttribute(name, value));

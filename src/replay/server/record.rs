@@ -61,13 +61,16 @@ fn send(state: &State, name: &str, named: &Named, outlet: Outlet) {
             return Ok(None);
         };
         let exchange = Exchange::read(collection, &entry, true)?;
+        // Others in the member may be withheld.
+        let is_withheld = |of: &Exchange| of.shares_member && collection.withholds();
+        let exchange = exchange.filter(|exchange| !is_withheld(exchange));
         let stored = exchange.map(|exchange| Stored::of(collection, &entry, &exchange));
         Ok(stored.transpose()?.map(|stored| (entry, stored)))
     });
     let (entry, mut stored) = match found {
         Ok(Some(found)) => found,
         Ok(None) => {
-            let text = "the collection has no such record\n".to_owned();
+            let text = "the collection has no such record, or one that isn't given as what stands with it is withheld\n".to_owned();
             return outlet.whole(plain(StatusCode::NOT_FOUND, text));
         }
         Err(error) => {

@@ -172,3 +172,32 @@ fn no_list_names_what_is_withheld() {
         .text();
     assert!(cdx.contains("/moved") && cdx.contains("/copy"), "{cdx}");
 }
+
+#[test]
+fn a_record_isnt_given_with_what_is_withheld_in_the_same_gzip_member() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = directory.path().join("deny.txt");
+    std::fs::write(&list, LIST).unwrap();
+    let denied = Some(Arc::new(Denied::read(&list).unwrap()));
+    let mut archive = Archive::default()
+        .response("http://a.example/", EARLY, HTML, b"open")
+        .response("http://a.example/jane", EARLY, HTML, b"secret one");
+    archive.0 = gzip(&archive.0);
+    let asked = format!("/c/demo/record?url=http%3A%2F%2Fa.example%2F&time={EARLY}");
+    for (settings, is_given) in [
+        (Settings::default(), true),
+        (
+            Settings {
+                denied,
+                ..Settings::default()
+            },
+            false,
+        ),
+    ] {
+        let archive = Archive(archive.0.clone());
+        let served = Archive::serve_with([("demo", archive)], "demo", &settings);
+        let host = format!("lastlight.localhost:{}", served.state.base.port);
+        let answer = served.ask("GET", &host, &asked, "");
+        assert_eq!(answer.status == 200, is_given, "{}", answer.text());
+    }
+}
