@@ -9,7 +9,7 @@
   // `url`: what is archived; `time`: when it was captured; `path`, in path mode:
   // where the captures of this visit are, such as
   // http://127.0.0.1:8080/demo/20260322101500; `script`: where this script is.
-  // For a worker also `address`, where its script is, and its page's `origin`.
+  // For a worker also `address`, where its script is, its page's `origin`, and `rank`.
   let told;
   if (isWorker) {
     told = self.lastlight;
@@ -32,6 +32,15 @@
   const visit = own.host.slice(own.host.indexOf("."));
   const shell = paths ? own.origin : "http://lastlight.localhost" + (own.port ? ":" + own.port : "");
   const archivedOrigin = told.origin || new URL(archived).origin;
+  // Which one of the visit's frames and workers it is: the number of each frame
+  // within its parent, from the shell's on, and of a worker among those of its maker.
+  const rankOf = (frame) => {
+    if (frame === frame.parent) return "";
+    let number = 0;
+    while (number < frame.parent.length && frame.parent[number] !== frame) number += 1;
+    return `${rankOf(frame.parent)}f${number}`;
+  };
+  const rank = isWorker ? told.rank || "" : rankOf(self);
   const base = () => {
     if (isWorker) return told.address;
     return document.baseURI.startsWith("http") ? document.baseURI : own.origin;

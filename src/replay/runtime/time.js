@@ -57,9 +57,10 @@
       return (t ^ (t >>> 14)) >>> 0;
     };
   };
-  const numbers = row(captured + archived);
+  // Each frame and worker of a page has its own.
+  const numbers = row(captured + archived + rank);
   wrap(Math, "random", () => () => numbers() / 4294967296);
-  const secrets = row("crypto" + captured + archived);
+  const secrets = row("crypto" + captured + archived + rank);
   const fill = (bytes) => {
     for (let i = 0; i < bytes.length; i += 1) bytes[i] = secrets() >>> 24;
     return bytes;

@@ -10,6 +10,7 @@
     if (held.has(String(url))) setTimeout(() => original.call(URL, url), HOLD);
     else original.call(URL, url);
   });
+  let started = 0;
   const starting = (name, script, options) => {
     const address = new URL(map(script), base()).href;
     const url = unmap(address);
@@ -17,6 +18,7 @@
     // Only scripts of the page's own origin may be workers: the browser says so.
     if (isHttp && originOf(url) !== archivedOrigin) return paths ? url : address;
     const worker = { url, address, origin: archivedOrigin, time: captured, path: paths, script: own.href };
+    if (name === "Worker") worker.rank = `${rank}w${started++}`;
     const isModule = typeof options === "object" && options !== null && options.type === "module";
     const json = JSON.stringify(worker);
     // Documents share one by its address.
