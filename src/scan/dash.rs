@@ -43,7 +43,10 @@ pub(super) fn read(text: &str, found: &mut Collector) {
             Piece::Text(piece) => {
                 let from = xml.position().saturating_sub(piece.len());
                 // A text that stands there as it is, and not a reference or such.
-                if reader.content.trim().is_empty() && text[from..].starts_with(&*piece) {
+                let stands = text
+                    .get(from..)
+                    .is_some_and(|rest| rest.starts_with(&*piece));
+                if reader.content.trim().is_empty() && stands {
                     reader.at = from + (piece.len() - piece.trim_start().len());
                 }
                 reader.content.push_str(&piece);

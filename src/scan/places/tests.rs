@@ -151,6 +151,13 @@ fn only_so_many_variants_are_looked_up() {
     assert!(asked <= MAX_LOOKED_UP && !moved.bytes.is_empty(), "{asked}");
 }
 
+#[test]
+fn marked_text_may_end_within_a_character_before_its_mark() {
+    let source =
+        "<MPD><BaseURL><![CDATA[\u{10000}http://b/]]></BaseURL></MPD><![CDATA[\u{10000}]]>";
+    relocated(Format::Dash, source, true);
+}
+
 proptest! {
     #[test]
     fn any_text_keeps_its_characters_apart(source in "(?s)(#EXT-X-STREAM-INF:|#EXT-X-KEY:URI=|\"|<MPD>|</MPD>|<Period>|<AdaptationSet>|</AdaptationSet>|<Representation>|</Representation>|<BaseURL>|</BaseURL>|<SegmentURL media=|<!\\[CDATA\\[|\\]\\]>|&amp;|http://b/|//é/|<\\?xml-stylesheet href='|'|\\?>|>|\n|é|.){0,40}") {
