@@ -193,6 +193,18 @@ class Chromium:
             raise BrowserError(details.get("exception", {}).get("description", details.get("text")))
         return answer["result"].get("value")
 
+    def anywhere(self, expression):
+        """The first value that counts as true of an expression, in any frame of the page that is open now."""
+        for session, identifier in list(self._contexts):
+            parameters = {"expression": expression, "returnByValue": True, "contextId": identifier}
+            try:
+                answer = self.command("Runtime.evaluate", parameters, session)
+            except BrowserError:  # the frame has gone meanwhile
+                continue
+            if "exceptionDetails" not in answer and answer["result"].get("value"):
+                return answer["result"]["value"]
+        return None
+
     def _context(self, host):
         found = [
             (context["auxData"]["frameId"] != self._targets.get(session), session, identifier)

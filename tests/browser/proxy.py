@@ -133,7 +133,10 @@ def describe(protocol, packet):
     if protocol == 0x0800:
         start = (packet[0] & 15) * 4
         number, ends = packet[9], (socket.inet_ntop(socket.AF_INET, packet[12:16]), socket.inet_ntop(socket.AF_INET, packet[16:20]))
-        # Membership of multicast groups is told where a socket joins one, as mDNS does; it counts.
+        # Membership of multicast groups is told where a socket joins one, as mDNS does; it counts. That
+        # it has left is said up to some seconds after the socket's end, and into others' ears.
+        if number == 2 and is_farewell(packet[start:]):
+            return None
     elif protocol == 0x86DD:
         start = 40
         number, ends = packet[6], (socket.inet_ntop(socket.AF_INET6, packet[8:24]), socket.inet_ntop(socket.AF_INET6, packet[24:40]))
@@ -150,6 +153,19 @@ def describe(protocol, packet):
     if name == "tcp" and packet[start + 13] & (syn | ack) == syn:
         name = "tcp begun"
     return (name, ends[0], ports[0], ends[1], ports[1])
+
+
+def is_farewell(report):
+    """Whether an IGMP message says that groups are left, and nothing else (RFC 3376 §4.2, RFC 2236 §2)."""
+    leave, report_3, change_to_include = 0x17, 0x22, 3
+    if not report or report[0] != report_3:
+        return report[:1] == bytes([leave])
+    at, changes = 8, []
+    for _ in range(int.from_bytes(report[6:8], "big")):
+        kind, words, sources = struct.unpack_from("!BBH", report, at)
+        changes.append((kind, sources))
+        at += 8 + 4 * sources + 4 * words
+    return all(change == (change_to_include, 0) for change in changes)
 
 
 def run(*command):
@@ -295,20 +311,20 @@ def opens(browser, url, patience=60):
     browser.until(f"location.href === {json.dumps(url)} && document.readyState === 'complete'", timeout=patience)
 
 
-def tries(browser, url):
-    """Opens the page that tries, and says what it tried."""
-    browser.command("Page.navigate", {"url": url}, browser.page)
+def tries(browser, url, where=None):
+    """Opens the page that tries, itself or within the page at `where`, and says what it tried."""
+    browser.begin(where or url)
+    done = "typeof tried === 'object' && tried.includes('WebRTC') && tried"
+    if where is None:
+        done = f"location.href.startsWith({json.dumps(url)}) && {done}"
     deadline = time.monotonic() + 60
-    tried = None
-    while not tried:
+    while not (tried := browser.anywhere(done)):
         assert time.monotonic() < deadline, f"{url} doesn't run"
-        with contextlib.suppress(Exception):
-            tried = browser.evaluate(f"location.href.startsWith({json.dumps(url)}) && tried.includes('WebRTC') && tried")
-        browser._read(0.1)
+        browser.take(0.1)
     # STUN asks again for some seconds, names and connections are tried more than once.
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        browser._read(0.1)
+        browser.take(0.1)
     return tried
 
 
@@ -331,20 +347,11 @@ def ordinary(binary, work):
     """The same page where a reader has it without `--open`: at origins of its own, and at one host name."""
     (work / "ordinary").mkdir()
     with replay(binary, archive(work / "ordinary"), work / "ordinary") as port:
-        places = [
-            (f"http://lastlight.localhost:{port}", "s-attempts-example.20260301120000.attempts.lastlight.localhost"),
-            # Pages have no origin there.
-            (f"http://127.0.0.1:{port}", ""),
-        ]
-        for shell, host in places:
-            address = f"{shell}/view/attempts/20260301120000/https://attempts.example/"
+        for shell in [f"http://lastlight.localhost:{port}", f"http://127.0.0.1:{port}"]:
+            url = "https://attempts.example/"
             with Wire() as wire, Chromium(["--host-resolver-rules=EXCLUDE 127.0.0.1"]) as browser:
-                browser.command("Page.navigate", {"url": address}, browser.page)
-                end = time.monotonic() + 12
-                while time.monotonic() < end:
-                    browser._read(0.1)
-                tried = browser.evaluate("tried", host)
-            assert len(tried) >= 24 and "WebRTC" in tried, tried
+                tried = tries(browser, url, f"{shell}/view/attempts/20260301120000/{url}")
+            assert len(tried) >= 24, tried
             assert not wire.left, f"at {shell} there left:\n  {few(wire.left)}"
     return f"nothing, for {len(tried)} attempts by scripts and those by elements, in both modes"
 
@@ -389,8 +396,8 @@ def demo(opening):
     """The demo's site is at its own addresses, with pictures and styles."""
     with opening.visit(DEMO) as (browser, _, _, _):
         url = "http://inquiry.localhost:8431/"
-        targets = browser.command("Target.getTargets")["targetInfos"]
-        assert url in {target["url"] for target in targets}, f"the first seed isn't open: {targets}"
+        targets = lambda: {target["url"] for target in browser.command("Target.getTargets")["targetInfos"]}  # noqa: E731
+        wait(lambda: url in targets(), f"the first seed's page among {targets()}")
         for path in ["", "evidence/", "map/", "hearings/"]:
             browser.forget()
             browser.navigate(url + path)
