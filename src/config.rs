@@ -188,6 +188,9 @@ pub struct Warc {
     pub level: Level<9>,
     /// Gzip's level for answers that are compressed in themselves.
     pub level_compressed: Level<9>,
+    /// Gzip's level while more answers wait than there are threads for, unless it is
+    /// higher than `level`.
+    pub level_backlog: Level<9>,
     /// Zstandard's level, from 1 to 19.
     pub zstd_level: Level<19>,
     /// The file of a Zstandard dictionary; empty for none.

@@ -113,6 +113,11 @@ impl Recorder {
         }
     }
 
+    /// Says whether more exchanges wait than can be recorded in time.
+    pub fn set_backlog(&mut self, has_backlog: bool) {
+        self.coder.set_backlog(has_backlog);
+    }
+
     /// The records of one exchange. The response comes first and the metadata
     /// last, so that recovery knows a whole exchange by its end; what is told
     /// of the host once follows. An answer without head (HTTP/0.9) is a

@@ -4,10 +4,13 @@
 mod sitemaps;
 
 use std::io::Write;
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::CrawlError;
 use super::progress::Stop;
-use super::store::Store;
+use super::store::{Reader, Store};
+use crate::digest::Digest;
 use crate::snapshot::layout::{
     CONFIG, EXTRA_PAGES, INDEX, LEDGER, Layout, MANIFEST, MANIFEST_DIGEST, PAGES, RECORDS, SITEMAPS,
 };
@@ -65,36 +68,21 @@ fn file<T>(
     Ok(result.expect("the content was written"))
 }
 
-/// Seals a snapshot; `stopped` says why it isn't complete.
+/// Seals a snapshot whose store is committed; `stopped` says why it isn't complete.
 pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(), CrawlError> {
     // The manifest lists what is there: nothing that a killed run was writing.
     for path in [MANIFEST, MANIFEST_DIGEST, CONFIG, SITEMAPS] {
         whole::clear(&layout.path(path))?;
     }
     store.rest()?;
-    let mut index = LineSorter::default();
-    let (record_root, records) = file(layout, RECORDS, |out| {
-        let mut writer = RecordsWriter::new(out)?;
-        store.each_record(|row, entry| -> Result<(), Inner> {
-            writer.add(&row)?;
-            if let Some(entry) = entry {
-                index.add(entry.as_bytes())?;
-            }
-            Ok(())
-        })?;
-        Ok(writer.finish())
-    })?;
-    file(layout, INDEX, |mut out| Ok(index.write_to(&mut out)?))?;
     let unreached = stopped.map_or("", Stop::reason);
-    file(layout, LEDGER, |out| {
-        let mut writer = LedgerWriter::new(out)?;
-        store.each_ledger_row(unreached, |row| -> Result<(), Inner> {
-            Ok(writer.add(&row)?)
-        })?;
-        Ok(writer.finish()?)
-    })?;
-    sitemaps::write(layout, store, unreached)?;
-    let main_page = seal_pages(layout, store)?;
+    let (records, pages) = thread::scope(|scope| {
+        let pages = scope.spawn(|| seal_urls(layout, unreached));
+        let records = seal_records(layout);
+        let pages = pages.join();
+        (records, pages.unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let ((record_root, records), main_page) = (records?, pages?);
     let seeds = store.seeds()?;
     let main_url = seeds
         .first()
@@ -124,6 +112,40 @@ pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(),
     Ok(())
 }
 
+/// Writes the list of records and the index; returns the record root and how many
+/// records there are.
+fn seal_records(layout: &Layout) -> Result<(Digest, u64), CrawlError> {
+    let reader = Reader::open(&layout.store())?;
+    let mut index = LineSorter::default();
+    let listed = file(layout, RECORDS, |out| {
+        let mut writer = RecordsWriter::new(out)?;
+        reader.each_record(|row, entry| -> Result<(), Inner> {
+            writer.add(&row)?;
+            if let Some(entry) = entry {
+                index.add(entry.as_bytes())?;
+            }
+            Ok(())
+        })?;
+        Ok(writer.finish())
+    })?;
+    file(layout, INDEX, |mut out| Ok(index.write_to(&mut out)?))?;
+    Ok(listed)
+}
+
+/// Writes what is told of URLs; returns the page of the first seed.
+fn seal_urls(layout: &Layout, unreached: &str) -> Result<Option<Page>, CrawlError> {
+    let reader = Reader::open(&layout.store())?;
+    file(layout, LEDGER, |out| {
+        let mut writer = LedgerWriter::new(out)?;
+        reader.each_ledger_row(unreached, |row| -> Result<(), Inner> {
+            Ok(writer.add(&row)?)
+        })?;
+        Ok(writer.finish()?)
+    })?;
+    sitemaps::write(layout, &reader, unreached)?;
+    seal_pages(layout, &reader)
+}
+
 /// The snapshots that revisits of this one refer to.
 fn earlier(store: &Store) -> Result<Vec<RefersTo>, CrawlError> {
     let earlier = store.earlier()?.into_iter();
@@ -136,7 +158,7 @@ fn earlier(store: &Store) -> Result<Vec<RefersTo>, CrawlError> {
 }
 
 /// Writes both page lists; returns the page of the first seed.
-fn seal_pages(layout: &Layout, store: &Store) -> Result<Option<Page>, CrawlError> {
+fn seal_pages(layout: &Layout, reader: &Reader) -> Result<Option<Page>, CrawlError> {
     let mut main_page = None;
     for (path, id, title, seeds) in [
         (PAGES, "pages", "Seed pages", true),
@@ -144,7 +166,7 @@ fn seal_pages(layout: &Layout, store: &Store) -> Result<Option<Page>, CrawlError
     ] {
         file(layout, path, |mut out| {
             pages::write_header(&mut out, id, title)?;
-            store.each_page(|row, url, title, time, is_seed| -> Result<(), Inner> {
+            reader.each_page(|row, url, title, time, is_seed| -> Result<(), Inner> {
                 if is_seed == seeds {
                     let page = Page {
                         id: row.to_string(),

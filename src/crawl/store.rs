@@ -5,6 +5,7 @@ mod cookies;
 mod found;
 pub mod marks;
 pub mod payloads;
+mod reader;
 mod rows;
 mod schema;
 mod secrets;
@@ -12,23 +13,21 @@ mod sitemaps;
 mod tally;
 
 pub use found::{Added, NewUrl};
+pub use reader::{Missing, Reader};
 pub use schema::VERSION;
-pub use sitemaps::{Missing, Sitemaps};
+pub use sitemaps::Sitemaps;
 pub use tally::Tally;
 
 use std::path::Path as FsPath;
 
-use rusqlite::{Connection, OpenFlags, Row, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use self::rows::Rows;
 use super::CrawlError;
 use super::imprint::Imprint;
 use super::job::{Answer, Job, StoredRecord};
 use crate::links::Path;
-use crate::snapshot::cdxj::CdxjEntry;
-use crate::snapshot::ledger::{LedgerRow, Place, State};
 use crate::snapshot::manifest::Counts;
-use crate::snapshot::records::RecordRow;
 use crate::url::CanonicalUrl;
 
 /// States of a row; the numbers are on disk.
@@ -327,70 +326,6 @@ impl Store {
         Ok(self.db.last_insert_rowid())
     }
 
-    /// Every record in order of WARC and offset, with its index line. A probe's
-    /// has no mark: its answer is what the site says.
-    pub fn each_record<E: From<rusqlite::Error>>(
-        &self,
-        mut sink: impl FnMut(RecordRow, Option<String>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        let mut query = self.db.prepare(
-            "SELECT w.filename, r.offset, r.length, r.record_id, r.sha256, r.entry, m.mark
-             FROM record r JOIN warc w ON w.id = r.warc
-             LEFT JOIN mark m ON m.warc = r.warc AND m.offset = r.offset AND m.mark != 'probe' ORDER BY w.filename, r.offset",
-        )?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            let record = RecordRow {
-                filename: row.get(0)?,
-                offset: row.get::<_, i64>(1)?.unsigned_abs(),
-                length: row.get::<_, i64>(2)?.unsigned_abs(),
-                record_id: row.get(3)?,
-                sha256: row.get(4)?,
-            };
-            let entry: Option<String> = row.get(5)?;
-            let mark: Option<String> = row.get(6)?;
-            sink(record, entry.map(|entry| marked(entry, mark)))?;
-        }
-        Ok(())
-    }
-
-    /// Every URL's final row, sorted by URL. What still waits is unreached for
-    /// the reason given.
-    pub fn each_ledger_row<E: From<rusqlite::Error>>(
-        &self,
-        unreached: &str,
-        mut sink: impl FnMut(LedgerRow) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        let mut query = self.db.prepare(
-            "SELECT u.url, u.state, u.reason, u.status, u.media_type, u.bytes, u.digest, w.filename,
-             u.offset, u.length, v.url, u.hops, u.time, m.mark
-             FROM url u LEFT JOIN warc w ON w.id = u.warc LEFT JOIN url v ON v.id = u.via
-             LEFT JOIN mark m ON m.warc = u.warc AND m.offset = u.offset ORDER BY u.url",
-        )?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            sink(ledger_row(row, unreached)?)?;
-        }
-        Ok(())
-    }
-
-    /// Every captured page: URL, title, time, and whether it is a seed.
-    pub fn each_page<E: From<rusqlite::Error>>(
-        &self,
-        mut sink: impl FnMut(i64, String, Option<String>, String, bool) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        let mut query = self.db.prepare(
-            "SELECT id, url, title, time, (SELECT COUNT(*) FROM seed WHERE seed.url = url.url)
-             FROM url WHERE page = 1 AND state IN (1, 4) ORDER BY id",
-        )?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            let is_seed = row.get::<_, i64>(4)? > 0;
-            sink(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, is_seed)?;
-        }
-        Ok(())
-    }
-
     /// URLs by state; what waits counts as unreached.
     pub fn counts(&self) -> Result<Counts> {
         let mut counts = Counts::default();
@@ -534,65 +469,4 @@ impl Store {
 /// URLs in the store were canonical when they went in.
 fn stored_url(text: &str) -> CanonicalUrl {
     CanonicalUrl::parse(text).expect("the store holds canonical URLs")
-}
-
-/// An index line with its mark, as the last key.
-fn marked(entry: String, mark: Option<String>) -> String {
-    let Some(mark) = mark else {
-        return entry;
-    };
-    match entry.parse::<CdxjEntry>() {
-        Ok(mut entry) => {
-            entry.mark = Some(mark);
-            entry.to_string()
-        }
-        Err(_) => entry,
-    }
-}
-
-fn ledger_row(row: &Row<'_>, unreached: &str) -> Result<LedgerRow> {
-    let (state, reason) = match row.get::<_, i64>(1)? {
-        state::CAPTURED => (State::Captured, String::new()),
-        state::UNCHANGED => (State::Unchanged, String::new()),
-        state::EXCLUDED => (
-            State::Excluded,
-            row.get::<_, Option<String>>(2)?.unwrap_or_default(),
-        ),
-        state::FAILED => (
-            State::Failed,
-            row.get::<_, Option<String>>(2)?.unwrap_or_default(),
-        ),
-        _ => (State::Unreached, unreached.to_owned()),
-    };
-    let text = |at: usize| {
-        row.get::<_, Option<String>>(at)
-            .map(Option::unwrap_or_default)
-    };
-    let number = |at: usize| {
-        row.get::<_, Option<i64>>(at)
-            .map(|n| n.map(i64::unsigned_abs))
-    };
-    let place = match (row.get::<_, Option<String>>(7)?, number(8)?, number(9)?) {
-        (Some(filename), Some(offset), Some(length)) => Some(Place {
-            filename,
-            offset,
-            length,
-        }),
-        _ => None,
-    };
-    Ok(LedgerRow {
-        url: row.get(0)?,
-        state,
-        reason,
-        mark: text(13)?,
-        status: row.get(3)?,
-        media_type: text(4)?,
-        bytes: number(5)?,
-        payload_digest: text(6)?,
-        place,
-        via: text(10)?,
-        hops: row.get(11)?,
-        pass: 1,
-        time: text(12)?,
-    })
 }

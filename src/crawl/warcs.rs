@@ -47,6 +47,7 @@ impl Series {
             Compression::Gzip => Coding::Gzip(Levels {
                 usual: config.warc.level.value(),
                 compressed: config.warc.level_compressed.value(),
+                backlog: config.warc.level_backlog.value(),
             }),
             Compression::Zstd => Coding::Zstd {
                 level: config.warc.zstd_level.value(),

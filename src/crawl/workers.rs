@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,8 @@ const HEAVY_KIB: u32 = 16 * 1024;
 /// After an answer of a server that owes, the thread for them rests so many times
 /// as long as it worked while the others have something to do.
 const REST: u32 = 24;
+/// Where so many light answers wait, they come faster than they are compressed.
+const BACKLOG: usize = 32;
 /// Whether they have is looked at after so much of the rest.
 const NAP: Duration = Duration::from_millis(5);
 
@@ -55,6 +57,7 @@ pub struct Desk {
     heavy: Queue,
     owing: Queue,
     debts: Arc<Debts>,
+    waiting: Arc<AtomicUsize>,
 }
 
 struct Queue {
@@ -77,7 +80,8 @@ impl Desk {
     /// Waits until there is room for an exchange and hands it over; false where
     /// nobody takes it any more.
     pub async fn hand_in(&self, mut fetched: Fetched) -> bool {
-        let queue = match self.debts.weight(&fetched) {
+        let weight = self.debts.weight(&fetched);
+        let queue = match weight {
             Weight::Light => &self.light,
             Weight::Heavy => &self.heavy,
             Weight::Owing => &self.owing,
@@ -91,6 +95,9 @@ impl Desk {
         };
         let kib = u32::try_from(kib).unwrap_or(u32::MAX).min(queue.kib);
         fetched.permit = queue.budget.clone().acquire_many_owned(kib).await.ok();
+        if weight == Weight::Light {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        }
         queue.results.send(fetched).is_ok()
     }
 }
@@ -148,6 +155,8 @@ struct Shared {
     debts: Arc<Debts>,
     /// Answers that were turned into outcomes, but for those of servers that owe.
     done_by_others: AtomicU64,
+    /// Light answers that nobody works at yet.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Shared {
@@ -185,6 +194,7 @@ impl Workers {
             abandoned: AtomicBool::new(false),
             debts: Arc::default(),
             done_by_others: AtomicU64::new(0),
+            waiting: Arc::default(),
         });
         let start = |name: String, fetched: &Arc<Mutex<mpsc::Receiver<Fetched>>>, role: Role| {
             let worker = Worker {
@@ -209,6 +219,7 @@ impl Workers {
             heavy: Queue::new(heavy, HEAVY_KIB),
             owing: Queue::new(owing, HEAVY_KIB),
             debts: shared.debts.clone(),
+            waiting: shared.waiting.clone(),
         };
         Ok((Self { shared }, desk, outcomes))
     }
@@ -253,6 +264,10 @@ impl Worker {
             };
             if shared.is_abandoned() {
                 return;
+            }
+            if matches!(self.role, Role::Light) {
+                let waiting = shared.waiting.fetch_sub(1, Ordering::Relaxed) - 1;
+                recorder.set_backlog(waiting >= BACKLOG);
             }
             if let Role::Heavy(owing) = &self.role
                 && shared.debts.weight(&fetched) == Weight::Owing

@@ -4,13 +4,16 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::layout::{Layout, MANIFEST, MANIFEST_DIGEST, STATE};
-use super::{SnapshotError, whole};
+use super::{SnapshotError, crew, whole};
 use crate::digest::Digest;
 
 /// The WACZ version that a snapshot follows.
@@ -67,6 +70,22 @@ pub struct Resource {
     pub hash: String,
     /// Length in bytes.
     pub bytes: u64,
+}
+
+impl Resource {
+    /// Of a file of a snapshot.
+    fn of(layout: &Layout, path: &str) -> Result<Self, SnapshotError> {
+        let file = layout.path(path);
+        let (digest, bytes) = File::open(&file)
+            .and_then(Digest::sha256_of)
+            .map_err(SnapshotError::io(&file, "reading"))?;
+        Ok(Self {
+            name: resource_name(path),
+            path: path.to_owned(),
+            hash: digest.to_string(),
+            bytes,
+        })
+    }
 }
 
 /// As other tools write it: without name, or with digest and length where the
@@ -223,24 +242,34 @@ pub struct ManifestDigest {
 impl Manifest {
     /// Describes the files of a snapshot as they are now. Every file is read.
     pub fn describe(layout: &Layout) -> Result<Vec<Resource>, SnapshotError> {
-        let mut resources = Vec::new();
-        for path in files_below(layout.root())? {
-            if path == MANIFEST || path == MANIFEST_DIGEST || path.starts_with(&format!("{STATE}/"))
-            {
-                continue;
+        let is_own = |path: &String| {
+            path == MANIFEST || path == MANIFEST_DIGEST || path.starts_with(&format!("{STATE}/"))
+        };
+        let mut paths = files_below(layout.root())?;
+        paths.retain(|path| !is_own(path));
+        let next = AtomicUsize::new(0);
+        // On several threads: what there is to hash is as large as the whole capture.
+        let work = || {
+            let mut described = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                match paths.get(at) {
+                    Some(path) => described.push((at, Resource::of(layout, path)?)),
+                    None => return Ok::<_, SnapshotError>(described),
+                }
             }
-            let file = layout.path(&path);
-            let (digest, bytes) = File::open(&file)
-                .and_then(Digest::sha256_of)
-                .map_err(SnapshotError::io(&file, "reading"))?;
-            resources.push(Resource {
-                name: resource_name(&path),
-                path,
-                hash: digest.to_string(),
-                bytes,
-            });
-        }
-        Ok(resources)
+        };
+        let mut described = thread::scope(|scope| {
+            let workers: Vec<_> = (0..crew::threads(u64::MAX))
+                .map(|_| scope.spawn(work))
+                .collect();
+            let parts = workers.into_iter().map(|worker| worker.join());
+            let parts = parts.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
+            parts.collect::<Result<Vec<_>, _>>()
+        })?
+        .concat();
+        described.sort_unstable_by_key(|(at, _)| *at);
+        Ok(described.into_iter().map(|(_, file)| file).collect())
     }
 
     /// Writes the manifest and its digest; the manifest appears last, since it

@@ -60,6 +60,14 @@ impl Coder {
         }
     }
 
+    /// Says whether more records wait than can be compressed in time. Zstandard is
+    /// fast at its usual level.
+    pub fn set_backlog(&mut self, has_backlog: bool) {
+        if let Self::Gzip(compressor) = self {
+            compressor.has_backlog = has_backlog;
+        }
+    }
+
     /// Appends a record that is whole in memory to `out`.
     pub fn record(&mut self, record: &[u8], payload: PayloadKind, out: &mut Vec<u8>) {
         match self {

@@ -22,6 +22,8 @@ pub struct Levels {
     pub usual: i32,
     /// Of records whose payload is compressed in itself.
     pub compressed: i32,
+    /// Of the others too while [`Compressor::has_backlog`], unless it is higher.
+    pub backlog: i32,
 }
 
 impl Default for Levels {
@@ -31,6 +33,7 @@ impl Default for Levels {
         Self {
             usual: 6,
             compressed: 1,
+            backlog: 1,
         }
     }
 }
@@ -53,7 +56,10 @@ pub struct Compressor {
     levels: Levels,
     usual: Level,
     compressed: Level,
+    backlog: Level,
     small: Level,
+    /// Whether more records wait than can be compressed in time.
+    pub has_backlog: bool,
 }
 
 impl Default for Compressor {
@@ -69,7 +75,9 @@ impl Compressor {
             levels,
             usual: Level::new(levels.usual),
             compressed: Level::new(levels.compressed),
+            backlog: Level::new(levels.backlog.min(levels.usual)),
             small: Level::new(1),
+            has_backlog: false,
         }
     }
 
@@ -82,6 +90,7 @@ impl Compressor {
     pub fn member_of(&mut self, record: &[u8], payload: PayloadKind, out: &mut Vec<u8>) {
         let level = match payload {
             _ if record.len() <= SMALL => &mut self.small,
+            PayloadKind::Plain if self.has_backlog => &mut self.backlog,
             PayloadKind::Plain => &mut self.usual,
             PayloadKind::Compressed => &mut self.compressed,
         };
@@ -96,6 +105,7 @@ impl Compressor {
         out: W,
     ) -> io::Result<W> {
         let level = match payload {
+            PayloadKind::Plain if self.has_backlog => self.levels.usual.min(self.levels.backlog),
             PayloadKind::Plain => self.levels.usual,
             PayloadKind::Compressed => self.levels.compressed,
         };

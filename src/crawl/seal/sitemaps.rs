@@ -3,13 +3,13 @@
 
 use super::{Inner, file};
 use crate::crawl::CrawlError;
-use crate::crawl::store::{Missing, Store, state};
+use crate::crawl::store::{Missing, Reader, state};
 use crate::snapshot::layout::{Layout, SITEMAPS};
 use crate::snapshot::ledger::State;
 
 /// Writes the report, if any sitemap listed anything.
-pub fn write(layout: &Layout, store: &Store, unreached: &str) -> Result<(), CrawlError> {
-    if store.sitemaps()?.listed == 0 {
+pub fn write(layout: &Layout, reader: &Reader, unreached: &str) -> Result<(), CrawlError> {
+    if !reader.has_listed()? {
         return Ok(());
     }
     file(layout, SITEMAPS, |out| {
@@ -18,7 +18,7 @@ pub fn write(layout: &Layout, store: &Store, unreached: &str) -> Result<(), Craw
             .from_writer(out);
         let written = |result: csv::Result<()>| result.map_err(std::io::Error::from);
         written(writer.write_record(["url", "state", "reason", "status", "sitemap"]))?;
-        store.each_missing(|missing| -> Result<(), Inner> {
+        reader.each_missing(|missing| -> Result<(), Inner> {
             let status = missing.status.map(|status| status.to_string());
             let (state, reason) = outcome(&missing, unreached);
             written(writer.write_record([
