@@ -62,6 +62,12 @@ pub struct Store {
     rows: Rows,
 }
 
+/// How a URL ends: its [`state`], why, and after how many tries.
+pub type End<'a> = (i64, Option<&'a str>, u32);
+
+/// Where a response stands: the row of its WARC, offset and length in bytes.
+pub type Place = (i64, u64, u64);
+
 /// A result of SQLite.
 pub type Result<T> = rusqlite::Result<T>;
 
@@ -197,20 +203,28 @@ impl Store {
     }
 
     /// Writes what became of a URL.
-    pub fn settle(&self, id: i64, state: i64, reason: Option<&str>, tries: u32) -> Result<()> {
+    pub fn settle(&self, id: i64, (state, reason, tries): End<'_>) -> Result<()> {
         self.db
             .prepare_cached("UPDATE url SET state = ?2, reason = ?3, tries = ?4 WHERE id = ?1")?
             .execute(params![id, state, reason, tries])
             .map(drop)
     }
 
-    /// Writes what an answer said, and where its response stands.
-    pub fn answered(&self, id: i64, answer: &Answer, place: Option<(i64, u64, u64)>) -> Result<()> {
+    /// Writes what an answer said, where its response stands, and how the URL ends
+    /// by it, all at once: the row grows, and one that grows twice is moved twice.
+    pub fn answered(
+        &self,
+        id: i64,
+        answer: &Answer,
+        place: Option<Place>,
+        end: Option<End<'_>>,
+    ) -> Result<()> {
         self.db
             .prepare_cached(
                 "UPDATE url SET status = ?2, media_type = ?3, bytes = ?4, digest = ?5, time = ?6, title = ?7,
                  page = ?8, warc = COALESCE(?9, warc), offset = COALESCE(?10, offset),
-                 length = COALESCE(?11, length) WHERE id = ?1",
+                 length = COALESCE(?11, length), state = COALESCE(?12, state),
+                 reason = IIF(?12 IS NULL, reason, ?13), tries = COALESCE(?14, tries) WHERE id = ?1",
             )?
             .execute(params![
                 id,
@@ -223,7 +237,10 @@ impl Store {
                 answer.is_page,
                 place.map(|p| p.0),
                 place.map(|p| p.1 as i64),
-                place.map(|p| p.2 as i64)
+                place.map(|p| p.2 as i64),
+                end.map(|(state, ..)| state),
+                end.and_then(|(_, reason, _)| reason),
+                end.map(|(.., tries)| tries)
             ])
             .map(drop)
     }

@@ -263,7 +263,7 @@ impl Manifest {
             let workers: Vec<_> = (0..crew::threads(u64::MAX))
                 .map(|_| scope.spawn(work))
                 .collect();
-            let parts = workers.into_iter().map(|worker| worker.join());
+            let parts = workers.into_iter().map(thread::ScopedJoinHandle::join);
             let parts = parts.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
             parts.collect::<Result<Vec<_>, _>>()
         })?

@@ -121,7 +121,7 @@ fn a_host_that_asks_for_hours_gets_them_whatever_became_of_the_url() {
         bench.frontier.finished(bench.host, turn.job.id);
         bench
             .store
-            .settle(turn.job.id, state::FAILED, Some("status-503"), 1)
+            .settle(turn.job.id, (state::FAILED, Some("status-503"), 1))
             .unwrap();
     }
     bench.frontier.asked_to_wait(bench.host, HOURS);
@@ -184,7 +184,7 @@ fn a_url_is_refused_once_although_the_store_still_has_it_waiting() {
                 assert!(refused.insert(job.id), "{} twice", job.url);
                 bench
                     .store
-                    .settle(job.id, state::EXCLUDED, Some(&reason), 0)
+                    .settle(job.id, (state::EXCLUDED, Some(&reason), 0))
                     .unwrap();
             }
         }
@@ -224,7 +224,7 @@ fn a_host_that_stays_silent_is_given_up_and_taken_up_again_when_it_answers() {
         assert!(closed.insert(job.id));
         bench
             .store
-            .settle(job.id, state::FAILED, Some(&reason), 0)
+            .settle(job.id, (state::FAILED, Some(&reason), 0))
             .unwrap();
     }
     assert!(closed.contains(&first.id));
@@ -235,7 +235,10 @@ fn a_host_that_stays_silent_is_given_up_and_taken_up_again_when_it_answers() {
     bench.frontier.add_host(bench.host, url("/").host_key());
     for decision in again {
         if let Decision::Closed(job, _) = decision {
-            bench.store.settle(job.id, state::FAILED, None, 0).unwrap();
+            bench
+                .store
+                .settle(job.id, (state::FAILED, None, 0))
+                .unwrap();
         }
     }
     bench.frontier.note(bench.host, Health::Well);
@@ -316,7 +319,7 @@ fn a_url_that_asks_for_hours_comes_after_all_others_of_its_host() {
         bench.frontier.finished(bench.host, job.id);
         bench
             .store
-            .settle(job.id, state::CAPTURED, None, 1)
+            .settle(job.id, (state::CAPTURED, None, 1))
             .unwrap();
         asked.push(job.url.to_string());
     }

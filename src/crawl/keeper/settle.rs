@@ -7,9 +7,9 @@ use serde_json::json;
 use super::Keeper;
 use crate::crawl::CrawlError;
 use crate::crawl::frontier::HostId;
-use crate::crawl::job::{Health, Job, Outcome, RobotsOutcome, Verdict};
+use crate::crawl::job::{Answer, Health, Job, Outcome, RobotsOutcome, Verdict};
 use crate::crawl::process::backoff;
-use crate::crawl::store::{SeedSource, state};
+use crate::crawl::store::{self, SeedSource, state};
 use crate::url::CanonicalUrl;
 
 /// How long a URL waits at least that wasn't answered for want of a network.
@@ -19,7 +19,7 @@ impl Keeper<'_> {
     pub(super) fn settle(
         &mut self,
         mut outcome: Outcome,
-        place: Option<(i64, u64, u64)>,
+        place: Option<store::Place>,
     ) -> Result<(), CrawlError> {
         let host = self.host(&outcome.job.host())?;
         self.frontier.finished(host, outcome.job.id);
@@ -45,8 +45,8 @@ impl Keeper<'_> {
         let job = &outcome.job;
         let captured = matches!(outcome.verdict, Verdict::Captured | Verdict::Unchanged);
         let stays = self.refetching.contains(&job.id) && !captured;
-        if let Some(answer) = outcome.answer.as_ref().filter(|_| !stays) {
-            self.store.answered(job.id, answer, place)?;
+        let answer = outcome.answer.as_ref().filter(|_| !stays);
+        if let Some(answer) = answer {
             self.progress.pages += u64::from(answer.is_page && captured);
             self.progress.received += answer.bytes;
         }
@@ -61,6 +61,9 @@ impl Keeper<'_> {
             Verdict::Failed(reason) => (state::FAILED, Some(reason.as_str())),
             Verdict::Excluded(reason) => (state::EXCLUDED, Some(reason.as_str())),
             Verdict::Retry(pause, reason) => {
+                if let Some(answer) = answer {
+                    self.store.answered(job.id, answer, place, None)?;
+                }
                 let mut again = job.clone();
                 again.tries += u32::from(!silent);
                 self.try_again(host, again, (*pause, reason), goes_last)?;
@@ -68,7 +71,8 @@ impl Keeper<'_> {
             }
         };
         if state != state::QUEUED {
-            self.end(job, state, reason, job.tries + 1)?;
+            let answer = answer.map(|answer| (answer, place));
+            self.end(job, (state, reason, job.tries + 1), answer)?;
             self.open_gates(job.id, &job.url, outcome.robots.as_ref())?;
         }
         self.account(host, &outcome)?;
@@ -143,7 +147,7 @@ impl Keeper<'_> {
         again.as_robots = again.as_robots.or(behind.map(|&(_, behind)| behind));
         if !self.refetching.contains(&again.id) {
             self.store
-                .settle(again.id, state::QUEUED, Some(reason), again.tries)?;
+                .settle(again.id, (state::QUEUED, Some(reason), again.tries))?;
         }
         if goes_last && again.as_robots.is_none() {
             self.frontier.put_last(host);
@@ -153,20 +157,22 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// Writes how a URL ends for now. What is captured already stays so, with
-    /// its first answer if there is no other.
+    /// Writes how a URL ends for now, and with which answer. What is captured already
+    /// stays so, with its first answer if there is no other.
     fn end(
         &mut self,
         job: &Job,
-        state: i64,
-        reason: Option<&str>,
-        tries: u32,
+        end @ (state, reason, _): store::End<'_>,
+        answer: Option<(&Answer, Option<store::Place>)>,
     ) -> Result<(), CrawlError> {
         if state == state::FAILED {
             self.trouble(&job.url, reason.unwrap_or_default());
         }
         self.end_probe(job, state)?;
         if self.refetching.remove(&job.id) {
+            if let Some((answer, place)) = answer {
+                self.store.answered(job.id, answer, place, None)?;
+            }
             return Ok(());
         }
         let counts = &mut self.progress.counts;
@@ -177,7 +183,11 @@ impl Keeper<'_> {
             state::FAILED => &mut counts.failed,
             _ => &mut counts.excluded,
         } += 1;
-        Ok(self.store.settle(job.id, state, reason, tries)?)
+        match answer {
+            Some((answer, place)) => self.store.answered(job.id, answer, place, Some(end))?,
+            None => self.store.settle(job.id, end)?,
+        }
+        Ok(())
     }
 
     fn trouble(&mut self, url: &CanonicalUrl, reason: &str) {
@@ -215,7 +225,7 @@ impl Keeper<'_> {
         if job.as_robots.is_none() && self.ask_as_robots(job)? {
             return Ok(());
         }
-        self.end(job, state, Some(reason), job.tries)?;
+        self.end(job, (state, Some(reason), job.tries), None)?;
         let (event, robots) = if state == state::FAILED {
             ("failed", RobotsOutcome::Unavailable(reason.to_owned()))
         } else {

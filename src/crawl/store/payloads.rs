@@ -163,8 +163,8 @@ mod tests {
         };
         let row = store.add_record(place.0, place.1, &record, None).unwrap();
         let at = Some((place.0, place.1, LENGTH));
-        store.answered(id, &Answer::default(), at).unwrap();
-        store.settle(id, state, None, 1).unwrap();
+        let end = Some((state, None, 1));
+        store.answered(id, &Answer::default(), at, end).unwrap();
         (id, row)
     }
 
