@@ -26,6 +26,8 @@
 //! - `/-/missing/<collection>/<timestamp14>` lists what a visit lacks;
 //!   `?page=<url>` limits it to what that page asked for.
 
+mod content;
+mod interface;
 mod paths;
 mod record;
 
@@ -38,36 +40,26 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Extracted};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderMap,
-    HeaderName, HeaderValue, LOCATION, ORIGIN, REFERER, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
-    VARY, X_CONTENT_TYPE_OPTIONS, X_DNS_PREFETCH_CONTROL,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERER, REFERRER_POLICY,
+    RETRY_AFTER, X_DNS_PREFETCH_CONTROL,
 };
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::address::{Base, HostParts, Visit};
-use super::answer::{Asked, Form, answer, no_collection};
+use super::address::{Base, HostParts};
 use super::connection::Connections;
 use super::csp;
 use super::judging::Judging;
-use super::missing::{Missing, Told};
+use super::missing::Missing;
 use super::notice::Notice;
 use super::opener::Opener;
 use super::outlet::Outlet;
-use super::rewrite::RESERVED;
 use super::shelf::Shelf;
 use super::spread::Spread;
-use super::ui::{self, UiRequest};
-use super::way::RUNTIME as RUNTIME_PATH;
-use crate::count::counted;
-use crate::snapshot::collection::Collection;
 use crate::snapshot::posted::{self, Posted};
-use crate::time::Timestamp14;
-use crate::url::CanonicalUrl;
 
 /// Replay's part in every archived page and worker: one script in several files.
 const RUNTIME: &str = concat!(
@@ -203,18 +195,21 @@ pub(super) async fn respond(state: &Arc<State>, request: Parts) -> Response<Body
     };
     let (mut response, policy) = match host {
         Some(HostParts::Ui) => {
-            let response = on_interface(state, &state.base, &request).await;
+            let response = interface::answer(state, &state.base, &request).await;
             (response, csp::ui(&state.base))
         }
         Some(HostParts::Loopback) => {
             // It was read, so it is a text.
             let name = fields[HOST].to_str().unwrap_or_default();
             let base = state.base.at_one_host(name);
-            (on_loopback(state, &base, &request).await, csp::ui(&base))
+            (
+                interface::on_loopback(state, &base, &request).await,
+                csp::ui(&base),
+            )
         }
         Some(HostParts::Content(visit)) => {
-            let mut response = on_content(state, &visit, &request).await;
-            allow_sharing(&state.base, &visit, fields, response.headers_mut());
+            let mut response = content::answer(state, &visit, &request).await;
+            content::allow_sharing(&state.base, &visit, fields, response.headers_mut());
             (response, csp::content(&state.base))
         }
         Some(HostParts::Forgotten { .. }) => (forgotten(&state.base), csp::content(&state.base)),
@@ -326,91 +321,6 @@ fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// `base` is the server as the reader names it.
-async fn on_interface(state: &Arc<State>, base: &Base, request: &Parts) -> Response<Body> {
-    // Nothing there changes anything but a button of its own, so no other method
-    // and no `Origin` is let in.
-    let (path, query) = target(request);
-    let asked = paths::Asked::of(state, base, &path, query.as_deref());
-    // A page of path mode may ask whether it may ask.
-    let is_archived = asked.is_some();
-    let asks_first = request.method == Method::OPTIONS && is_archived;
-    let is_posted = is_archived && request.extensions.get::<Posted>().is_some();
-    let is_pressed = is_button(base, &path, request);
-    if !is_read(&request.method) && !asks_first && !is_posted && !is_pressed {
-        return not_allowed();
-    }
-    // Path mode has rules of its own; its pages have no origin, and get the runtime.
-    let is_open = is_archived || path == RUNTIME_PATH;
-    if !is_open && is_of_another_website(base, &request.headers) {
-        let text = "The interface is for its own pages\n";
-        return status(StatusCode::FORBIDDEN, text);
-    }
-    let mut response = if let Some(rest) = path.strip_prefix("/-/missing/") {
-        missing_list(state, rest, query.as_deref())
-    } else if let Some(rest) = path.strip_prefix("/-/times/") {
-        times(state, rest, query.as_deref())
-    } else if path == RUNTIME_PATH {
-        script(RUNTIME)
-    } else if let Some(asked) = asked {
-        asked.answer(state, request).await
-    } else if let Some(name) = record::collection(&path) {
-        record::download(state, name, query.as_deref()).await
-    } else {
-        let asked = UiRequest {
-            path,
-            query,
-            posted: is_pressed,
-            is_own: is_own(&request.headers),
-            base: base.clone(),
-        };
-        ui::route(state, asked).await
-    };
-    let fields = response.headers_mut();
-    // Archived pages can set cookies for this host, so it has none of its own.
-    fields.remove(SET_COOKIE);
-    let nosniff = HeaderValue::from_static("nosniff");
-    fields.insert(X_CONTENT_TYPE_OPTIONS, nosniff);
-    if !is_archived {
-        let no_referrer = HeaderValue::from_static("no-referrer");
-        fields.insert(REFERRER_POLICY, no_referrer);
-    }
-    response
-}
-
-/// Whether the button of the page was pressed that opens a browser. Where a POST
-/// comes from, browsers say in `Origin`, and no archived page has the interface's.
-fn is_button(base: &Base, path: &str, request: &Parts) -> bool {
-    let origin = request.headers.get(ORIGIN).map(HeaderValue::as_bytes);
-    let own = base
-        .one_host()
-        .map_or_else(|| base.ui_origin(), str::to_owned);
-    request.method == Method::POST
-        && path.starts_with("/c/")
-        && path.ends_with("/open")
-        && origin == Some(own.as_bytes())
-        && is_own(&request.headers)
-}
-
-/// Whether no website elsewhere made the request; only browsers tell.
-fn is_own(fields: &HeaderMap) -> bool {
-    let site = fields.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    matches!(site, None | Some(b"same-origin" | b"none"))
-}
-
-/// The listener by its address: path mode is there, for tools and for readers
-/// whose browser knows no names below `localhost`; others are led to the
-/// interface.
-async fn on_loopback(state: &Arc<State>, base: &Base, request: &Parts) -> Response<Body> {
-    let (path, query) = target(request);
-    let is_path_mode = paths::is_of_path_mode(state, base, &path, query.as_deref());
-    if is_path_mode || paths::is_reader_of_path_mode(&request.headers) {
-        return on_interface(state, base, request).await;
-    }
-    let query = query.map_or_else(String::new, |query| format!("?{query}"));
-    redirect(&format!("{}{path}{query}", state.base.ui_origin()))
-}
-
 fn script(text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
@@ -419,118 +329,6 @@ fn script(text: &'static str) -> Response<Body> {
     // Module workers without an origin import it too; there is nothing to hide.
     fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
-}
-
-/// The visit that `<collection>/<timestamp14>` names.
-fn visit_of<'s>(state: &'s State, rest: &str) -> Option<(&'s Collection, Timestamp14)> {
-    let (name, time) = rest.split_once('/')?;
-    Some((state.shelf.get(name)?, time.parse().ok()?))
-}
-
-/// The page that a query names.
-fn page_of(query: Option<&str>) -> Option<String> {
-    ::url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-        .find(|(name, _)| name == "page")
-        .map(|(_, page)| page.into_owned())
-}
-
-/// When the parts of a page were captured, for the banner.
-fn times(state: &State, rest: &str, query: Option<&str>) -> Response<Body> {
-    let place = visit_of(state, rest).zip(page_of(query));
-    let Some(((collection, visit), page)) = place else {
-        return status(StatusCode::NOT_FOUND, "no such visit\n");
-    };
-    let told = match state.spread.of(&collection.name, visit, &page) {
-        Some(times) => serde_json::json!({
-            "text": times.text(),
-            "detail": format!(
-                "{}, from {} to {}",
-                counted(times.parts, "part"),
-                times.first.rfc3339(),
-                times.last.rfc3339()
-            ),
-        }),
-        // Nothing of that page was served.
-        None => serde_json::json!({}),
-    };
-    let mut response = Response::new(Body::from(told.to_string()));
-    let kind = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
-}
-
-fn missing_list(state: &State, rest: &str, query: Option<&str>) -> Response<Body> {
-    let Some((collection, timestamp)) = visit_of(state, rest) else {
-        return status(StatusCode::NOT_FOUND, "no such visit\n");
-    };
-    let page = page_of(query);
-    let list = state
-        .missing
-        .list(&collection.name, timestamp, page.as_deref());
-    let json = serde_json::to_vec(&list).expect("a list of texts and numbers is JSON");
-    let mut response = Response::new(Body::from(json));
-    let kind = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
-}
-
-async fn on_content(state: &Arc<State>, visit: &Visit, request: &Parts) -> Response<Body> {
-    let fields = &request.headers;
-    if cookie_bytes(fields) > MAX_COOKIE_BYTES {
-        return too_many_cookies();
-    }
-    if request.method == Method::OPTIONS {
-        return preflight(fields);
-    }
-    if fields
-        .get("service-worker")
-        .is_some_and(|value| value == "script")
-    {
-        let text = "Service workers aren't replayed\n";
-        return status(StatusCode::FORBIDDEN, text);
-    }
-    if state.shelf.get(&visit.collection).is_none() {
-        return no_collection(&state.base, &visit.collection).map(Body::from);
-    }
-    if is_of_another_website(&state.base, fields) {
-        let text = "Archived content is for the replay's own pages\n";
-        return status(StatusCode::FORBIDDEN, text);
-    }
-    let (path, query) = target(request);
-    let whole = query.map_or(path.clone(), |query| format!("{path}?{query}"));
-    if let Some(own) = whole.strip_prefix(RESERVED) {
-        return reserved(state, visit, own, request).await;
-    }
-    let Ok(url) = CanonicalUrl::parse(&format!("{}{whole}", visit.origin)) else {
-        return status(StatusCode::BAD_REQUEST, "not a URL that can be captured\n");
-    };
-    let referrer = referrer(&state.base, fields);
-    if !is_read(&request.method) && request.extensions.get::<Posted>().is_none() {
-        let (name, at) = (&visit.collection, visit.timestamp);
-        let method = request.method.as_str().to_ascii_lowercase();
-        state.missing.count(
-            name,
-            at,
-            Told {
-                url: url.as_str(),
-                referrer: referrer.as_deref(),
-                kind: &method,
-            },
-        );
-        return not_allowed();
-    }
-    if fields
-        .get("sec-fetch-dest")
-        .is_some_and(|dest| dest == "document")
-    {
-        let view = state
-            .base
-            .view_url(&visit.collection, visit.timestamp, url.as_str());
-        return redirect(&view);
-    }
-    let visit = visit.clone();
-    let asked = asked(visit, url, Form::Replayed, referrer, request);
-    archived(state, &state.base, asked).await
 }
 
 /// Whether a website elsewhere asks for archived content to show it, or to find out
@@ -544,77 +342,11 @@ fn is_of_another_website(base: &Base, fields: &HeaderMap) -> bool {
         && referrer(base, fields).is_none()
 }
 
-/// Replay's own things at a content origin.
-async fn reserved(state: &Arc<State>, visit: &Visit, own: &str, request: &Parts) -> Response<Body> {
-    if !is_read(&request.method) {
-        return not_allowed();
-    }
-    if own == "runtime.js" {
-        return script(RUNTIME);
-    }
-    if own.split('?').next() == Some("worker.js") {
-        return script(SHARED_WORKER);
-    }
-    if let Some(url) = own.strip_prefix("to/") {
-        return match CanonicalUrl::parse(url) {
-            Ok(url) => redirect(
-                &state
-                    .base
-                    .content_url(&visit.collection, visit.timestamp, &url),
-            ),
-            Err(_) => status(StatusCode::BAD_REQUEST, "not a URL that can be captured\n"),
-        };
-    }
-    let file = [("pdf/", Form::Pdf), ("file/", Form::File)]
-        .into_iter()
-        .find_map(|(start, form)| Some((form, own.strip_prefix(start)?)));
-    let file = file.and_then(|(form, rest)| {
-        let url = CanonicalUrl::parse(&format!("{}/{rest}", visit.origin)).ok()?;
-        Some((form, url))
-    });
-    let Some((form, url)) = file else {
-        return status(StatusCode::NOT_FOUND, "nothing of the replay is here\n");
-    };
-    let is_alone = request
-        .headers
-        .get("sec-fetch-dest")
-        .is_some_and(|dest| dest == "document");
-    if is_alone && form == Form::File {
-        let (name, at) = (&visit.collection, visit.timestamp);
-        return redirect(&state.base.view_url(name, at, url.as_str()));
-    }
-    let asked = asked(visit.clone(), url, form, None, request);
-    archived(state, &state.base, asked).await
-}
-
-fn asked(
-    visit: Visit,
-    url: CanonicalUrl,
-    form: Form,
-    referrer: Option<String>,
-    request: &Parts,
-) -> Asked {
-    let text = |name: &str| {
-        let value = request.headers.get(name)?;
-        value.to_str().ok().map(str::to_owned)
-    };
-    Asked {
-        visit,
-        url,
-        form,
-        dest: text("sec-fetch-dest").unwrap_or_default(),
-        range: text("range"),
-        accepts: text("accept-encoding").unwrap_or_default(),
-        referrer,
-        posted: request.extensions.get::<Posted>().cloned(),
-        paths: None,
-    }
-}
-
-async fn archived(state: &Arc<State>, base: &Base, asked: Asked) -> Response<Body> {
-    let base = base.clone();
-    let answers = move |state: &State, outlet| answer(state, &base, &asked, outlet);
-    on_thread(state, answers).await
+/// The archived URL of the page that asks.
+fn referrer(base: &Base, fields: &HeaderMap) -> Option<String> {
+    let referrer = fields.get(REFERER)?.to_str().ok()?;
+    let (_, url) = base.archived_url(referrer)?;
+    Some(url.to_string())
 }
 
 /// Answers on a thread that may wait for files, when it is its turn.
@@ -640,64 +372,6 @@ pub(super) async fn on_thread(
         let text = "the capture could not be answered with\n";
         status(StatusCode::INTERNAL_SERVER_ERROR, text)
     })
-}
-
-/// The archived URL of the page that asks.
-fn referrer(base: &Base, fields: &HeaderMap) -> Option<String> {
-    let referrer = fields.get(REFERER)?.to_str().ok()?;
-    let (_, url) = base.archived_url(referrer)?;
-    Some(url.to_string())
-}
-
-/// Whether a request comes from the same visit: what one archived site shares
-/// with another stays within one collection at one time.
-fn is_same_visit(base: &Base, visit: &Visit, origin: &str) -> bool {
-    base.archived_url(origin).is_some_and(|(other, _)| {
-        other.collection == visit.collection && other.timestamp == visit.timestamp
-    })
-}
-
-/// Lets archived origins of one visit read each other, as their servers may
-/// have let them: what was captured says so for one origin only, and not for
-/// the one that replays it.
-fn allow_sharing(base: &Base, visit: &Visit, request: &HeaderMap, fields: &mut HeaderMap) {
-    fields.append(VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = request.get(ORIGIN) else {
-        return;
-    };
-    let Ok(text) = origin.to_str() else {
-        return;
-    };
-    if is_same_visit(base, visit, text) {
-        let yes = HeaderValue::from_static("true");
-        // With credentials no wildcard stands for all.
-        let names: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
-        let all = HeaderValue::from_str(&names.join(", "));
-        fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
-        if let Ok(all) = all {
-            fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, all);
-        }
-    }
-}
-
-fn preflight(request: &HeaderMap) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let fields = response.headers_mut();
-    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH");
-    fields.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-    if let Some(asked) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
-        fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
-    }
-    response
-}
-
-fn too_many_cookies() -> Response<Body> {
-    status(
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        "Archived pages had set too many cookies; they are cleared. Load the page again.\n",
-    )
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 
-use super::{State, archived, asked, not_allowed, on_thread, preflight, redirect, status};
+use super::content::{archived, asked, preflight};
+use super::{State, not_allowed, on_thread, redirect, status};
 use crate::replay::address::{Base, Visit};
 use crate::replay::answer::{DENIED, Form};
 use crate::replay::cdx_server;
@@ -21,6 +22,7 @@ use crate::replay::find::{Outcome, Wanted, find};
 use crate::replay::memento::{self, Original};
 use crate::replay::outlet::Outlet;
 use crate::replay::path_mode::{self, Access, Format, Modifier, Paths};
+use crate::replay::way::RUNTIME as RUNTIME_PATH;
 use crate::snapshot::collection::Collection;
 use crate::snapshot::posted::Posted;
 use crate::time::Timestamp14;
@@ -42,7 +44,7 @@ pub(super) struct Asked {
 /// Whether a path is of path mode and not of the interface, or is the shell,
 /// which is the way into it.
 pub(super) fn is_of_path_mode(state: &State, base: &Base, path: &str, query: Option<&str>) -> bool {
-    path == super::RUNTIME_PATH
+    path == RUNTIME_PATH
         || path.starts_with("/view/")
         || Asked::of(state, base, path, query).is_some()
 }

@@ -20,7 +20,9 @@ use flate2::write::GzEncoder;
 use super::*;
 use crate::digest::Digest;
 use crate::replay::shelf::Settings;
+use crate::replay::way::RUNTIME as RUNTIME_PATH;
 use crate::time::Timestamp14;
+use crate::url::CanonicalUrl;
 use crate::warc::{Draft, RecordType, Version};
 
 const EARLY: &str = "20260301000000";
