@@ -75,7 +75,16 @@ struct Time {
 
 impl Time {
     fn now(began: Instant) -> Self {
-        let cpu = clock_gettime(ClockId::ThreadCPUTime);
+        Self::of(began, ClockId::ThreadCPUTime)
+    }
+
+    /// That of all threads.
+    fn of_process(began: Instant) -> Self {
+        Self::of(began, ClockId::ProcessCPUTime)
+    }
+
+    fn of(began: Instant, cpu: ClockId) -> Self {
+        let cpu = clock_gettime(cpu);
         Self {
             all: began.elapsed().as_secs_f64(),
             cpu: cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9,
@@ -229,9 +238,9 @@ fn crawl(snapshot: &Path, urls: u64) -> Result<Costs, CrawlError> {
     let taking = peak_memory();
 
     forget_peak();
-    let before = Time::now(site.began);
+    let before = Time::of_process(site.began);
     site.crawl.seal()?;
-    let sealed = Time::now(site.began).since(before).each(urls);
+    let sealed = Time::of_process(site.began).since(before).each(urls);
     let sealing = peak_memory();
     let store = store_bytes(&layout);
     site.crawl.close()?;

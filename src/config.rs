@@ -188,8 +188,8 @@ pub struct Warc {
     pub level: Level<9>,
     /// Gzip's level for answers that are compressed in themselves.
     pub level_compressed: Level<9>,
-    /// Gzip's level while more answers wait than there are threads for, unless it is
-    /// higher than `level`.
+    /// Gzip's level while many answers wait for a worker, unless it is higher than
+    /// `level`.
     pub level_backlog: Level<9>,
     /// Zstandard's level, from 1 to 19.
     pub zstd_level: Level<19>,

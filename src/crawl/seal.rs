@@ -9,7 +9,7 @@ use std::thread;
 
 use super::CrawlError;
 use super::progress::Stop;
-use super::store::{Reader, Store};
+use super::store::{Reader, RecordOrder, Store};
 use crate::digest::Digest;
 use crate::snapshot::layout::{
     CONFIG, EXTRA_PAGES, INDEX, LEDGER, Layout, MANIFEST, MANIFEST_DIGEST, PAGES, RECORDS, SITEMAPS,
@@ -77,10 +77,16 @@ pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(),
     store.rest()?;
     let unreached = stopped.map_or("", Stop::reason);
     let (records, pages) = thread::scope(|scope| {
-        let pages = scope.spawn(|| seal_urls(layout, unreached));
+        let urls = || seal_urls(layout, unreached);
+        let other = thread::Builder::new().name("seal".into());
+        let other = other.spawn_scoped(scope, urls);
         let records = seal_records(layout);
-        let pages = pages.join();
-        (records, pages.unwrap_or_else(|panic| resume_unwind(panic)))
+        let pages = match other {
+            Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // The system gives no thread.
+            Err(_) => urls(),
+        };
+        (records, pages)
     });
     let ((record_root, records), main_page) = (records?, pages?);
     let seeds = store.seeds()?;
@@ -116,20 +122,46 @@ pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(),
 /// records there are.
 fn seal_records(layout: &Layout) -> Result<(Digest, u64), CrawlError> {
     let reader = Reader::open(&layout.store())?;
+    let in_order = list_records(layout, &reader, RecordOrder::AsAdded)?;
+    let (listed, index) = match in_order {
+        Some(listed) => listed,
+        None => list_records(layout, &reader, RecordOrder::Sorted)?.expect("they are sorted"),
+    };
+    file(layout, INDEX, |mut out| Ok(index.write_to(&mut out)?))?;
+    Ok(listed)
+}
+
+/// The record root and the number of records, and their index lines.
+type Listed = ((Digest, u64), LineSorter);
+
+/// Writes the list of records; `None` where they aren't in this order.
+fn list_records(
+    layout: &Layout,
+    reader: &Reader,
+    order: RecordOrder,
+) -> Result<Option<Listed>, CrawlError> {
     let mut index = LineSorter::default();
+    let mut is_disordered = false;
     let listed = file(layout, RECORDS, |out| {
         let mut writer = RecordsWriter::new(out)?;
-        reader.each_record(|row, entry| -> Result<(), Inner> {
+        let is_whole = reader.each_record(order, |row, entry| -> Result<(), Inner> {
             writer.add(&row)?;
             if let Some(entry) = entry {
                 index.add(entry.as_bytes())?;
             }
             Ok(())
         })?;
-        Ok(writer.finish())
-    })?;
-    file(layout, INDEX, |mut out| Ok(index.write_to(&mut out)?))?;
-    Ok(listed)
+        if is_whole {
+            return Ok(writer.finish());
+        }
+        is_disordered = true;
+        // So that the file doesn't appear.
+        Err(std::io::Error::other("the records aren't in order").into())
+    });
+    match listed {
+        Err(_) if is_disordered => Ok(None),
+        listed => Ok(Some((listed?, index))),
+    }
 }
 
 /// Writes what is told of URLs; returns the page of the first seed.

@@ -13,7 +13,7 @@ mod sitemaps;
 mod tally;
 
 pub use found::{Added, NewUrl};
-pub use reader::{Missing, Reader};
+pub use reader::{Missing, Reader, RecordOrder};
 pub use schema::VERSION;
 pub use sitemaps::Sitemaps;
 pub use tally::Tally;
@@ -112,8 +112,8 @@ impl Store {
         self.db.close().map_err(|(_, error)| error)
     }
 
-    /// Has the cache smaller from now on: what is read in order next is sorted, which
-    /// takes as much memory again, and the rest lies in temporary files.
+    /// Has the cache smaller from now on: what reads the store next has caches of its
+    /// own.
     pub fn rest(&self) -> Result<()> {
         self.db.pragma_update(None, "cache_size", -16_384)
     }

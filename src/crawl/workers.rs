@@ -38,7 +38,8 @@ const HEAVY_KIB: u32 = 16 * 1024;
 /// After an answer of a server that owes, the thread for them rests so many times
 /// as long as it worked while the others have something to do.
 const REST: u32 = 24;
-/// Where so many light answers wait, they come faster than they are compressed.
+/// Where so many light answers wait, they come faster than they are compressed;
+/// config.toml names the number.
 const BACKLOG: usize = 32;
 /// Whether they have is looked at after so much of the rest.
 const NAP: Duration = Duration::from_millis(5);

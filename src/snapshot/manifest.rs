@@ -253,23 +253,33 @@ impl Manifest {
             let mut described = Vec::new();
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                match paths.get(at) {
-                    Some(path) => described.push((at, Resource::of(layout, path)?)),
-                    None => return Ok::<_, SnapshotError>(described),
+                let Some(path) = paths.get(at) else {
+                    return described;
+                };
+                let resource = Resource::of(layout, path);
+                if resource.is_err() {
+                    // The others have nothing more to do either.
+                    next.store(paths.len(), Ordering::Relaxed);
                 }
+                described.push((at, resource));
             }
         };
         let mut described = thread::scope(|scope| {
-            let workers: Vec<_> = (0..crew::threads(u64::MAX))
-                .map(|_| scope.spawn(work))
+            // Where the system gives fewer threads, fewer do it.
+            let others: Vec<_> = (1..crew::threads(u64::MAX))
+                .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
                 .collect();
-            let parts = workers.into_iter().map(thread::ScopedJoinHandle::join);
-            let parts = parts.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
-            parts.collect::<Result<Vec<_>, _>>()
-        })?
-        .concat();
+            let mut described = work();
+            for other in others {
+                described.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            described
+        });
         described.sort_unstable_by_key(|(at, _)| *at);
-        Ok(described.into_iter().map(|(_, file)| file).collect())
+        described
+            .into_iter()
+            .map(|(_, resource)| resource)
+            .collect()
     }
 
     /// Writes the manifest and its digest; the manifest appears last, since it

@@ -223,6 +223,8 @@ class Chromium:
         return {urllib.parse.urlsplit(context["origin"]).hostname for context in self._contexts.values()} - {None}
 
     def screenshot(self, path):
+        # A page behind another isn't drawn.
+        self.command("Page.bringToFront", {}, self.page)
         answer = self.command("Page.captureScreenshot", {"format": "png"}, self.page)
         pathlib.Path(path).write_bytes(base64.b64decode(answer["data"]))
 

@@ -239,11 +239,11 @@ class Opening:
         self.archive = archive(self.work)
         self.temporary = self.work / "tmp"
         self.temporary.mkdir()
-        # What a reader doesn't have: a port to look in by.
+        # What a reader doesn't have: a port to look in by, and windows that open without a click.
         self.net_log = self.work / "net.json"
         self.wrapper = self.work / program
         self.wrapper.write_text(
-            f'#!/bin/sh\nexec {shutil.which(program)} --remote-debugging-port=0 --disable-dev-shm-usage "--log-net-log={self.net_log}" "$@"\n'
+            f'#!/bin/sh\nexec {shutil.which(program)} --remote-debugging-port=0 --disable-popup-blocking --disable-dev-shm-usage "--log-net-log={self.net_log}" "$@"\n'
         )
         self.wrapper.chmod(0o755)
 

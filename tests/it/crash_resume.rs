@@ -198,6 +198,30 @@ fn a_torn_tail_is_cut_off_and_fetched_again() {
 }
 
 #[test]
+fn a_warc_that_was_cut_and_came_back_whole_is_sealed_with_its_records_in_order() {
+    let site = Site::open();
+    let directory = scratch();
+    let into = directory.path().join("came-back");
+    let settings = format!("{SHORT_CALENDAR}\n[warc]\nrotate = \"20 kB\"\n");
+    crawl(site.url("/"), &into)
+        .config(directory.path(), &settings)
+        .args(["--max-urls", "25"])
+        .run()
+        .exits(3);
+    let snapshot = Snapshot::at(&into);
+    let warcs = snapshot.warcs();
+    assert!(warcs.len() > 2, "later WARCs have records");
+    // As where a backup is copied back in two goes.
+    let whole = std::fs::read(&warcs[0]).unwrap();
+    std::fs::write(&warcs[0], &whole[..whole.len() / 2]).unwrap();
+    resume(&snapshot).exits(3);
+    verify(&snapshot).exits(0);
+    std::fs::write(&warcs[0], &whole).unwrap();
+    resume(&snapshot);
+    verify(&snapshot).exits(0);
+}
+
+#[test]
 fn a_second_process_is_locked_out_and_touches_nothing() {
     let site = Site::slow(Duration::from_millis(20));
     let directory = scratch();

@@ -24,6 +24,17 @@ pub struct Missing {
     pub sitemap: String,
 }
 
+/// In which order records are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordOrder {
+    /// As they were added. WARCs are filled one after the other, so that is nearly
+    /// always the order of files and offsets too; it isn't where a WARC that was cut
+    /// came back whole, or where a renamed snapshot goes on with other names.
+    AsAdded,
+    /// By WARC and offset, at the price of sorting all of them.
+    Sorted,
+}
+
 /// A connection that reads what is committed.
 pub struct Reader {
     db: Connection,
@@ -39,34 +50,25 @@ impl Reader {
         Ok(Self { db })
     }
 
-    /// Whether the names of WARCs are in the order in which they were begun.
-    fn warcs_are_sorted(&self) -> Result<bool> {
-        let mut query = self.db.prepare("SELECT filename FROM warc ORDER BY id")?;
-        let names: Result<Vec<String>> = query.query_map([], |row| row.get(0))?.collect();
-        Ok(names?.is_sorted())
-    }
-
-    /// Every record in order of WARC and offset, with its index line. A probe's
-    /// has no mark: its answer is what the site says.
-    ///
-    /// WARCs are filled one after the other and recovered so, so rows stand in this
-    /// order already, unless the WARCs' names don't: a renamed snapshot goes on with
-    /// another name.
+    /// Every record with its index line. A probe's has no mark: its answer is what
+    /// the site says. False where they turned out not to be in the order that was
+    /// asked for, which is not looked at on.
     pub fn each_record<E: From<rusqlite::Error>>(
         &self,
+        order: RecordOrder,
         mut sink: impl FnMut(RecordRow, Option<String>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        let order = if self.warcs_are_sorted()? {
-            "r.rowid"
-        } else {
-            "w.filename, r.offset"
+    ) -> std::result::Result<bool, E> {
+        let order_by = match order {
+            RecordOrder::AsAdded => "r.rowid",
+            RecordOrder::Sorted => "w.filename, r.offset",
         };
         // A cross join has its tables read in the order in which they are written here.
         let mut query = self.db.prepare(&format!(
             "SELECT w.filename, r.offset, r.length, r.record_id, r.sha256, r.entry, m.mark
              FROM record r CROSS JOIN warc w ON w.id = r.warc
-             LEFT JOIN mark m ON m.warc = r.warc AND m.offset = r.offset AND m.mark != 'probe' ORDER BY {order}"
+             LEFT JOIN mark m ON m.warc = r.warc AND m.offset = r.offset AND m.mark != 'probe' ORDER BY {order_by}"
         ))?;
+        let mut last = (String::new(), 0);
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let record = RecordRow {
@@ -76,11 +78,18 @@ impl Reader {
                 record_id: row.get(3)?,
                 sha256: row.get(4)?,
             };
+            if (record.filename.as_str(), record.offset) < (last.0.as_str(), last.1) {
+                return Ok(false);
+            }
+            last.1 = record.offset;
+            if last.0 != record.filename {
+                last.0.clone_from(&record.filename);
+            }
             let entry: Option<String> = row.get(5)?;
             let mark: Option<String> = row.get(6)?;
             sink(record, entry.map(|entry| marked(entry, mark)))?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Every URL's final row, sorted by URL. What still waits is unreached for
@@ -219,34 +228,44 @@ mod tests {
     use crate::crawl::store::Store;
 
     #[test]
-    fn records_come_in_order_of_warc_and_offset_whatever_the_warcs_are_called() {
+    fn records_that_were_not_added_in_order_are_told_and_sorted() {
         let directory = tempfile::tempdir().unwrap();
-        for (n, names) in [["a", "b"], ["b", "a"]].into_iter().enumerate() {
+        let in_order = [("a", 0), ("a", 7), ("b", 0), ("b", 100)];
+        let cases = [
+            (in_order, true),
+            // A renamed snapshot's.
+            ([("b", 0), ("b", 100), ("a", 0), ("a", 7)], false),
+            // The first WARC's end came back.
+            ([("a", 0), ("b", 0), ("b", 100), ("a", 7)], false),
+        ];
+        for (n, (added, is_sorted)) in cases.into_iter().enumerate() {
             let path = directory.path().join(n.to_string());
             let store = Store::open(&path).unwrap();
-            for name in names {
-                let warc = store.add_warc(name).unwrap();
-                for offset in [0, 7, 100] {
-                    let record = StoredRecord {
-                        id: format!("<urn:{name}{offset}>"),
-                        offset: 0,
-                        length: 7,
-                        sha256: String::new(),
-                        entry: None,
-                    };
-                    store.add_record(warc, offset, &record, None).unwrap();
-                }
+            let warcs = ["a", "b"].map(|name| (name, store.add_warc(name).unwrap()));
+            for (name, offset) in added {
+                let record = StoredRecord {
+                    id: format!("<urn:{name}{offset}>"),
+                    offset: 0,
+                    length: 7,
+                    sha256: String::new(),
+                    entry: None,
+                };
+                let (_, warc) = warcs.into_iter().find(|(known, _)| *known == name).unwrap();
+                store.add_record(warc, offset, &record, None).unwrap();
             }
             store.commit().unwrap();
-            let mut told = Vec::new();
             let reader = Reader::open(&path).unwrap();
-            let sink = |row: RecordRow, _| {
-                told.push((row.filename, row.offset));
-                Ok::<_, rusqlite::Error>(())
+            let told = |order| {
+                let mut told = Vec::new();
+                let is_whole = reader.each_record(order, |row: RecordRow, _| {
+                    told.push((row.filename, row.offset));
+                    Ok::<_, rusqlite::Error>(())
+                });
+                (is_whole.unwrap(), told)
             };
-            reader.each_record(sink).unwrap();
-            let expected = ["a", "b"].map(|name| [0, 7, 100].map(|at| (name.to_owned(), at)));
-            assert_eq!(told, expected.concat(), "{names:?}");
+            assert_eq!(told(RecordOrder::AsAdded).0, is_sorted, "{added:?}");
+            let expected = in_order.map(|(name, offset)| (name.to_owned(), offset));
+            assert_eq!(told(RecordOrder::Sorted), (true, expected.to_vec()));
         }
     }
 }
