@@ -130,6 +130,9 @@ pub enum Verdict {
     /// No error was found. Nobody signed, so a consistent rewrite of
     /// everything would not show.
     IntactUnsigned,
+    /// The records read, and nothing says what their bytes were: neither they nor any
+    /// manifest bring a digest.
+    Unproven,
     /// A crawl that isn't sealed: its records read, and nothing vouches for
     /// their number or for any other file.
     Unsealed,
@@ -150,6 +153,7 @@ impl Verdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IntactUnsigned => "intact-unsigned",
+            Self::Unproven => "unproven",
             Self::Unsealed => "unsealed",
             Self::NothingChecked => "nothing-checked",
             Self::Irregular => "irregular",
@@ -218,12 +222,20 @@ impl Report {
         }
     }
 
+    /// Whether records were looked at, and neither they nor a manifest had any digest.
+    fn brings_no_digest(&self) -> bool {
+        let looked = (Check::Records, Outcome::Done);
+        let compared = self.digests + self.files + self.rows;
+        self.checks.contains(&looked) && self.records > 0 && compared == 0
+    }
+
     /// The judgement.
     pub fn verdict(&self) -> Verdict {
         let done = self.checks.iter().any(|(_, o)| *o == Outcome::Done);
         let mut verdict = match self.kind {
             _ if !done => Verdict::NothingChecked,
             Some(Kind::Snapshot) if !self.sealed => Verdict::Unsealed,
+            _ if self.brings_no_digest() => Verdict::Unproven,
             _ => Verdict::IntactUnsigned,
         };
         for (severity, rule, _) in self.findings.counts() {

@@ -96,7 +96,7 @@ pub fn show(bar: &Bar, progress: Progress) {
 
 fn exit_of(report: &Report) -> Exit {
     match report.verdict() {
-        Verdict::IntactUnsigned | Verdict::Unsealed => Exit::Done,
+        Verdict::IntactUnsigned | Verdict::Unproven | Verdict::Unsealed => Exit::Done,
         Verdict::NothingChecked => Exit::Usage,
         Verdict::Irregular | Verdict::NotClosed | Verdict::Altered => Exit::Findings,
     }
@@ -224,6 +224,9 @@ fn conclusion(report: &Report) -> String {
     let errors = report.findings.count(Severity::Error);
     match report.verdict() {
         Verdict::IntactUnsigned => "intact (unsigned)".to_owned(),
+        Verdict::Unproven => {
+            "unproven: every record reads, and no digest says whether it was changed".to_owned()
+        }
         Verdict::Unsealed => {
             "unsealed: every record reads, and no manifest says whether all are there".to_owned()
         }

@@ -439,6 +439,31 @@ fn a_folder_of_snapshots_is_refused_by_name_and_one_of_links_is_followed() {
 }
 
 #[test]
+fn records_without_any_digest_are_not_called_intact() {
+    let record = |digest: &str| {
+        let block = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        format!(
+            "WARC/1.1\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:{}>\r\n\
+             WARC-Date: 2026-03-01T12:00:00Z\r\nWARC-Target-URI: http://a.example/\r\n{digest}\
+             Content-Type: application/http; msgtype=response\r\nContent-Length: {}\r\n\r\n{block}\r\n\r\n",
+            uuid::Uuid::new_v4(),
+            block.len(),
+        )
+    };
+    let payload = format!("WARC-Payload-Digest: {}\r\n", Digest::sha256(b"hi"));
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("lone.warc");
+    for (records, verdict) in [
+        (record("") + &record(""), Verdict::Unproven),
+        (record("") + &record(&payload), Verdict::IntactUnsigned),
+    ] {
+        fs::write(&path, records).unwrap();
+        let report = check(&path);
+        assert_eq!(report.verdict(), verdict, "{:?}", report.findings);
+    }
+}
+
+#[test]
 fn nothing_captured_and_nothing_checked_are_not_intact() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("archive")).unwrap();
