@@ -73,14 +73,17 @@ pub fn judge(path: &Path, progress: judging::Progress<'_>) -> Judgement {
     });
     match report {
         Ok(report) => Judgement {
-            holds: matches!(exit_of(&report), Exit::Done),
+            holds: match report.verdict() {
+                Verdict::Unproven | Verdict::Unsealed => None,
+                _ => Some(exit_of(&report) == Exit::Done),
+            },
             verdict: conclusion(&report),
             account: report.account.as_ref().map(Account::sentence),
             text: human(&report, false),
             time: Timestamp14::now(),
         },
         Err(error) => Judgement {
-            holds: false,
+            holds: Some(false),
             verdict: "can't be verified".to_owned(),
             account: None,
             text: error.to_string(),

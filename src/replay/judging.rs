@@ -13,8 +13,9 @@ use crate::time::Timestamp14;
 /// What verification came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
-    /// Whether nothing is altered and nothing contradicts the rest.
-    pub holds: bool,
+    /// Whether nothing is altered and nothing contradicts the rest; `None` where nothing
+    /// vouches for it.
+    pub holds: Option<bool>,
     /// The verdict in a line.
     pub verdict: String,
     /// What became of all URLs, in a sentence, where a ledger tells.
@@ -136,7 +137,7 @@ fn work(judging: &Judging) {
         // A fault of one keeps no other waiting.
         let judged = panic::catch_unwind(AssertUnwindSafe(|| judge(&path, &mut progress)));
         let judgement = judged.unwrap_or_else(|_| Judgement {
-            holds: false,
+            holds: Some(false),
             verdict: "verification failed".to_owned(),
             account: None,
             text: "The program failed while it read this collection.".to_owned(),
@@ -160,7 +161,7 @@ mod tests {
 
     fn judgement(path: &Path) -> Judgement {
         Judgement {
-            holds: true,
+            holds: Some(true),
             verdict: path.display().to_string(),
             account: None,
             text: String::new(),

@@ -56,8 +56,14 @@ impl Verdict {
                 let (read, all) = (size(*read), size(*all));
                 ("open", format!("is being verified: {read} of {all}"))
             }
-            Standing::Done(judgement) if judgement.holds => ("holds", judgement.verdict.clone()),
-            Standing::Done(judgement) => ("broken", judgement.verdict.clone()),
+            Standing::Done(judgement) => {
+                let class = match judgement.holds {
+                    Some(true) => "holds",
+                    Some(false) => "broken",
+                    None => "open",
+                };
+                (class, judgement.verdict.clone())
+            }
         };
         Self {
             class,

@@ -466,7 +466,7 @@ fn a_collection_is_verified_when_a_reader_of_the_interface_asks() {
     let fixture = Fixture::new();
     assert!(fixture.page("/c/demo/report").contains("not verified yet"));
     fixture.judging.appoint(Box::new(|path, _| Judgement {
-        holds: false,
+        holds: Some(false),
         verdict: "ALTERED: <1> record".to_owned(),
         account: Some("1,252 URLs discovered".to_owned()),
         text: format!("{}: <b>", path.display()),
