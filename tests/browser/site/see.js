@@ -1,7 +1,7 @@
 // What the scripts of a page see: a value a name, or how looking for it failed.
 const seen = {}, looking = []
 const see = (name, look) => looking.push((async () => {
-  const late = new Promise(done => setTimeout(done, 8000, 'nothing in 8 s'))
+  const late = new Promise(done => setTimeout(done, 20000, 'nothing in 20 s'))
   try { seen[name] = await Promise.race([look(), late]) } catch (error) { seen[name] = `thrown: ${error && error.name}` }
   if (seen[name] === undefined) seen[name] = 'undefined'
 })())
