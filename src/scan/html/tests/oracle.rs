@@ -154,8 +154,8 @@ fn attribute(name: String) -> impl Strategy<Value = String> {
     })
 }
 
-fn piece() -> impl Strategy<Value = String> {
-    let element = (
+fn element() -> impl Strategy<Value = String> {
+    (
         prop::sample::select(LINKS.to_vec()),
         prop::sample::select(vec!["", " ", "/", " /", "\n"]),
     )
@@ -179,7 +179,11 @@ fn piece() -> impl Strategy<Value = String> {
                     _ => tag,
                 }
             })
-        });
+        })
+}
+
+/// Of markup that is as it should be and of markup that isn't.
+fn piece() -> impl Strategy<Value = String> {
     let rest = prop::sample::select(vec![
         "text & more",
         "</a>",
@@ -221,8 +225,30 @@ fn piece() -> impl Strategy<Value = String> {
         "</head>",
         "<body class=x>",
     ]);
+    prop_oneof![2 => element(), 1 => rest.prop_map(str::to_owned)]
+}
+
+/// Of a document in which it is plain where each element is: whether a `base` counts
+/// hangs on that.
+fn plain_piece() -> impl Strategy<Value = String> {
+    let rest = prop::sample::select(vec![
+        "text & more",
+        "<p>",
+        "<div>",
+        "</div>",
+        "<!-- <base href=z> -->",
+        "<title>&lt;base href=z></title>",
+        "<textarea><base href=z></textarea>",
+        "<template><base href=z></template>",
+        "<svg><base href=z /></svg>",
+        "<script>'<base href=z>'</script>",
+        "<ul><li>",
+        "<br/>",
+        "<base>",
+        "<base target=x>",
+    ]);
     let base = attribute("href".to_owned()).prop_map(|attribute| format!("<base {attribute}>"));
-    prop_oneof![8 => element, 4 => rest.prop_map(str::to_owned), 1 => base]
+    prop_oneof![4 => element(), 2 => rest.prop_map(str::to_owned), 1 => base]
 }
 
 proptest! {
@@ -230,28 +256,38 @@ proptest! {
     #[test]
     fn what_the_tree_holds_is_found(pieces in prop::collection::vec(piece(), 0..12)) {
         let source = pieces.concat();
-        prop_assume!(!is_taken_for_svg(&source));
+        prop_assume!(!may_be_taken_for_svg(&source));
         compare(&source);
+    }
+
+    #[test]
+    fn what_a_base_means_is_found(pieces in prop::collection::vec(plain_piece(), 0..12)) {
+        compare(&pieces.concat());
     }
 }
 
-/// Known, and the parser's: in `foreignObject` it takes the end of an HTML title for
-/// that of an SVG one, and what follows for SVG, where the `<!--` of a script begins a
-/// comment.
-fn is_taken_for_svg(source: &str) -> bool {
-    ["<foreignObject>", "<title>", "<script><!--"]
-        .iter()
-        .all(|piece| source.contains(piece))
+/// Known, and the parser's: its account of where SVG ends is a simpler one than that
+/// of browsers. In `foreignObject` it takes the end of an HTML title for that of an SVG
+/// one, and it doesn't see that the end of a table ends what was left open within. What
+/// follows is taken for SVG, where the `<!--` of a script begins a comment.
+fn may_be_taken_for_svg(source: &str) -> bool {
+    let opened = ["<svg><g>", "<svg><foreignObject>"].map(|opening| source.find(opening));
+    let at = opened.into_iter().flatten().min();
+    at.is_some_and(|at| source[at..].contains("<script><!--"))
 }
 
 /// When this fails, the parser is mended, and the exception above can go.
 #[test]
-fn what_follows_a_title_in_foreign_content_and_a_comment_in_a_script_is_not_found() {
-    let source = "<svg><foreignObject><p><title>t</title><script><!--</script><a href=x>";
+fn what_a_script_begins_as_a_comment_hides_the_rest_where_it_is_taken_for_svg() {
     let own = Url::parse("http://host/dir/page").unwrap();
-    assert!(is_taken_for_svg(source));
-    assert_eq!(oracle(source, &own).len(), 1);
-    assert!(found(source, &own).is_empty());
+    for source in [
+        "<svg><foreignObject><p><title>t</title><script><!--</script><a href=x>",
+        "<table><svg><g></table><script><!--</script><a href=x>",
+    ] {
+        assert!(may_be_taken_for_svg(source), "{source}");
+        assert_eq!(oracle(source, &own).len(), 1, "{source}");
+        assert!(found(source, &own).is_empty(), "{source}");
+    }
 }
 
 #[test]
