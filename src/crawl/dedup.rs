@@ -10,16 +10,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
 pub use earlier::{Earlier, EarlierError};
 
 use super::CrawlError;
-use super::filter::Filter;
-use super::store;
+use super::store::payloads::Payloads;
 use crate::config;
 use crate::digest::Digest;
-use crate::snapshot::cdxj::CdxjEntry;
 
 /// A record whose payload another record may refer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +36,7 @@ pub struct Original {
 pub struct Dedup {
     within: bool,
     min_bytes: u64,
-    filter: Filter,
+    payloads: Arc<Payloads>,
     recent: Mutex<Recent>,
     /// A connection of the workers' own: it sees what is committed.
     committed: Mutex<Connection>,
@@ -51,24 +49,16 @@ impl Dedup {
     /// is an error of the caller's, who may go on without.
     pub fn open(
         settings: &config::Dedup,
-        store: &Path,
+        (store, payloads): (&Path, Arc<Payloads>),
         earlier: Option<Earlier>,
     ) -> Result<Self, CrawlError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let committed = Connection::open_with_flags(store, flags)?;
         committed.execute_batch("PRAGMA cache_size = -4096")?;
-        let filter = Filter::default();
-        if settings.payloads {
-            let mut query = committed.prepare("SELECT key FROM payload")?;
-            let mut rows = query.query([])?;
-            while let Some(row) = rows.next()? {
-                filter.add(row.get::<_, i64>(0)?.cast_unsigned());
-            }
-        }
         Ok(Self {
             within: settings.payloads,
             min_bytes: settings.min_bytes.0.max(1),
-            filter,
+            payloads,
             recent: Mutex::default(),
             committed: Mutex::new(committed),
             earlier,
@@ -95,13 +85,13 @@ impl Dedup {
     }
 
     fn in_this_crawl(&self, digest: &Digest) -> Option<Original> {
-        if !self.within || !self.filter.may_have(key(digest)) {
+        if !self.within || !self.payloads.may_have(digest) {
             return None;
         }
         if let Some(original) = locked(&self.recent).of(digest) {
             return Some(original);
         }
-        let found = of_store(&locked(&self.committed), digest);
+        let found = self.payloads.original(&locked(&self.committed), digest);
         // A store that can't be asked costs a second copy, not the capture.
         found.unwrap_or_else(|error| {
             tracing::warn!("state/crawl.sqlite: looking for a payload: {error}");
@@ -113,7 +103,6 @@ impl Dedup {
     pub fn appended(&self, digest: &Digest, original: Original) {
         if self.within {
             locked(&self.recent).add(digest, original);
-            self.filter.add(key(digest));
         }
     }
 
@@ -125,34 +114,6 @@ impl Dedup {
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The first 64 bits of a digest, by which the store finds it.
-pub fn key(digest: &Digest) -> u64 {
-    let first = digest.bytes().first_chunk::<8>();
-    first.map_or(0, |bytes| u64::from_be_bytes(*bytes))
-}
-
-/// The record that the store has for a payload. Its whole digest is compared.
-pub fn of_store(db: &Connection, digest: &Digest) -> store::Result<Option<Original>> {
-    let found = db
-        .prepare_cached(
-            "SELECT r.record_id, r.entry, p.date FROM payload p JOIN record r ON r.rowid = p.record WHERE p.key = ?",
-        )?
-        .query_row([key(digest).cast_signed()], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, String>(2)?))
-        })
-        .optional()?;
-    Ok(found.and_then(|(record_id, entry, date)| {
-        let entry: CdxjEntry = entry?.parse().ok()?;
-        let same = entry.digest.as_deref()? == digest.to_string();
-        same.then_some(Original {
-            record_id,
-            url: entry.url,
-            date,
-            is_earlier: false,
-        })
-    }))
 }
 
 /// Records of the last two commits.

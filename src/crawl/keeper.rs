@@ -110,7 +110,8 @@ impl<'c> Keeper<'c> {
         if let Some(earlier) = &earlier {
             store.set_earlier(&earlier.manifest.to_string(), &earlier.name())?;
         }
-        let dedup = Dedup::open(&config.dedup, &layout.store(), earlier)?;
+        let payloads = (&*layout.store(), store.payloads());
+        let dedup = Dedup::open(&config.dedup, payloads, earlier)?;
         let looks = Looks::default();
         for (host, look) in marking::known_hosts(store.looks()?) {
             looks.learn(host, look);
@@ -310,18 +311,16 @@ impl<'c> Keeper<'c> {
                 filename.clone_into(&mut entry.filename);
                 entry.to_string()
             });
-            let row = self.store.add_record(warc, at, record, line.as_deref())?;
-            if n == 0
-                && let Some(payload) = &outcome.recording.payload
-            {
+            let payload = outcome.recording.payload.as_ref().filter(|_| n == 0);
+            self.store
+                .add_record((warc, at), record, line.as_deref(), payload)?;
+            if let Some(payload) = payload {
                 let original = Original {
                     record_id: record.id.clone(),
                     url: outcome.job.url.to_string(),
                     date: payload.date.clone(),
                     is_earlier: false,
                 };
-                self.store
-                    .add_payload(&payload.digest, row, &payload.date)?;
                 self.dedup.appended(&payload.digest, original);
             }
         }
@@ -372,7 +371,7 @@ impl<'c> Keeper<'c> {
             .map_err(SnapshotError::io(&path, "appending to"))?;
         for record in &records {
             self.store
-                .add_record(id, offset + record.offset, record, None)?;
+                .add_record((id, offset + record.offset), record, None, None)?;
             self.progress.stored += record.length;
         }
         Ok(warc)

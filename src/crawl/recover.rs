@@ -215,9 +215,12 @@ impl Tail<'_, '_> {
             match (header.record_type(), &mut pending) {
                 (RecordType::Warcinfo, None) => {
                     let record = stored(extent.offset);
-                    self.keeper
-                        .store
-                        .add_record(self.warc.0, extent.offset, &record, None)?;
+                    self.keeper.store.add_record(
+                        (self.warc.0, extent.offset),
+                        &record,
+                        None,
+                        None,
+                    )?;
                     kept = end;
                 }
                 // One of a URL that is fetched is an answer without head
@@ -291,7 +294,7 @@ impl Tail<'_, '_> {
             entry.to_string()
         });
         let store = &self.keeper.store;
-        store.add_record(self.warc.0, at, record, line.as_deref())?;
+        store.add_record((self.warc.0, at), record, line.as_deref(), None)?;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod schema;
 mod secrets;
 mod sitemaps;
 mod tally;
+mod young;
 
 pub use found::{Added, NewUrl};
 pub use reader::{Missing, Reader, RecordOrder};
@@ -19,13 +20,15 @@ pub use sitemaps::Sitemaps;
 pub use tally::Tally;
 
 use std::path::Path as FsPath;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags, params};
 
+use self::payloads::Payloads;
 use self::rows::Rows;
 use super::CrawlError;
 use super::imprint::Imprint;
-use super::job::{Answer, Job, StoredRecord};
+use super::job::{Answer, Job, Payload, StoredRecord};
 use crate::links::Path;
 use crate::snapshot::manifest::Counts;
 use crate::url::CanonicalUrl;
@@ -60,6 +63,7 @@ pub enum SeedSource {
 pub struct Store {
     db: Connection,
     rows: Rows,
+    payloads: Arc<Payloads>,
 }
 
 /// How a URL ends: its [`state`], why, and after how many tries.
@@ -89,7 +93,8 @@ impl Store {
         }
         db.execute_batch("BEGIN IMMEDIATE")?;
         let rows = Rows::open(&db)?;
-        Ok(Self { db, rows })
+        let payloads = Arc::new(Payloads::open(&db)?);
+        Ok(Self { db, rows, payloads })
     }
 
     /// Fails where the store of a snapshot is of another version.
@@ -102,7 +107,16 @@ impl Store {
     /// Makes everything since the last commit durable.
     pub fn commit(&self) -> Result<()> {
         self.rows.sweep(&self.db)?;
-        self.db.execute_batch("COMMIT; BEGIN IMMEDIATE")
+        self.payloads.sweep(&self.db)?;
+        self.db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+        self.rows.committed();
+        self.payloads.committed();
+        Ok(())
+    }
+
+    /// The payloads, which workers ask for.
+    pub fn payloads(&self) -> Arc<Payloads> {
+        self.payloads.clone()
     }
 
     /// Ends the last transaction and folds the log into the database file.
@@ -260,6 +274,7 @@ impl Store {
     /// records that remain end.
     pub fn lose(&self, id: i64, length: u64) -> Result<(usize, u64)> {
         let bounds = params![id, length as i64];
+        self.write_payloads()?;
         self.lose_revisits(id, length)?;
         let bereft = self.requeue_revisits(id, length)?;
         self.lose_payloads(id, length)?;
@@ -274,6 +289,7 @@ impl Store {
             bounds,
         )?;
         self.lose_secrets(id, length)?;
+        self.have_lost_payloads()?;
         let end: Option<i64> = self.db.query_row(
             "SELECT MAX(offset + length) FROM record WHERE warc = ?",
             [id],
@@ -322,25 +338,36 @@ impl Store {
         rows.collect()
     }
 
-    /// Adds a record that stands at `offset` of a WARC; its row.
+    /// Adds a record that stands at an offset of a WARC, with the payload that others
+    /// may refer to. The first record that has it keeps it.
     pub fn add_record(
         &self,
-        warc: i64,
-        offset: u64,
+        (warc, offset): (i64, u64),
         record: &StoredRecord,
         entry: Option<&str>,
-    ) -> Result<i64> {
+        payload: Option<&Payload>,
+    ) -> Result<()> {
+        let payload = match payload {
+            Some(payload) if !self.has_payload(&payload.digest)? => Some(payload),
+            _ => None,
+        };
+        let key = payload.map(|payload| payloads::key(&payload.digest));
         self.db
-            .prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)")?
+            .prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
             .execute(params![
                 warc,
                 offset as i64,
                 record.length as i64,
                 record.id,
                 record.sha256,
-                entry
+                entry,
+                key,
+                payload.map(|payload| &payload.date)
             ])?;
-        Ok(self.db.last_insert_rowid())
+        if let Some(key) = key {
+            self.payloads.add(key, self.db.last_insert_rowid());
+        }
+        Ok(())
     }
 
     /// URLs by state; what waits counts as unreached.

@@ -1,6 +1,9 @@
 //! Each exchange is told whole: what was asked and answered, by which way, and
 //! what it is.
 
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
 use crate::harness::{crawl, lastlight, scratch};
 use crate::holdings::{Record, Snapshot};
 use crate::wire::{Reply, Wire, answer, page};
@@ -133,4 +136,71 @@ fn warc_1_0_has_whole_seconds_and_its_own_profile() {
         assert_eq!(date.len(), "2026-11-22T02:28:46Z".len(), "{date}");
     }
     lastlight(["verify"]).arg(&into).run().exits(0);
+}
+
+/// Pages that are answered when 64 of them have been asked for, so that their answers
+/// come at once.
+fn site_that_answers_at_once() -> Wire {
+    const AT_ONCE: usize = 64;
+    const PAGES: usize = 192;
+    let asked = (Mutex::new(0_usize), Condvar::new());
+    Wire::serve(move |request| {
+        if request.target == "/" {
+            let links: Vec<String> = (0..PAGES).map(|n| format!("/page/{n}")).collect();
+            let links: Vec<&str> = links.iter().map(String::as_str).collect();
+            return Some(Reply::Keep(page(&links)));
+        }
+        let number: usize = request.target.strip_prefix("/page/")?.parse().ok()?;
+        let (count, changed) = &asked;
+        let mut count = count.lock().unwrap();
+        *count += 1;
+        changed.notify_all();
+        let round = count.div_ceil(AT_ONCE) * AT_ONCE;
+        let enough = Duration::from_secs(10);
+        let _ = changed.wait_timeout_while(count, enough, |count| *count < round);
+        let words = (0..20_000_usize).map(|n| format!("{} ", n.wrapping_mul(number * 7919 + 31)));
+        let text = ["Content-Type: text/plain"];
+        Some(Reply::Keep(answer(
+            "200 OK",
+            &text,
+            words.collect::<String>(),
+        )))
+    })
+}
+
+#[test]
+fn answers_that_wait_for_a_processor_are_compressed_at_another_level() {
+    let wire = site_that_answers_at_once();
+    let directory = scratch();
+    let mut outcomes = Vec::new();
+    for (backlog, fast) in [(1, true), (6, false)] {
+        let into = directory.path().join(backlog.to_string());
+        let settings =
+            format!("[politeness]\nconnections = 64\n[warc]\nlevel_backlog = {backlog}\n");
+        crawl(wire.url("/"), &into)
+            .config(directory.path(), &settings)
+            .run()
+            .exits(0);
+        lastlight(["verify".as_ref(), into.as_os_str()])
+            .run()
+            .exits(0);
+        let snapshot = Snapshot::at(&into);
+        let [warc] = &snapshot.warcs()[..] else {
+            panic!("one WARC is enough");
+        };
+        let warc = std::fs::read(warc).unwrap();
+        // RFC 1952 2.3.1: XFL is 4 where the compressor used its fastest algorithm.
+        let fastest = |record: &Record| warc[record.offset as usize + 8] == 4;
+        let records = snapshot.records();
+        let pages = records
+            .iter()
+            .filter(|record| record.kind() == "response" && record.url().contains("/page/"));
+        let (fastest, others): (Vec<_>, Vec<_>) = pages.partition(|record| fastest(record));
+        assert_eq!(fastest.len() + others.len(), 192);
+        assert_eq!(!fastest.is_empty(), fast, "{} of level 1", fastest.len());
+        // The last of each round don't wait.
+        assert!(!others.is_empty());
+        outcomes.push(snapshot.outcome());
+    }
+    assert_eq!(outcomes[0], outcomes[1]);
 }

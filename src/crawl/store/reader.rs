@@ -251,7 +251,9 @@ mod tests {
                     entry: None,
                 };
                 let (_, warc) = warcs.into_iter().find(|(known, _)| *known == name).unwrap();
-                store.add_record(warc, offset, &record, None).unwrap();
+                store
+                    .add_record((warc, offset), &record, None, None)
+                    .unwrap();
             }
             store.commit().unwrap();
             let reader = Reader::open(&path).unwrap();

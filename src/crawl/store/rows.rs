@@ -4,17 +4,14 @@
 //! is the right one. How a URL stood when it was found is there too: most links to it
 //! bring nothing new, which then needs no look at the row.
 //!
-//! The newest keys are in memory. They go to disk in the order of the keys, a
-//! stretch of it with each commit, round after round: so many go to each page that
-//! is written that a URL costs the same however many there are. What is in memory is
-//! made again from the last rows when the store is opened.
+//! The newest keys are in memory (see [`Young`]).
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::found::LAST;
+use super::young::Young;
 use super::{NewUrl, Result, Store, state};
 use crate::crawl::filter::Filter;
 use crate::crawl::fold::long_key;
@@ -26,9 +23,6 @@ pub const SCHEMA: &str = "
 CREATE TABLE url_row (key INTEGER PRIMARY KEY, row INTEGER NOT NULL, stand INTEGER NOT NULL);
 CREATE TABLE swept (up_to INTEGER NOT NULL);
 INSERT INTO swept VALUES (0);";
-
-/// Keys that are held in memory; in tests so few that others are on disk.
-const HELD: usize = if cfg!(test) { 100 } else { 400_000 };
 
 /// What was found of a URL.
 pub(super) enum Found<T> {
@@ -103,37 +97,28 @@ pub(super) struct Rows(RefCell<Keys>);
 
 struct Keys {
     /// What isn't on disk, by its place.
-    young: BTreeMap<i64, Entry>,
+    young: Young<Entry>,
     /// All places, and few others.
     filter: Filter,
-    /// How far this round has come.
-    at: i64,
-    /// The last row when it began.
-    begun_with: i64,
-    /// The last row.
-    last: i64,
 }
 
 impl Rows {
     /// Those of a store.
     pub fn open(db: &Connection) -> Result<Self> {
+        let up_to = db.query_row("SELECT up_to FROM swept", [], |row| row.get(0))?;
         let mut keys = Keys {
-            young: BTreeMap::new(),
+            young: Young::new(up_to),
             filter: Filter::default(),
-            at: i64::MIN,
-            begun_with: 0,
-            last: 0,
         };
         let mut query = db.prepare("SELECT key FROM url_row")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             keys.filter.add(row.get::<_, i64>(0)?.cast_unsigned());
         }
-        keys.last = db.query_row("SELECT up_to FROM swept", [], |row| row.get(0))?;
         let mut query = db.prepare(
             "SELECT id, url, state, priority, depth, beyond FROM url WHERE id > ? ORDER BY id",
         )?;
-        let mut rows = query.query([keys.last])?;
+        let mut rows = query.query([up_to])?;
         while let Some(row) = rows.next()? {
             let standing = match row.get(2)? {
                 state::EXCLUDED => Standing::Excluded,
@@ -144,7 +129,7 @@ impl Rows {
             let key = Key::first(long_key(row.get_ref(1)?.as_str()?));
             keys.learn(db, key, row.get(0)?, stand)?;
         }
-        keys.begun_with = keys.last;
+        keys.young.begin();
         Ok(Self(RefCell::new(keys)))
     }
 
@@ -160,7 +145,19 @@ impl Rows {
 
     /// Writes keys into the store's transaction until few enough are in memory.
     pub fn sweep(&self, db: &Connection) -> Result<()> {
-        self.0.borrow_mut().sweep(db)
+        let mut insert = db.prepare_cached("INSERT INTO url_row VALUES (?, ?, ?)")?;
+        self.0.borrow_mut().young.sweep(
+            |place, entry| {
+                let values = [place, entry.row, entry.stand_on_disk()];
+                insert.execute(values).map(drop)
+            },
+            |up_to| db.execute("UPDATE swept SET up_to = ?", [up_to]).map(drop),
+        )
+    }
+
+    /// Forgets what was written, which is on disk now.
+    pub fn committed(&self) {
+        self.0.borrow_mut().young.committed();
     }
 }
 
@@ -170,8 +167,8 @@ impl Keys {
         if !self.filter.may_have(key.place.cast_unsigned()) {
             return Ok(None);
         }
-        if let Some(entry) = self.young.get(&key.place) {
-            return Ok(Some(*entry));
+        if let Some(entry) = self.young.get(key.place) {
+            return Ok(Some(entry));
         }
         db.prepare_cached("SELECT row, stand FROM url_row WHERE key = ?")?
             .query_row([key.place], |row| {
@@ -182,14 +179,13 @@ impl Keys {
 
     fn add(&mut self, key: Key, row: i64, stand: Stand) {
         let check = key.check;
-        self.young.insert(key.place, Entry { row, check, stand });
+        self.young.add(key.place, Entry { row, check, stand }, row);
         self.filter.add(key.place.cast_unsigned());
-        self.last = self.last.max(row);
     }
 
     /// Takes in a row that the store has already, in order.
     fn learn(&mut self, db: &Connection, mut key: Key, row: i64, stand: Stand) -> Result<()> {
-        self.last = row;
+        self.young.pass(row);
         while let Some(other) = self.entry(db, key)? {
             if other.row == row {
                 return Ok(());
@@ -197,24 +193,6 @@ impl Keys {
             key = key.next();
         }
         self.add(key, row, stand);
-        Ok(())
-    }
-
-    fn sweep(&mut self, db: &Connection) -> Result<()> {
-        let mut insert = db.prepare_cached("INSERT INTO url_row VALUES (?, ?, ?)")?;
-        while let Some(many) = self.young.len().checked_sub(HELD).filter(|many| *many > 0) {
-            let next = self.young.range(self.at..).take(many);
-            let next: Vec<(i64, Entry)> = next.map(|(place, entry)| (*place, *entry)).collect();
-            for &(place, entry) in &next {
-                insert.execute([place, entry.row, entry.stand_on_disk()])?;
-                self.young.remove(&place);
-                self.at = place;
-            }
-            if next.len() < many {
-                db.execute("UPDATE swept SET up_to = ?", [self.begun_with])?;
-                (self.at, self.begun_with) = (i64::MIN, self.last);
-            }
-        }
         Ok(())
     }
 }
@@ -270,6 +248,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::crawl::imprint::Imprint;
+    use crate::crawl::store::young::HELD;
     use crate::crawl::store::{Added, NewUrl};
     use crate::links::Path;
     use crate::url::CanonicalUrl;
@@ -318,7 +297,7 @@ mod tests {
             }
         }
         store.commit().unwrap();
-        let held = store.rows.0.borrow().young.len();
+        let held = store.rows.0.borrow().young.entries().len();
         assert_eq!((held, on_disk(&store)), (HELD, MANY - HELD as i64));
         for n in 0..MANY {
             assert_eq!(add(&store, &url(n)), Added::Known);
@@ -349,7 +328,7 @@ mod tests {
                 ..key
             };
             let mut keys = store.rows.0.borrow_mut();
-            keys.young.clear();
+            keys.young = Young::new(0);
             keys.add(key, 1, Stand::new(Standing::Admitted, &Path::default()));
             drop(keys);
             assert_eq!(add(&store, &two), Added::New(row_of_two));
@@ -370,7 +349,7 @@ mod tests {
         }
         store.close().unwrap();
         let store = Store::open(&path).unwrap();
-        let held = store.rows.0.borrow().young.len();
+        let held = store.rows.0.borrow().young.entries().len();
         assert_eq!((held, on_disk(&store)), (HELD, MANY - HELD as i64));
         let swept: i64 = store
             .db

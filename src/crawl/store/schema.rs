@@ -5,12 +5,12 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{Result, cookies, rows, secrets};
+use super::{Result, cookies, payloads, rows, secrets};
 use crate::crawl::CrawlError;
 
 /// The version that is written; it changes with the tables and with what their
 /// rows mean. 0 is that of stores before there were versions.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 const TABLES: &str = "
 CREATE TABLE host (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
@@ -31,9 +31,8 @@ CREATE TABLE tally (kind INTEGER NOT NULL, key INTEGER NOT NULL, count INTEGER N
 CREATE TABLE warc (id INTEGER PRIMARY KEY, filename TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL);
 CREATE TABLE record (
   warc INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
-  record_id TEXT NOT NULL, sha256 TEXT NOT NULL, entry TEXT
+  record_id TEXT NOT NULL, sha256 TEXT NOT NULL, entry TEXT, payload INTEGER, date TEXT
 );
-CREATE TABLE payload (key INTEGER PRIMARY KEY, record INTEGER NOT NULL, date TEXT NOT NULL);
 CREATE TABLE revisit (
   warc INTEGER NOT NULL, offset INTEGER NOT NULL, key INTEGER NOT NULL, earlier TEXT, PRIMARY KEY (warc, offset)
 ) WITHOUT ROWID;
@@ -69,7 +68,13 @@ pub fn version_of(db: &Connection, path: &Path) -> std::result::Result<Option<i6
 /// Makes the tables, all or none.
 pub fn make(db: &Connection) -> Result<()> {
     db.execute_batch("BEGIN IMMEDIATE")?;
-    for tables in [TABLES, rows::SCHEMA, cookies::SCHEMA, secrets::SCHEMA] {
+    for tables in [
+        TABLES,
+        rows::SCHEMA,
+        payloads::SCHEMA,
+        cookies::SCHEMA,
+        secrets::SCHEMA,
+    ] {
         db.execute_batch(tables)?;
     }
     db.pragma_update(None, "user_version", VERSION)?;

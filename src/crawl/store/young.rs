@@ -1,0 +1,147 @@
+//! Keys that come in no order, held in memory until they go to disk: in the order of
+//! the keys, a stretch of it with each commit, round after round. So many go to each
+//! page that is written that a key costs much the same however many there are. What is
+//! in memory is made again from the last rows when the store is opened: for that each
+//! round tells up to which row all are on disk.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::Result;
+
+/// Keys that are held; in tests so few that others are on disk.
+pub const HELD: usize = if cfg!(test) { 100 } else { 400_000 };
+
+/// The keys with what stands at each.
+pub struct Young<V> {
+    entries: BTreeMap<i64, V>,
+    /// Those that the open transaction writes: others may ask before it is committed.
+    written: Vec<i64>,
+    /// How far this round has come.
+    at: Bound<i64>,
+    /// The last row when it began.
+    begun_with: i64,
+    /// The last row.
+    last: i64,
+}
+
+impl<V: Copy> Young<V> {
+    /// Where the keys of all rows up to one are on disk.
+    pub fn new(up_to: i64) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            written: Vec::new(),
+            at: Bound::Unbounded,
+            begun_with: up_to,
+            last: up_to,
+        }
+    }
+
+    /// What stands at a key.
+    pub fn get(&self, key: i64) -> Option<V> {
+        self.entries.get(&key).copied()
+    }
+
+    /// Adds the key of a new row.
+    pub fn add(&mut self, key: i64, value: V, row: i64) {
+        self.entries.insert(key, value);
+        self.last = self.last.max(row);
+    }
+
+    /// Notes a row whose key is on disk.
+    pub fn pass(&mut self, row: i64) {
+        self.last = self.last.max(row);
+    }
+
+    /// Begins the first round after the store was opened.
+    pub fn begin(&mut self) {
+        self.begun_with = self.last;
+    }
+
+    /// All that are held.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (i64, V)> {
+        self.entries.iter().map(|(key, value)| (*key, *value))
+    }
+
+    /// Writes keys until only [`HELD`] are left, by `write`, and tells `end_round` up to
+    /// which row all are on disk. [`Self::committed`] forgets them.
+    pub fn sweep(
+        &mut self,
+        mut write: impl FnMut(i64, V) -> Result<()>,
+        mut end_round: impl FnMut(i64) -> Result<()>,
+    ) -> Result<()> {
+        let mut many = self.entries.len().saturating_sub(HELD);
+        while many > 0 {
+            let before = many;
+            let rest = self.entries.range((self.at, Bound::Unbounded));
+            for (&key, &value) in rest.take(before) {
+                write(key, value)?;
+                self.written.push(key);
+                self.at = Bound::Excluded(key);
+                many -= 1;
+            }
+            if many > 0 {
+                end_round(self.begun_with)?;
+                (self.at, self.begun_with) = (Bound::Unbounded, self.last);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what was written, which is on disk now.
+    pub fn committed(&mut self) {
+        for key in self.written.drain(..) {
+            self.entries.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Keys in no order.
+    fn key(row: i64) -> i64 {
+        row.wrapping_mul(0x5851_f42d_4c95_7f2d)
+    }
+
+    #[test]
+    fn what_a_round_says_is_on_disk_is_there_and_each_key_is_written_once() {
+        let mut young = Young::new(0);
+        let mut disk = BTreeSet::new();
+        let mut all_up_to = 0;
+        for row in 1..=20 * HELD as i64 {
+            young.add(key(row), row, row);
+            if row % 7 > 0 {
+                continue;
+            }
+            let mut written = Vec::new();
+            let mut rounds = Vec::new();
+            let write = |key, row| {
+                written.push((key, row));
+                Ok(())
+            };
+            let end = |up_to| {
+                rounds.push(up_to);
+                Ok(())
+            };
+            young.sweep(write, end).unwrap();
+            for &(key, row) in &written {
+                // Until that is committed it can be had from here.
+                assert_eq!(young.get(key), Some(row));
+                assert!(disk.insert(row), "{row} is written twice");
+            }
+            for up_to in rounds {
+                assert!(up_to >= all_up_to && (1..=up_to).all(|row| disk.contains(&row)));
+                all_up_to = up_to;
+            }
+            young.committed();
+            assert!(young.entries().len() <= HELD);
+            assert!((1..=row).all(|row| disk.contains(&row) != young.get(key(row)).is_some()));
+        }
+        assert!(all_up_to > 15 * HELD as i64, "{all_up_to}");
+    }
+}
