@@ -282,6 +282,8 @@ pub struct Storage {
     pub commit_every: Span,
     /// Free bytes below which the crawl stops.
     pub min_free: Size,
+    /// Keys of URLs, and of payloads, that are held in memory.
+    pub held_keys: u32,
 }
 
 /// `[robots]`

@@ -106,7 +106,7 @@ impl<'c> Keeper<'c> {
         config: &'c Config,
         earlier: Option<Earlier>,
     ) -> Result<Self, CrawlError> {
-        let store = Store::open(&layout.store())?;
+        let store = Store::open(&layout.store(), config.storage.held_keys as usize)?;
         if let Some(earlier) = &earlier {
             store.set_earlier(&earlier.manifest.to_string(), &earlier.name())?;
         }

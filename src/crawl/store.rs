@@ -77,8 +77,9 @@ pub type Result<T> = rusqlite::Result<T>;
 
 impl Store {
     /// Opens or makes the store of a snapshot and begins a transaction. One of
-    /// another version is left as it is.
-    pub fn open(path: &FsPath) -> std::result::Result<Self, CrawlError> {
+    /// another version is left as it is. Of the keys of URLs and of payloads so many are
+    /// held in memory.
+    pub fn open(path: &FsPath, held: usize) -> std::result::Result<Self, CrawlError> {
         let db = Connection::open(path)?;
         let found = schema::version_of(&db, path)?;
         db.set_prepared_statement_cache_capacity(64);
@@ -92,8 +93,8 @@ impl Store {
             schema::make(&db)?;
         }
         db.execute_batch("BEGIN IMMEDIATE")?;
-        let rows = Rows::open(&db)?;
-        let payloads = Arc::new(Payloads::open(&db)?);
+        let rows = Rows::open(&db, held)?;
+        let payloads = Arc::new(Payloads::open(&db, held)?);
         Ok(Self { db, rows, payloads })
     }
 

@@ -43,6 +43,7 @@ SETTINGS = """
 [storage]
 commit_every = "20ms"
 min_free = "0 B"
+held_keys = 5
 [warc]
 rotate = "100 KB"
 [fetch]

@@ -21,7 +21,7 @@ impl Bench {
     /// A host with so many pages, and a robots.txt that says this.
     fn new(pages: usize, robots: &str, change: impl FnOnce(&mut Politeness)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&directory.path().join("crawl.sqlite")).unwrap();
+        let store = Store::open(&directory.path().join("crawl.sqlite"), 100).unwrap();
         let config = Config::defaults();
         let mut policy = config.politeness.clone();
         policy.delay.0 = Duration::ZERO;

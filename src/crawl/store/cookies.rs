@@ -120,6 +120,7 @@ impl Store {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::crawl::store::young::HELD;
 
     fn cookie(value: &str) -> Cookie {
         Cookie {
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn an_import_is_news_once_and_gives_way_to_what_came_later() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&directory.path().join("crawl.sqlite")).unwrap();
+        let store = Store::open(&directory.path().join("crawl.sqlite"), HELD).unwrap();
         let keep = |value: Option<&str>| {
             let cookie = value.map(cookie);
             store

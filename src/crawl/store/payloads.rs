@@ -33,9 +33,9 @@ pub struct Payloads {
 
 impl Payloads {
     /// Those of a store.
-    pub(super) fn open(db: &Connection) -> Result<Self> {
+    pub(super) fn open(db: &Connection, held: usize) -> Result<Self> {
         let up_to = db.query_row("SELECT up_to FROM payload_swept", [], |row| row.get(0))?;
-        let mut young = Young::new(up_to);
+        let mut young = Young::new(up_to, held);
         let filter = Filter::default();
         let mut query = db.prepare("SELECT key FROM payload")?;
         let mut rows = query.query([])?;
@@ -145,7 +145,7 @@ impl Payloads {
         let query = "SELECT COALESCE(MAX(rowid), 0) FROM record";
         let last = db.query_row(query, [], |row| row.get(0))?;
         set_swept(db, last)?;
-        *self.young() = Young::new(last);
+        self.young().restart(last);
         Ok(())
     }
 }
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn what_revisits_a_lost_record_is_lost_too_and_what_revisits_another_is_not() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&directory.path().join("crawl.sqlite")).unwrap();
+        let store = Store::open(&directory.path().join("crawl.sqlite"), HELD).unwrap();
         let (first, second) = (store.add_warc("1").unwrap(), store.add_warc("2").unwrap());
         store.set_earlier("manifest", "name").unwrap();
         let [kept, lost, of_earlier] = [b"kept", b"lost", b"prev"].map(|text| Digest::sha256(text));
@@ -421,7 +421,7 @@ mod tests {
         const MANY: u64 = 20 * HELD as u64;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("crawl.sqlite");
-        let mut store = Store::open(&path).unwrap();
+        let mut store = Store::open(&path, HELD).unwrap();
         let warc = store.add_warc("1").unwrap();
         store.commit().unwrap();
         for n in 0..MANY {
@@ -439,7 +439,7 @@ mod tests {
             if n % 300 == 299 {
                 store.commit().unwrap();
                 drop(store);
-                store = Store::open(&path).unwrap();
+                store = Store::open(&path, HELD).unwrap();
             }
         }
         store.commit().unwrap();
@@ -459,7 +459,7 @@ mod tests {
         const MANY: u64 = 3 * HELD as u64;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("crawl.sqlite");
-        let mut store = Store::open(&path).unwrap();
+        let mut store = Store::open(&path, HELD).unwrap();
         let warcs = ["1", "2"].map(|name| store.add_warc(name).unwrap());
         for n in 0..MANY {
             add(&store, (warcs[0], n), n);
@@ -489,7 +489,7 @@ mod tests {
             if reopened {
                 store.commit().unwrap();
                 drop(store);
-                store = Store::open(&path).unwrap();
+                store = Store::open(&path, HELD).unwrap();
             }
             check(&store, half);
         }

@@ -226,6 +226,7 @@ mod tests {
     use super::*;
     use crate::crawl::job::StoredRecord;
     use crate::crawl::store::Store;
+    use crate::crawl::store::young::HELD;
 
     #[test]
     fn records_that_were_not_added_in_order_are_told_and_sorted() {
@@ -240,7 +241,7 @@ mod tests {
         ];
         for (n, (added, is_sorted)) in cases.into_iter().enumerate() {
             let path = directory.path().join(n.to_string());
-            let store = Store::open(&path).unwrap();
+            let store = Store::open(&path, HELD).unwrap();
             let warcs = ["a", "b"].map(|name| (name, store.add_warc(name).unwrap()));
             for (name, offset) in added {
                 let record = StoredRecord {

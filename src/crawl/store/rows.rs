@@ -104,10 +104,10 @@ struct Keys {
 
 impl Rows {
     /// Those of a store.
-    pub fn open(db: &Connection) -> Result<Self> {
+    pub fn open(db: &Connection, held: usize) -> Result<Self> {
         let up_to = db.query_row("SELECT up_to FROM swept", [], |row| row.get(0))?;
         let mut keys = Keys {
-            young: Young::new(up_to),
+            young: Young::new(up_to, held),
             filter: Filter::default(),
         };
         let mut query = db.prepare("SELECT key FROM url_row")?;
@@ -282,7 +282,7 @@ mod tests {
     fn every_url_has_one_row_whether_its_key_is_in_memory_or_on_disk() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("crawl.sqlite");
-        let mut store = Store::open(&path).unwrap();
+        let mut store = Store::open(&path, HELD).unwrap();
         for n in 0..MANY {
             assert_eq!(add(&store, &url(n)), Added::New(n + 1));
             if n % 7 == 0 {
@@ -291,7 +291,7 @@ mod tests {
             if n % 300 == 299 {
                 // A kill: what wasn't committed is found again.
                 drop(store);
-                store = Store::open(&path).unwrap();
+                store = Store::open(&path, HELD).unwrap();
                 let last = store.last_row().unwrap();
                 (last..=n).for_each(|n| assert_eq!(add(&store, &url(n)), Added::New(n + 1)));
             }
@@ -317,7 +317,7 @@ mod tests {
     fn a_url_whose_key_is_anothers_has_its_own_row_all_the_same() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("crawl.sqlite");
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, HELD).unwrap();
         let (one, two) = (url(1), url(2));
         assert_eq!(add(&store, &one), Added::New(1));
         // As if the keys of both were the same, in 64 bits or in 96.
@@ -328,7 +328,7 @@ mod tests {
                 ..key
             };
             let mut keys = store.rows.0.borrow_mut();
-            keys.young = Young::new(0);
+            keys.young.restart(0);
             keys.add(key, 1, Stand::new(Standing::Admitted, &Path::default()));
             drop(keys);
             assert_eq!(add(&store, &two), Added::New(row_of_two));
@@ -342,13 +342,13 @@ mod tests {
     fn what_is_on_disk_already_is_not_held_again_when_a_store_is_opened() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("crawl.sqlite");
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, HELD).unwrap();
         for n in 0..MANY {
             add(&store, &url(n));
             store.commit().unwrap();
         }
         store.close().unwrap();
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, HELD).unwrap();
         let held = store.rows.0.borrow().young.entries().len();
         assert_eq!((held, on_disk(&store)), (HELD, MANY - HELD as i64));
         let swept: i64 = store

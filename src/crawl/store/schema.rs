@@ -86,6 +86,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::crawl::store::Store;
+    use crate::crawl::store::young::HELD;
 
     #[test]
     fn a_store_of_another_version_is_refused_and_left_as_it_is() {
@@ -98,7 +99,10 @@ mod tests {
             db.pragma_update(None, "user_version", version).unwrap();
             db.close().unwrap();
             let before = std::fs::read(&path).unwrap();
-            for refused in [Store::open(&path).map(drop), Store::check_version(&path)] {
+            for refused in [
+                Store::open(&path, HELD).map(drop),
+                Store::check_version(&path),
+            ] {
                 let Err(CrawlError::OtherVersion { found, .. }) = refused else {
                     panic!("version {version} is taken");
                 };
@@ -115,8 +119,8 @@ mod tests {
         // A crawl that was killed at once may leave an empty file.
         std::fs::write(&path, "").unwrap();
         Store::check_version(&path).unwrap();
-        Store::open(&path).unwrap().close().unwrap();
+        Store::open(&path, HELD).unwrap().close().unwrap();
         Store::check_version(&path).unwrap();
-        Store::open(&path).unwrap();
+        Store::open(&path, HELD).unwrap();
     }
 }

@@ -9,11 +9,14 @@ use std::ops::Bound;
 
 use super::Result;
 
-/// Keys that are held; in tests so few that others are on disk.
-pub const HELD: usize = if cfg!(test) { 100 } else { 400_000 };
+/// Keys that are held in tests: so few that others are on disk.
+#[cfg(test)]
+pub const HELD: usize = 100;
 
 /// The keys with what stands at each.
 pub struct Young<V> {
+    /// How many are held between two commits.
+    held: usize,
     entries: BTreeMap<i64, V>,
     /// Those that the open transaction writes: others may ask before it is committed.
     written: Vec<i64>,
@@ -27,8 +30,9 @@ pub struct Young<V> {
 
 impl<V: Copy> Young<V> {
     /// Where the keys of all rows up to one are on disk.
-    pub fn new(up_to: i64) -> Self {
+    pub fn new(up_to: i64, held: usize) -> Self {
         Self {
+            held,
             entries: BTreeMap::new(),
             written: Vec::new(),
             at: Bound::Unbounded,
@@ -58,19 +62,24 @@ impl<V: Copy> Young<V> {
         self.begun_with = self.last;
     }
 
+    /// Has none, where the keys of all rows up to one are on disk.
+    pub fn restart(&mut self, up_to: i64) {
+        *self = Self::new(up_to, self.held);
+    }
+
     /// All that are held.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (i64, V)> {
         self.entries.iter().map(|(key, value)| (*key, *value))
     }
 
-    /// Writes keys until only [`HELD`] are left, by `write`, and tells `end_round` up to
+    /// Writes keys until so many are left as are held, by `write`, and tells `end_round` up to
     /// which row all are on disk. [`Self::committed`] forgets them.
     pub fn sweep(
         &mut self,
         mut write: impl FnMut(i64, V) -> Result<()>,
         mut end_round: impl FnMut(i64) -> Result<()>,
     ) -> Result<()> {
-        let mut many = self.entries.len().saturating_sub(HELD);
+        let mut many = self.entries.len().saturating_sub(self.held);
         while many > 0 {
             let before = many;
             let rest = self.entries.range((self.at, Bound::Unbounded));
@@ -110,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_a_round_says_is_on_disk_is_there_and_each_key_is_written_once() {
-        let mut young = Young::new(0);
+        let mut young = Young::new(0, HELD);
         let mut disk = BTreeSet::new();
         let mut all_up_to = 0;
         for row in 1..=20 * HELD as i64 {
