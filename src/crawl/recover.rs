@@ -358,7 +358,7 @@ impl Tail<'_, '_> {
                 Verdict::Failed(format!("challenge: {}", challenge.unwrap_or_default()))
             }
             None if is_busy(status) => Verdict::Failed(format!("status-{status}")),
-            None => self.whole(header, &url, is_revisit),
+            None => self.whole(header, &url, is_revisit)?,
         };
         let may_be_original = matches!(verdict, Verdict::Captured)
             && !is_revisit
@@ -408,14 +408,19 @@ impl Tail<'_, '_> {
 
     /// A whole answer is unchanged where it revisits its own URL in the earlier
     /// snapshot.
-    fn whole(&self, header: &Header, url: &CanonicalUrl, is_revisit: bool) -> Verdict {
+    fn whole(
+        &self,
+        header: &Header,
+        url: &CanonicalUrl,
+        is_revisit: bool,
+    ) -> Result<Verdict, CrawlError> {
         let of_itself = header.refers_to_target_uri() == Some(url.as_str());
-        let of_this_crawl = self.is_of_this_crawl(header).unwrap_or(true);
-        if is_revisit && of_itself && !of_this_crawl {
+        let is_unchanged = is_revisit && of_itself && !self.is_of_this_crawl(header)?;
+        Ok(if is_unchanged {
             Verdict::Unchanged
         } else {
             Verdict::Captured
-        }
+        })
     }
 }
 

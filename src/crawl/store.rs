@@ -107,8 +107,12 @@ impl Store {
 
     /// Makes everything since the last commit durable.
     pub fn commit(&self) -> Result<()> {
-        self.rows.sweep(&self.db)?;
-        self.payloads.sweep(&self.db)?;
+        // Where SQLite took everything back by itself, nothing may be written but by a
+        // transaction, and the commit fails.
+        if !self.db.is_autocommit() {
+            self.rows.sweep(&self.db)?;
+            self.payloads.sweep(&self.db)?;
+        }
         self.db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
         self.rows.committed();
         self.payloads.committed();
@@ -290,7 +294,6 @@ impl Store {
             bounds,
         )?;
         self.lose_secrets(id, length)?;
-        self.have_lost_payloads()?;
         let end: Option<i64> = self.db.query_row(
             "SELECT MAX(offset + length) FROM record WHERE warc = ?",
             [id],
@@ -352,9 +355,8 @@ impl Store {
             Some(payload) if !self.has_payload(&payload.digest)? => Some(payload),
             _ => None,
         };
-        let key = payload.map(|payload| payloads::key(&payload.digest));
         self.db
-            .prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
+            .prepare_cached("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)")?
             .execute(params![
                 warc,
                 offset as i64,
@@ -362,11 +364,11 @@ impl Store {
                 record.id,
                 record.sha256,
                 entry,
-                key,
                 payload.map(|payload| &payload.date)
             ])?;
-        if let Some(key) = key {
-            self.payloads.add(key, self.db.last_insert_rowid());
+        if let Some(payload) = payload {
+            let record = self.db.last_insert_rowid();
+            self.payloads.add(&self.db, &payload.digest, record)?;
         }
         Ok(())
     }

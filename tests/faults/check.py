@@ -90,6 +90,9 @@ class Bench:
             raise AssertionError(f"the untouched crawl ends with {whole.returncode}: {whole.stderr}")
         self.expected = outcome(work / "whole")
         self.captured = sum(row[0] == "captured" for row in self.expected.values())
+        index = (work / "whole" / "indexes" / "index.cdxj").read_text()
+        if "warc/revisit" not in index:
+            raise AssertionError("the untouched crawl has no revisit: what finds originals isn't tried")
 
     def crawl(self, into, **faults):
         command = [self.binary, "crawl", self.seed, "--into", into, "--config", self.settings]

@@ -7,7 +7,8 @@ import http.server
 import threading
 
 PAGES = 18
-SHARED = b"p { color: #223 }\n" * 30
+# Long enough to be stored once, and referred to after that.
+SHARED = b"p { color: #223 }\n" * 100
 
 
 def body(path):

@@ -99,11 +99,23 @@ impl Run {
     }
 
     /// Lets it open so many files at most, connections included.
-    pub fn open_files(mut self, most: u32) -> Self {
+    pub fn open_files(self, most: u32) -> Self {
+        self.from_shell(&format!("ulimit -n {most} && exec \"$0\" \"$@\""))
+    }
+
+    /// Lets it have one processor.
+    pub fn on_one_processor(self) -> Self {
+        // The first that this process may have.
+        self.from_shell(
+            "cpu=$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//') && exec taskset -c $cpu \"$0\" \"$@\"",
+        )
+    }
+
+    /// Has a shell run it, as `$0` with its arguments.
+    fn from_shell(mut self, script: &str) -> Self {
         let mut command = Command::new("sh");
         command
-            .arg("-c")
-            .arg(format!("ulimit -n {most} && exec \"$0\" \"$@\""))
+            .args(["-c", script])
             .arg(self.command.get_program())
             .args(self.command.get_args())
             .stdin(Stdio::null())

@@ -179,6 +179,7 @@ fn answers_that_wait_for_a_processor_are_compressed_at_another_level() {
             format!("[politeness]\nconnections = 64\n[warc]\nlevel_backlog = {backlog}\n");
         crawl(wire.url("/"), &into)
             .config(directory.path(), &settings)
+            .on_one_processor()
             .run()
             .exits(0);
         lastlight(["verify".as_ref(), into.as_os_str()])

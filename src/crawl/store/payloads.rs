@@ -1,6 +1,8 @@
-//! Which record has which payload, and what stands in the earlier snapshot. A record
-//! tells the 64 bits by which its payload is found, if it is the first that has it;
-//! those on disk are swept there (see [`Young`]).
+//! Which record has which payload, and what stands in the earlier snapshot. Of records
+//! with the same payload the first is found, by 64 bits of the digest. The keys of the
+//! newest are in memory, and in a table in order of time, by which they are known again
+//! when the store is opened; others have been swept to where they are looked up (see
+//! [`Young`]).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,11 +15,10 @@ use crate::crawl::filter::Filter;
 use crate::digest::Digest;
 use crate::snapshot::cdxj::CdxjEntry;
 
-/// Records up to `up_to` have their payloads on disk.
+/// The keys on disk, and those of the last rounds: all that aren't there yet.
 pub const SCHEMA: &str = "
 CREATE TABLE payload (key INTEGER PRIMARY KEY, record INTEGER NOT NULL);
-CREATE TABLE payload_swept (up_to INTEGER NOT NULL);
-INSERT INTO payload_swept VALUES (0);";
+CREATE TABLE young_payload (record INTEGER PRIMARY KEY, key INTEGER NOT NULL);";
 
 /// Where a record stands: its WARC's base name, and byte offset.
 pub type At = (String, u64);
@@ -34,27 +35,21 @@ pub struct Payloads {
 impl Payloads {
     /// Those of a store.
     pub(super) fn open(db: &Connection, held: usize) -> Result<Self> {
-        let up_to = db.query_row("SELECT up_to FROM payload_swept", [], |row| row.get(0))?;
-        let mut young = Young::new(up_to, held);
+        let mut young = Young::new(0, held);
         let filter = Filter::default();
+        let mut query = db.prepare("SELECT record, key FROM young_payload")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let (record, key): (i64, i64) = (row.get(0)?, row.get(1)?);
+            young.add(key, record, record);
+            filter.add(key.cast_unsigned());
+        }
         let mut query = db.prepare("SELECT key FROM payload")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
-            filter.add(row.get::<_, i64>(0)?.cast_unsigned());
-        }
-        let mut query = db.prepare(
-            "SELECT rowid, payload FROM record WHERE rowid > ? AND payload IS NOT NULL ORDER BY rowid",
-        )?;
-        let mut rows = query.query([up_to])?;
-        while let Some(row) = rows.next()? {
-            let (record, key): (i64, i64) = (row.get(0)?, row.get(1)?);
-            // Of the last round some are on disk.
-            if filter.may_have(key.cast_unsigned()) && on_disk(db, key)?.is_some() {
-                young.pass(record);
-            } else {
-                young.add(key, record, record);
-                filter.add(key.cast_unsigned());
-            }
+            let key: i64 = row.get(0)?;
+            young.is_on_disk(key);
+            filter.add(key.cast_unsigned());
         }
         young.begin();
         Ok(Self {
@@ -85,10 +80,14 @@ impl Payloads {
         }
     }
 
-    /// Adds the key of a record's payload that has none yet.
-    pub(super) fn add(&self, key: i64, record: i64) {
+    /// Adds the payload of a record, which has no key yet.
+    pub(super) fn add(&self, db: &Connection, digest: &Digest, record: i64) -> Result<()> {
+        let key = key(digest);
+        db.prepare_cached("INSERT INTO young_payload VALUES (?, ?)")?
+            .execute([record, key])?;
         self.young().add(key, record, record);
         self.filter.add(key.cast_unsigned());
+        Ok(())
     }
 
     /// The record with a payload, as a connection sees it. Its whole digest is
@@ -116,13 +115,15 @@ impl Payloads {
         }))
     }
 
-    /// Writes keys into the store's transaction until few enough are in memory.
+    /// Writes keys into the store's transaction until few enough are in memory. Workers
+    /// may ask meanwhile.
     pub(super) fn sweep(&self, db: &Connection) -> Result<()> {
-        let mut insert = db.prepare_cached("INSERT OR IGNORE INTO payload VALUES (?, ?)")?;
-        self.young().sweep(
-            |key, record| insert.execute([key, record]).map(drop),
-            |up_to| set_swept(db, up_to),
-        )
+        let (swept, all_up_to) = self.young().sweep();
+        write(db, swept)?;
+        if let Some(up_to) = all_up_to {
+            db.execute("DELETE FROM young_payload WHERE record <= ?", [up_to])?;
+        }
+        Ok(())
     }
 
     /// Forgets what was written, which is on disk now.
@@ -130,24 +131,24 @@ impl Payloads {
         self.young().committed();
     }
 
-    /// Writes all of them, so that queries see them.
+    /// Writes all of them, so that queries see them, and begins anew: rows of records
+    /// that are lost are others' later on.
     fn write_all(&self, db: &Connection) -> Result<()> {
-        let mut insert = db.prepare_cached("INSERT OR IGNORE INTO payload VALUES (?, ?)")?;
-        let young = self.young();
-        for (key, record) in young.entries() {
-            insert.execute([key, record])?;
-        }
+        let mut young = self.young();
+        write(db, young.entries())?;
+        db.execute("DELETE FROM young_payload", [])?;
+        young.restart(0);
         Ok(())
     }
+}
 
-    /// Begins anew after that: rows of records that are lost are others' later on.
-    fn restart(&self, db: &Connection) -> Result<()> {
-        let query = "SELECT COALESCE(MAX(rowid), 0) FROM record";
-        let last = db.query_row(query, [], |row| row.get(0))?;
-        set_swept(db, last)?;
-        self.young().restart(last);
-        Ok(())
+/// Writes keys to where they are looked up. Where one is there, its record is the first.
+fn write(db: &Connection, keys: impl IntoIterator<Item = (i64, i64)>) -> Result<()> {
+    let mut insert = db.prepare_cached("INSERT OR IGNORE INTO payload VALUES (?, ?)")?;
+    for (key, record) in keys {
+        insert.execute([key, record])?;
     }
+    Ok(())
 }
 
 fn on_disk(db: &Connection, key: i64) -> Result<Option<i64>> {
@@ -156,13 +157,8 @@ fn on_disk(db: &Connection, key: i64) -> Result<Option<i64>> {
         .optional()
 }
 
-fn set_swept(db: &Connection, up_to: i64) -> Result<()> {
-    db.execute("UPDATE payload_swept SET up_to = ?", [up_to])
-        .map(drop)
-}
-
 /// The first 64 bits of a digest, by which its record is found.
-pub(super) fn key(digest: &Digest) -> i64 {
+fn key(digest: &Digest) -> i64 {
     let first = digest.bytes().first_chunk::<8>();
     first.map_or(0, |bytes| i64::from_be_bytes(*bytes))
 }
@@ -197,14 +193,9 @@ impl Store {
             .optional()
     }
 
-    /// Has queries see all payloads; [`Self::have_lost_payloads`] must follow.
+    /// Has queries see all payloads.
     pub(super) fn write_payloads(&self) -> Result<()> {
         self.payloads.write_all(&self.db)
-    }
-
-    /// Notes that records have been lost.
-    pub(super) fn have_lost_payloads(&self) -> Result<()> {
-        self.payloads.restart(&self.db)
     }
 
     /// Forgets payloads of records that are lost.
@@ -295,6 +286,8 @@ impl Store {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::crawl::imprint::Imprint;
     use crate::crawl::job::{Answer, Payload, StoredRecord};
@@ -416,6 +409,11 @@ mod tests {
             .unwrap();
     }
 
+    fn count(store: &Store, table: &str) -> i64 {
+        let query = format!("SELECT COUNT(*) FROM {table}");
+        store.db.query_row(&query, [], |row| row.get(0)).unwrap()
+    }
+
     #[test]
     fn the_first_record_of_a_payload_is_found_in_memory_and_on_disk_by_workers_too() {
         const MANY: u64 = 20 * HELD as u64;
@@ -424,29 +422,45 @@ mod tests {
         let mut store = Store::open(&path, HELD).unwrap();
         let warc = store.add_warc("1").unwrap();
         store.commit().unwrap();
-        for n in 0..MANY {
-            add(&store, (warc, 2 * n), n);
+        let add_both = |store: &Store, n: u64| {
+            add(store, (warc, 2 * n), n);
             // Another with the same payload, long after it.
-            add(&store, (warc, 2 * n + 1), n / 2);
+            add(store, (warc, 2 * n + 1), n / 2);
+        };
+        let mut committed = 0;
+        for n in 0..MANY {
+            add_both(&store, n);
             if n % 7 == 0 {
-                store.commit().unwrap();
                 let worker = Connection::open(&path).unwrap();
-                for n in (0..=n).step_by(97) {
-                    let found = store.payloads.original(&worker, &digest(n)).unwrap();
-                    assert_eq!(found.unwrap().record_id, format!("<urn:1-{}>", 2 * n));
-                }
+                let finds_all = |up_to| {
+                    for n in (0..up_to).step_by(97) {
+                        let found = store.payloads.original(&worker, &digest(n)).unwrap();
+                        assert_eq!(found.unwrap().record_id, format!("<urn:1-{}>", 2 * n));
+                    }
+                };
+                // What is swept and not committed yet can be had all the same.
+                store.payloads.sweep(&store.db).unwrap();
+                finds_all(committed);
+                store.db.execute_batch("COMMIT; BEGIN IMMEDIATE").unwrap();
+                finds_all(n + 1);
+                store.payloads.committed();
+                finds_all(n + 1);
+                committed = n + 1;
             }
             if n % 300 == 299 {
-                store.commit().unwrap();
+                // A kill: what wasn't committed is lost, and comes again.
                 drop(store);
                 store = Store::open(&path, HELD).unwrap();
+                (committed..=n).for_each(|n| add_both(&store, n));
             }
         }
         store.commit().unwrap();
         let held = store.payloads.young().entries().len();
-        let query = "SELECT COUNT(*) FROM payload";
-        let on_disk: i64 = store.db.query_row(query, [], |row| row.get(0)).unwrap();
-        assert_eq!((held, on_disk), (HELD, (MANY - HELD as u64).cast_signed()));
+        assert_eq!(held, HELD);
+        assert_eq!(count(&store, "payload"), (MANY - HELD as u64).cast_signed());
+        // Those of the last rounds.
+        let young = count(&store, "young_payload");
+        assert!((HELD as i64..4 * HELD as i64).contains(&young), "{young}");
         for n in 0..MANY {
             let at = store.original_at(&digest(n)).unwrap();
             assert_eq!(at, Some(("1".into(), 2 * n * LENGTH)));
@@ -455,43 +469,55 @@ mod tests {
     }
 
     #[test]
-    fn payloads_of_lost_records_are_lost_in_memory_and_on_disk_and_others_take_their_rows() {
-        const MANY: u64 = 3 * HELD as u64;
+    fn payloads_of_lost_records_are_lost_and_their_rows_are_others() {
+        const MANY: u64 = 6 * HELD as u64;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("crawl.sqlite");
         let mut store = Store::open(&path, HELD).unwrap();
         let warcs = ["1", "2"].map(|name| store.add_warc(name).unwrap());
-        for n in 0..MANY {
-            add(&store, (warcs[0], n), n);
-        }
-        for n in 0..MANY {
-            add(&store, (warcs[1], n), MANY + n);
-        }
-        store.commit().unwrap();
-        let half = MANY / 2;
-        store.lose(warcs[1], half * LENGTH).unwrap();
-        let check = |store: &Store, back: u64| {
-            for n in 0..2 * MANY {
-                let is_there = n < MANY + half || n >= 2 * MANY - back;
-                let at = store.original_at(&digest(n)).unwrap();
-                assert_eq!(at.is_some(), is_there, "{n}");
-                if let Some((filename, offset)) = at {
-                    let expected = (1 + n / MANY, n % MANY * LENGTH);
-                    assert_eq!((filename.parse(), offset), (Ok(expected.0), expected.1));
-                }
+        let mut expected = BTreeMap::new();
+        let add = |store: &Store,
+                   expected: &mut BTreeMap<u64, (usize, u64)>,
+                   at: (usize, u64),
+                   payload| {
+            add(store, (warcs[at.0], at.1), payload);
+            expected.insert(payload, at);
+            if payload % 7 == 0 {
+                store.commit().unwrap();
             }
         };
-        check(&store, 0);
-        for n in MANY - half..MANY {
-            add(&store, (warcs[1], n), MANY + n);
+        for n in 0..2 * MANY {
+            let at = ((n / MANY) as usize, n % MANY);
+            add(&store, &mut expected, at, n);
         }
-        for reopened in [false, true] {
-            if reopened {
-                store.commit().unwrap();
-                drop(store);
-                store = Store::open(&path, HELD).unwrap();
+        let check = |store: &Store, expected: &BTreeMap<u64, (usize, u64)>| {
+            for n in 0..4 * MANY {
+                let at = expected.get(&n);
+                let at = at.map(|(warc, n)| ((warc + 1).to_string(), n * LENGTH));
+                assert_eq!(store.original_at(&digest(n)).unwrap(), at, "{n}");
             }
-            check(&store, half);
+        };
+        check(&store, &expected);
+        let mut next = 2 * MANY;
+        for (warc, kept) in [(1, 0), (0, MANY / 3), (0, MANY / 6)] {
+            store.lose(warcs[warc], kept * LENGTH).unwrap();
+            expected.retain(|_, at: &mut (usize, u64)| at.0 != warc || at.1 < kept);
+            check(&store, &expected);
+            // Fewer than were lost, with other payloads, and one that is back.
+            for n in kept..kept + MANY / 4 {
+                let payload = if n == kept {
+                    warc as u64 * MANY + kept
+                } else {
+                    next
+                };
+                next += 1;
+                add(&store, &mut expected, (warc, n), payload);
+            }
+            check(&store, &expected);
+            store.commit().unwrap();
+            drop(store);
+            store = Store::open(&path, HELD).unwrap();
+            check(&store, &expected);
         }
     }
 }

@@ -145,14 +145,15 @@ impl Rows {
 
     /// Writes keys into the store's transaction until few enough are in memory.
     pub fn sweep(&self, db: &Connection) -> Result<()> {
+        let (swept, all_up_to) = self.0.borrow_mut().young.sweep();
         let mut insert = db.prepare_cached("INSERT INTO url_row VALUES (?, ?, ?)")?;
-        self.0.borrow_mut().young.sweep(
-            |place, entry| {
-                let values = [place, entry.row, entry.stand_on_disk()];
-                insert.execute(values).map(drop)
-            },
-            |up_to| db.execute("UPDATE swept SET up_to = ?", [up_to]).map(drop),
-        )
+        for (place, entry) in swept {
+            insert.execute([place, entry.row, entry.stand_on_disk()])?;
+        }
+        if let Some(up_to) = all_up_to {
+            db.execute("UPDATE swept SET up_to = ?", [up_to])?;
+        }
+        Ok(())
     }
 
     /// Forgets what was written, which is on disk now.

@@ -7,8 +7,6 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::Result;
-
 /// Keys that are held in tests: so few that others are on disk.
 #[cfg(test)]
 pub const HELD: usize = 100;
@@ -52,6 +50,11 @@ impl<V: Copy> Young<V> {
         self.last = self.last.max(row);
     }
 
+    /// Forgets a key that is on disk already.
+    pub fn is_on_disk(&mut self, key: i64) {
+        self.entries.remove(&key);
+    }
+
     /// Notes a row whose key is on disk.
     pub fn pass(&mut self, row: i64) {
         self.last = self.last.max(row);
@@ -72,29 +75,28 @@ impl<V: Copy> Young<V> {
         self.entries.iter().map(|(key, value)| (*key, *value))
     }
 
-    /// Writes keys until so many are left as are held, by `write`, and tells `end_round` up to
-    /// which row all are on disk. [`Self::committed`] forgets them.
-    pub fn sweep(
-        &mut self,
-        mut write: impl FnMut(i64, V) -> Result<()>,
-        mut end_round: impl FnMut(i64) -> Result<()>,
-    ) -> Result<()> {
-        let mut many = self.entries.len().saturating_sub(self.held);
-        while many > 0 {
-            let before = many;
+    /// What the open transaction is to write, so that only so many are left as are held,
+    /// and up to which row all are on disk then, where a round has ended. They can be had
+    /// from here until [`Self::committed`]: others ask meanwhile.
+    pub fn sweep(&mut self) -> (Vec<(i64, V)>, Option<i64>) {
+        debug_assert!(self.written.is_empty(), "the last transaction is open");
+        let many = self.entries.len().saturating_sub(self.held);
+        let mut swept = Vec::with_capacity(many);
+        let mut all_up_to = None;
+        while swept.len() < many {
             let rest = self.entries.range((self.at, Bound::Unbounded));
-            for (&key, &value) in rest.take(before) {
-                write(key, value)?;
-                self.written.push(key);
-                self.at = Bound::Excluded(key);
-                many -= 1;
+            let next = rest.take(many - swept.len());
+            swept.extend(next.map(|(key, value)| (*key, *value)));
+            if let Some((key, _)) = swept.last() {
+                self.at = Bound::Excluded(*key);
             }
-            if many > 0 {
-                end_round(self.begun_with)?;
+            if swept.len() < many {
+                all_up_to = Some(self.begun_with);
                 (self.at, self.begun_with) = (Bound::Unbounded, self.last);
             }
         }
-        Ok(())
+        self.written.extend(swept.iter().map(|(key, _)| key));
+        (swept, all_up_to)
     }
 
     /// Forgets what was written, which is on disk now.
@@ -107,7 +109,6 @@ impl<V: Copy> Young<V> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use std::collections::BTreeSet;
 
     use super::*;
@@ -127,23 +128,13 @@ mod tests {
             if row % 7 > 0 {
                 continue;
             }
-            let mut written = Vec::new();
-            let mut rounds = Vec::new();
-            let write = |key, row| {
-                written.push((key, row));
-                Ok(())
-            };
-            let end = |up_to| {
-                rounds.push(up_to);
-                Ok(())
-            };
-            young.sweep(write, end).unwrap();
+            let (written, all) = young.sweep();
             for &(key, row) in &written {
                 // Until that is committed it can be had from here.
                 assert_eq!(young.get(key), Some(row));
                 assert!(disk.insert(row), "{row} is written twice");
             }
-            for up_to in rounds {
+            if let Some(up_to) = all {
                 assert!(up_to >= all_up_to && (1..=up_to).all(|row| disk.contains(&row)));
                 all_up_to = up_to;
             }
