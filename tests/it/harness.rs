@@ -100,19 +100,19 @@ impl Run {
 
     /// Lets it open so many files at most, connections included.
     pub fn open_files(self, most: u32) -> Self {
-        self.from_shell(&format!("ulimit -n {most} && exec \"$0\" \"$@\""))
+        self.run_by_shell(&format!("ulimit -n {most} && exec \"$0\" \"$@\""))
     }
 
     /// Lets it have one processor.
     pub fn on_one_processor(self) -> Self {
         // The first that this process may have.
-        self.from_shell(
+        self.run_by_shell(
             "cpu=$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//') && exec taskset -c $cpu \"$0\" \"$@\"",
         )
     }
 
     /// Has a shell run it, as `$0` with its arguments.
-    fn from_shell(mut self, script: &str) -> Self {
+    fn run_by_shell(mut self, script: &str) -> Self {
         let mut command = Command::new("sh");
         command
             .args(["-c", script])
