@@ -55,7 +55,7 @@ use std::io;
 
 use self::outfit::Outfit;
 use crate::config::{Config, ConfigError};
-use crate::net::{HostPatternError, guard};
+use crate::net::{self, HostPatternError, guard};
 use crate::snapshot::layout::{CONFIG, Layout, MANIFEST, MANIFEST_DIGEST};
 use crate::snapshot::lock::{LockError, SnapshotLock};
 use crate::snapshot::manifest::{Counts, Manifest};
@@ -159,6 +159,17 @@ impl CrawlError {
         )
     }
 
+    /// Whether no more files may be opened.
+    pub fn is_out_of_files(&self) -> bool {
+        match self {
+            Self::OutOfFiles(_) => true,
+            Self::Snapshot(SnapshotError::Io { source, .. })
+            | Self::Spool(source)
+            | Self::Runtime(source) => net::is_out_of_files(source),
+            _ => false,
+        }
+    }
+
     /// Whether the disk is full.
     pub fn is_disk_full(&self) -> bool {
         match self {
@@ -219,10 +230,15 @@ pub fn start(
         });
     }
     let occupied = fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some());
+    let exists = || CrawlError::Exists {
+        path: root.to_owned(),
+    };
     if occupied {
-        return Err(CrawlError::Exists {
-            path: root.to_owned(),
-        });
+        // Whose crawl is at work there learns that rather.
+        if layout.lock_file().is_file() {
+            SnapshotLock::acquire(layout)?;
+        }
+        return Err(exists());
     }
     // What may be wrong in the configuration is found before anything is made.
     scope::Scope::new(config, seeds)?;
@@ -240,6 +256,10 @@ pub fn start(
         fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
     }
     let _lock = SnapshotLock::acquire(layout)?;
+    if layout.store().is_file() {
+        // Another has been there since it was empty.
+        return Err(exists());
+    }
     write_config(layout, config)?;
     warcs::keep_dictionary(config, layout)?;
     whole::sync_directory(root)?;

@@ -112,3 +112,12 @@ pub enum NetError {
     #[error("spool: {0}")]
     Spool(io::Error),
 }
+
+/// Whether the process or the system may open no more files.
+pub fn is_out_of_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let number = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|errno| number == Some(errno.raw_os_error()))
+}

@@ -348,6 +348,16 @@ fn observed(
     } else {
         print(as_text(layout, &summary))?;
     }
+    // Whom nobody looks after learns of it from the standard error stream.
+    if (output.json || output.quiet)
+        && let Some(what_to_do) = summary.stopped.and_then(Stop::what_to_do)
+    {
+        use std::io::Write as _;
+        let _ = writeln!(
+            std::io::stderr(),
+            "lastlight: {what_to_do} Then: lastlight resume {path}"
+        );
+    }
     Ok(exit)
 }
 
@@ -368,7 +378,7 @@ fn ended(layout: &Layout, error: CrawlError) -> Failure {
     }
     let what_to_do = if error.is_disk_full() {
         "The disk is full. Nothing captured is lost: make room"
-    } else if matches!(error, CrawlError::OutOfFiles(_)) {
+    } else if error.is_out_of_files() {
         "Nothing captured is lost: allow more (ulimit -n), or lower politeness.hosts or .connections"
     } else {
         "Nothing captured is lost: mend the cause, or copy the snapshot to a disk that works"
@@ -527,9 +537,8 @@ pub fn as_text(layout: &Layout, summary: &Summary) -> String {
         let _ = writeln!(text, "Next: lastlight verify {path}");
         let _ = writeln!(text, "      lastlight replay {path}");
     } else {
-        if summary.stopped == Some(Stop::NoNetwork) {
-            let text = &mut text;
-            let _ = writeln!(text, "Nobody answered any more: see to the network.");
+        if let Some(what_to_do) = summary.stopped.and_then(Stop::what_to_do) {
+            let _ = writeln!(text, "{what_to_do}");
         }
         let _ = writeln!(text, "Stopped early. Next: lastlight resume {path}");
     }

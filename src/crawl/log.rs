@@ -1,7 +1,8 @@
-//! `logs/crawl.jsonl`: one line an event, with its time.
+//! `logs/crawl.jsonl`: one line an event, with its time. Lines wait for the commit of what
+//! they tell: a URL that the log calls captured is one.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -14,7 +15,9 @@ use crate::time::WarcDate;
 /// The log, appended to.
 pub struct CrawlLog {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: File,
+    /// Lines that aren't handed to the system.
+    pending: Vec<u8>,
 }
 
 impl CrawlLog {
@@ -37,41 +40,70 @@ impl CrawlLog {
         }
         let mut log = Self {
             path,
-            file: BufWriter::new(file),
+            file,
+            pending: Vec::new(),
         };
         if !is_new {
-            log.write(b"\n")?;
+            log.pending.push(b'\n');
+            log.flush()?;
         }
         Ok(log)
     }
 
     /// Writes an event with its fields, an object.
-    pub fn event(&mut self, event: &str, fields: Value) -> Result<(), SnapshotError> {
+    pub fn event(&mut self, event: &str, fields: Value) {
         let mut line = json!({ "time": WarcDate::now().to_string(), "event": event });
         if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
             line.extend(fields);
         }
-        self.write(format!("{line}\n").as_bytes())
+        self.pending.extend_from_slice(line.to_string().as_bytes());
+        self.pending.push(b'\n');
     }
 
-    /// Hands what was written to the system.
+    /// Hands what was written to the system, when what it tells is committed.
     pub fn flush(&mut self) -> Result<(), SnapshotError> {
+        let pending = std::mem::take(&mut self.pending);
         self.file
-            .flush()
+            .write_all(&pending)
             .map_err(SnapshotError::io(&self.path, "writing"))
     }
 
     /// Makes what was written durable: the manifest has the log's digest.
     pub fn sync(&mut self) -> Result<(), SnapshotError> {
         self.flush()?;
-        let file = self.file.get_ref();
-        file.sync_all()
+        self.file
+            .sync_all()
             .map_err(SnapshotError::io(&self.path, "syncing"))
     }
+}
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        self.file
-            .write_all(bytes)
-            .map_err(SnapshotError::io(&self.path, "writing"))
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn lines_are_written_when_they_are_flushed_and_not_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::new(directory.path());
+        for folder in layout.folders() {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let text = || fs::read_to_string(layout.path(CRAWL_LOG)).unwrap();
+        let mut log = CrawlLog::open(&layout).unwrap();
+        for n in 0..10_000 {
+            log.event(
+                "captured",
+                json!({ "url": format!("http://a.example/{n}") }),
+            );
+        }
+        assert_eq!(text(), "");
+        log.flush().unwrap();
+        assert_eq!(text().lines().count(), 10_000);
+        // An end without commit.
+        log.event("captured", json!({ "url": "http://a.example/" }));
+        drop(log);
+        assert_eq!(text().lines().count(), 10_000);
     }
 }

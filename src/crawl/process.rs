@@ -20,7 +20,7 @@ use crate::http::Head;
 use crate::http::coding::Bounds;
 use crate::links::Hop;
 use crate::links::{self, is_robots};
-use crate::net::{CertificateVerdict, Exchange, NetError, Spool, Truncated};
+use crate::net::{self, CertificateVerdict, Exchange, NetError, Spool, Truncated};
 use crate::robots::{Robots, meta};
 use crate::scan::{Format, Kind};
 use crate::time::{WarcDate, lenient_seconds};
@@ -110,7 +110,7 @@ impl Processing {
     ) -> std::io::Result<Outcome> {
         let result = match result {
             // The host isn't to blame: the next would be asked in vain too.
-            Err(NetError::Connect { source, .. }) if is_out_of_files(&source) => {
+            Err(NetError::Connect { source, .. }) if net::is_out_of_files(&source) => {
                 return Err(source);
             }
             result => result,
@@ -525,15 +525,6 @@ impl Outcome {
             index_wishes: None,
         }
     }
-}
-
-/// Whether the process or the system may open no more files.
-pub(super) fn is_out_of_files(error: &std::io::Error) -> bool {
-    use rustix::io::Errno;
-    let number = error.raw_os_error();
-    [Errno::MFILE, Errno::NFILE]
-        .iter()
-        .any(|errno| number == Some(errno.raw_os_error()))
 }
 
 /// Whether an answer was cut, by the host or on the way from it.

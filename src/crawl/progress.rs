@@ -66,6 +66,22 @@ impl Stop {
     }
 }
 
+impl Stop {
+    /// What is to be done before the crawl can go on, where nobody asked for the stop.
+    pub fn what_to_do(self) -> Option<&'static str> {
+        match self {
+            Self::Interrupted | Self::MaxUrls | Self::TimeLimit => None,
+            Self::DiskNearlyFull => Some(
+                "The disk is nearly full (storage.min_free). Nothing captured is lost: make room.",
+            ),
+            Self::AskedToWait => Some(
+                "The hosts that are left ask to be left alone for longer than politeness.max_retry_after: wait.",
+            ),
+            Self::NoNetwork => Some("Nobody answered any more: see to the network."),
+        }
+    }
+}
+
 /// Shared by the crawl and whoever watches it.
 #[derive(Debug, Default)]
 pub struct Control {

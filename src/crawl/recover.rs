@@ -4,8 +4,9 @@
 //! at any point and begun again.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::Path as FsPath;
 
 use serde_json::json;
@@ -87,7 +88,7 @@ fn shortened(
     keeper.progress.notes += 1;
     let fields = json!({ "filename": path.file_name().map(|n| n.to_string_lossy()),
         "missing": committed - length, "fetched_again": urls });
-    keeper.log.event("lost", fields)?;
+    keeper.log.event("lost", fields);
     keeper.commit()?;
     if length > end {
         cut(path, end)?;
@@ -117,16 +118,31 @@ fn lengthened(
     let kept = tail.read_back(path, committed)?;
     keeper.store.set_warc_bytes(id, kept)?;
     // The bytes that are kept must be durable before rows point to them.
-    File::open(path)
-        .and_then(|file| file.sync_data())
-        .map_err(SnapshotError::io(path, "syncing"))?;
+    written_again(path, committed..kept).map_err(SnapshotError::io(path, "syncing"))?;
     let fields = json!({ "filename": filename, "kept": kept - committed, "cut": length - kept });
-    keeper.log.event("recovered", fields)?;
+    keeper.log.event("recovered", fields);
     keeper.commit()?;
     if kept < length {
         cut(path, kept)?;
     }
     Ok(())
+}
+
+/// Writes bytes of a file where they are, and syncs it. Where an earlier sync has failed,
+/// the system may have them in memory and take them for written: another sync alone
+/// would do nothing.
+fn written_again(path: &FsPath, bytes: std::ops::Range<u64>) -> std::io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = bytes.start;
+    while at < bytes.end {
+        let length = (bytes.end - at).min(buffer.len() as u64) as usize;
+        let piece = &mut buffer[..length];
+        file.read_exact_at(piece, at)?;
+        file.write_all_at(piece, at)?;
+        at += length as u64;
+    }
+    file.sync_data()
 }
 
 fn cut(path: &FsPath, length: u64) -> Result<(), CrawlError> {

@@ -19,7 +19,7 @@ use super::frontier::HostId;
 use super::job::Outcome;
 use super::keeper::Keeper;
 use super::outfit::Outfit;
-use super::process::{Processing, is_out_of_files};
+use super::process::Processing;
 use super::progress::{Control, Stop};
 use super::request::Requests;
 use super::scope::Scope;
@@ -27,7 +27,7 @@ use super::store::state;
 use super::workers::{Done, Workers};
 use super::{CrawlError, Summary, recover, seal};
 use crate::config::Config;
-use crate::net::{AddressGuard, Connector, HostPattern, Reach};
+use crate::net::{self, AddressGuard, Connector, HostPattern, Reach};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::Layout;
 use crate::url::CanonicalUrl;
@@ -78,7 +78,7 @@ pub fn run(
     keeper.import_cookies(outfit.cookies)?;
     let requests = Requests::new(config, outfit.credentials, keeper.jar.clone());
     if let Some(reason) = missing {
-        keeper.log.event("warning", json!({ "reason": reason }))?;
+        keeper.log.event("warning", json!({ "reason": reason }));
     }
     if let Start::Fresh(seeds) = start {
         keeper.add_seeds(seeds)?;
@@ -101,9 +101,7 @@ pub fn run(
     ));
     recover::recover(layout, &mut keeper, &processing)?;
     let software = concat!("lastlight/", env!("CARGO_PKG_VERSION"));
-    keeper
-        .log
-        .event("started", json!({ "software": software }))?;
+    keeper.log.event("started", json!({ "software": software }));
     keeper.commit()?;
     if resuming {
         keeper.requeue_failures()?;
@@ -134,7 +132,7 @@ pub fn run(
     control.publish(keeper.progress.clone());
     keeper
         .log
-        .event("ended", json!({ "reason": stopped.map(Stop::reason) }))?;
+        .event("ended", json!({ "reason": stopped.map(Stop::reason) }));
     keeper.keep_doubtful()?;
     keeper.commit()?;
     keeper.log.sync()?;
@@ -445,7 +443,7 @@ impl Machine {
         (outcome, permit): Done,
     ) -> Result<(), CrawlError> {
         let outcome = outcome.map_err(|error| {
-            if is_out_of_files(&error) {
+            if net::is_out_of_files(&error) {
                 CrawlError::OutOfFiles(error)
             } else {
                 CrawlError::Spool(error)

@@ -91,6 +91,10 @@ impl Store {
         )?;
         if found.is_none() {
             schema::make(&db)?;
+        } else {
+            // Where a sync of the log has failed before, the system may take it for
+            // written; what it holds is written to the database and synced there.
+            db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         }
         db.execute_batch("BEGIN IMMEDIATE")?;
         let rows = Rows::open(&db, held)?;

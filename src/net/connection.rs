@@ -207,7 +207,10 @@ impl Connector {
             });
         }
         let at = WarcDate::now();
-        let mut addresses = self.resolve(host).await?;
+        let mut addresses = match self.resolve(host).await {
+            Err(error) => return Err(no_more_files(host).unwrap_or(error)),
+            Ok(addresses) => addresses,
+        };
         let lookup = lookup(host, at, &addresses);
         let first = addresses.first().map(SocketAddr::ip);
         addresses.retain(|address| self.guard.admits(host, address.ip()));
@@ -287,6 +290,16 @@ impl Connector {
         }
         Ok(addresses)
     }
+}
+
+/// The C library doesn't tell that it couldn't ask for want of files: it says that there
+/// is no such name.
+fn no_more_files(host: &HostKey) -> Option<NetError> {
+    let source = std::fs::File::open("/dev/null").err()?;
+    super::is_out_of_files(&source).then(|| NetError::Connect {
+        host: host.to_string(),
+        source,
+    })
 }
 
 /// Asks the system's resolver.

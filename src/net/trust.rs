@@ -2,6 +2,8 @@
 //! words why a handshake failed. Nothing here decides whether to go on: that is
 //! the configuration's `tls.verify`.
 
+mod day;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -25,6 +27,7 @@ use tokio_rustls::rustls::{
     PeerIncompatible, RootCertStore, SignatureScheme,
 };
 
+use self::day::AnyDay;
 use super::NetError;
 use crate::config;
 use crate::url::HostKey;
@@ -76,7 +79,7 @@ pub struct Trust {
 /// What is made of the roots.
 struct Roots {
     connector: TlsConnector,
-    verifier: Option<Arc<WebPkiServerVerifier>>,
+    verifier: Option<Arc<AnyDay>>,
     /// Why there are none, where there are none.
     empty: Option<String>,
 }
@@ -99,7 +102,8 @@ impl Roots {
         let verifier =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
                 .build()
-                .ok();
+                .ok()
+                .map(|verifier| Arc::new(AnyDay::new(verifier)));
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .expect("ring speaks TLS 1.2 and 1.3")

@@ -12,6 +12,7 @@ had been acknowledged. What is acknowledged is what the crawl log names: it is
 written after the commit.
 
 errors   operation N fails, for every N: EIO, ENOSPC (once, or from then on), short write
+reads    read N of a crawl, or of the resume of one that was killed, fails
 power    a trace of all writes and syncs is cut at every operation; what wasn't synced is lost,
          kept, or some of it, torn
 kills    SIGKILL at random moments of crawl and resume
@@ -58,7 +59,7 @@ def main():
     options.add_argument("binary")
     options.add_argument("workdir")
     options.add_argument("--long", action="store_true", help="everything, in hours rather than a minute")
-    options.add_argument("--only", choices=["errors", "power", "kills", "full", "clock", "network"])
+    options.add_argument("--only", choices=["errors", "reads", "power", "kills", "full", "clock", "network"])
     options.add_argument("--seed", type=int, default=20261126)
     arguments = options.parse_args()
     work = pathlib.Path(arguments.workdir).absolute() / "faults"
@@ -68,7 +69,7 @@ def main():
     with site() as (seed, requests):
         bench = Bench(pathlib.Path(arguments.binary).absolute(), work, seed, requests)
         chance = random.Random(arguments.seed)
-        for name, check in [("errors", errors), ("power", power), ("kills", kills), ("full", full), ("clock", clock), ("network", network)]:
+        for name, check in [("errors", errors), ("reads", reads), ("power", power), ("kills", kills), ("full", full), ("clock", clock), ("network", network)]:
             if arguments.only in (None, name):
                 checks.run(check.__doc__.rstrip("."), check, bench, chance, arguments.long)
     return checks.done()
@@ -127,9 +128,17 @@ class Bench:
             return
         if ran.returncode != 0:
             raise AssertionError(f"{what}: resume ends with {ran.returncode}: {ran.stderr.strip()}")
+        self.fetched_none_again(what, acknowledged, before)
+        self.is_whole(snapshot, what)
+
+    def fetched_none_again(self, what, acknowledged, before):
+        """Of what had been acknowledged nothing may have been asked for since."""
         again = [path for path in acknowledged if self.requests[path] > before[path]]
         if again:
             raise AssertionError(f"{what}: acknowledged, and fetched again: {again[:5]}")
+
+    def is_whole(self, snapshot, what):
+        """Tells in what a crawl that came to its end differs from an untouched one."""
         found = outcome(snapshot)
         if found != self.expected:
             raise AssertionError(f"{what}: {differences(found, self.expected)}")
@@ -184,7 +193,7 @@ def errors(bench, chance, long):
     """Operation N of a crawl fails, and resume completes it."""
     counted = bench.work / "count"
     bench.crawl(bench.work / "counted", count=counted)
-    total = int(counted.read_text())
+    total = int(counted.read_text().split()[0])
     cases = [(at, kind) for at in range(1, total + 1) for kind in KINDS]
     if not long:
         cases = sorted(chance.sample(cases, 60))
@@ -196,8 +205,7 @@ def errors(bench, chance, long):
         check_end(ran, what)
         ends[ran.returncode] += 1
         if ran.returncode == 0:
-            if outcome(snapshot) != bench.expected:
-                raise AssertionError(f"{what}: exit 0, and {differences(outcome(snapshot), bench.expected)}")
+            bench.is_whole(snapshot, f"{what}, exit 0")
             continue
         known, before = acknowledged(snapshot), bench.requests.copy()
         if has_begun(snapshot) and ran.returncode == 4:
@@ -205,13 +213,61 @@ def errors(bench, chance, long):
         # The resume's own operations fail too, every now and then.
         if chance.random() < 0.3 and has_begun(snapshot):
             again = bench.resume(snapshot, at=chance.randrange(1, total // 2), kind=chance.choice(KINDS))
+            bench.fetched_none_again(f"{what}, then in resume", known, before)
             known, before = acknowledged(snapshot), bench.requests.copy()
             if never_began(again) and not known:
                 continue
             check_end(again, f"{what}, then in resume")
             if again.returncode == 0:
+                bench.is_whole(snapshot, f"{what}, then in resume, exit 0")
                 continue
         bench.completes(snapshot, what, known, before)
+    return f"{len(cases)} faults; exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}"
+
+
+def reads(bench, chance, long):
+    """A read of a crawl or of a resume fails, and resume completes it."""
+    counted = bench.work / "count"
+    killed = bench.work / "half"
+    bench.crawl(bench.work / "read", count=counted)
+    in_crawl = int(counted.read_text().split()[1])
+    # A crawl that was killed half way, and what its resume reads.
+    while True:
+        shutil.rmtree(killed, ignore_errors=True)
+        command = [bench.binary, "crawl", bench.seed, "--into", killed, "--config", bench.settings]
+        command += ["--delay", "0", "--connections", "2", "--quiet"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.25)
+        process.kill()
+        if process.wait() == -signal.SIGKILL and acknowledged(killed):
+            break
+    copy = bench.work / "read" / killed.name
+    anew = lambda: (shutil.rmtree(copy.parent, ignore_errors=True), shutil.copytree(killed, copy))
+    anew()
+    bench.resume(copy, count=counted)
+    in_resume = int(counted.read_text().split()[1])
+    cases = [(at, False) for at in range(1, in_crawl + 1)] + [(at, True) for at in range(1, in_resume + 1)]
+    if not long:
+        cases = sorted(chance.sample(cases, 40))
+    ends = dict.fromkeys((0, 1, 3, 4), 0)
+    for at, is_resume in cases:
+        what = f"read {at} of about {in_resume if is_resume else in_crawl} of a {'resume' if is_resume else 'crawl'}"
+        known, before = set(), bench.requests.copy()
+        if is_resume:
+            anew()
+            snapshot, known = copy, acknowledged(copy)
+            ran = bench.resume(snapshot, read=at)
+        else:
+            snapshot = bench.work / "failed"
+            shutil.rmtree(snapshot, ignore_errors=True)
+            ran = bench.crawl(snapshot, read=at)
+        check_end(ran, what)
+        ends[ran.returncode] += 1
+        bench.fetched_none_again(what, known, before)
+        if ran.returncode == 0:
+            bench.is_whole(snapshot, f"{what}, exit 0")
+        else:
+            bench.completes(snapshot, what, acknowledged(snapshot), bench.requests.copy())
     return f"{len(cases)} faults; exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}"
 
 
@@ -299,6 +355,7 @@ def kills(bench, chance, long):
         turns += [[bench.binary, "resume", snapshot, "--quiet"]] * (
             chance.randint(1, 3) if number < in_resume else 0
         )
+        known, before = set(), bench.requests.copy()
         for turn, command in enumerate(turns):
             if turn and not has_begun(snapshot):
                 break
@@ -308,7 +365,8 @@ def kills(bench, chance, long):
             ended_by = process.wait()
             killed += ended_by == -signal.SIGKILL
             ended += ended_by != -signal.SIGKILL
-        known, before = acknowledged(snapshot), bench.requests.copy()
+            bench.fetched_none_again(f"kill {number}, turn {turn}", known, before)
+            known, before = acknowledged(snapshot), bench.requests.copy()
         bench.completes(snapshot, f"kill {number}", known, before)
         # Each kill costs at most what was on its way, and what wasn't committed.
         if has_begun(snapshot) and (snapshot / "datapackage.json").exists():

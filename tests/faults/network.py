@@ -44,7 +44,7 @@ def main():
     checks = Checks("network")
     with Network(work) as network:
         bench = Bench(binary, work, network)
-        for check in (short, long, unplugged, silent_host, lost_line, mute_resolver, lame_name, cut):
+        for check in (short, long, unplugged, silent_host, lost_line, mute_resolver, lame_name, cut, few_files):
             checks.run(check.__doc__.rstrip("."), check, bench)
     return checks.done()
 
@@ -181,7 +181,7 @@ class Bench:
         self.ends(self.crawl(whole, "1m", seed="solo.test"), 0)
         self.expected_of_one = outcome(whole)
 
-    def crawl(self, into, outage, command=None, seed="site.test", retries=1):
+    def crawl(self, into, outage, command=None, seed="site.test", retries=1, files=None):
         self.network.server.requests = collections.Counter()
         self.network.server.went.clear()
         settings = self.work / f"{outage}-{retries}.toml"
@@ -190,7 +190,8 @@ class Bench:
             f'[storage]\ncommit_every = "20ms"\nmin_free = "0 B"\n[limits]\nidle = "5s"\n[fetch]\nretries = {retries}\nconnect_timeout = "5s"\n'
         )
         command = command or [self.binary, "crawl", f"http://{seed}:8000/", "--into", into, "--config", settings]
-        command += ["--delay", "0", "--connections", "1"] if "crawl" in command else []
+        command += ["--delay", "0", "--connections", "40" if files else "1"] if "crawl" in command else []
+        command = ["prlimit", f"--nofile={files}:{files}", *command] if files else command
         return subprocess.Popen([*command, "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def resume(self, snapshot):
@@ -343,6 +344,30 @@ def cut(bench):
     bench.network.goes()
     bench.network.server.hangs.clear()
     bench.stops_whole(ran, snapshot)
+
+
+def few_files(bench):
+    """Where no more files may be opened, no name is said not to exist: exit 3, and resume completes it."""
+    stopped = 0
+    for files in range(18, 40, 2):
+        snapshot = bench.work / f"files-{files}"
+        ran = bench.crawl(snapshot, "1m", files=files)
+        _, errors = ran.communicate(timeout=60)
+        if ran.returncode not in (0, 3, 4) or ran.returncode and "ulimit" not in errors and "open files" not in errors:
+            raise AssertionError(f"{files} files: exit {ran.returncode}: {errors}")
+        if ran.returncode == 3:
+            stopped += 1
+            if (snapshot / "reports" / "ledger.csv").exists():
+                failed = [(url, row) for url, row in outcome(snapshot).items() if row[0] == "failed"]
+                if failed:
+                    raise AssertionError(f"{files} files: burned: {failed[:5]}")
+            ran = bench.resume(snapshot)
+            bench.ends(ran, 0)
+        if ran.returncode == 0:
+            bench.is_whole(snapshot)
+    if not stopped:
+        raise AssertionError("every crawl had files enough")
+    return f"{stopped} of 11 crawls stopped"
 
 
 if __name__ == "__main__":

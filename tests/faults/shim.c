@@ -2,7 +2,9 @@
  * included. Preloaded; it concerns files and directories below FAULT_ROOT only.
  *
  *   FAULT_ROOT   a directory, as realpath gives it
- *   FAULT_COUNT  a file that gets the number of operations when the process ends
+ *   FAULT_COUNT  a file that gets the numbers of operations and of reads when the process
+ *                ends
+ *   FAULT_READ   the read that fails with EIO, from 1; reads aren't operations
  *   FAULT_AT     the operation that fails, from 1
  *   FAULT_KIND   eio, enospc or short; with a + behind it, all later writing
  *                operations fail too, as on a disk that stays full
@@ -32,7 +34,7 @@
 
 static const char *root, *kind;
 static size_t root_length;
-static long at, count;
+static long at, count, read_at, reads;
 static int trace = -1, count_file = -1;
 /* One operation at a time: a trace has an order. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -52,14 +54,16 @@ __attribute__((constructor)) static void begin(void) {
   kind = getenv("FAULT_KIND");
   const char *text = getenv("FAULT_AT");
   at = text ? atol(text) : 0;
+  text = getenv("FAULT_READ");
+  read_at = text ? atol(text) : 0;
   if ((text = getenv("FAULT_TRACE"))) trace = REAL(open)(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if ((text = getenv("FAULT_COUNT"))) count_file = REAL(open)(text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 }
 
 __attribute__((destructor)) static void end(void) {
-  char text[32];
+  char text[64];
   if (count_file >= 0) {
-    int length = snprintf(text, sizeof text, "%ld\n", count);
+    int length = snprintf(text, sizeof text, "%ld %ld\n", count, reads);
     if (REAL(write)(count_file, text, length) < 0) return;
   }
 }
@@ -188,6 +192,27 @@ time_t time(time_t *told) {
   if (told) *told = now.tv_sec;
   return now.tv_sec;
 }
+
+/* Whether a read of an open file is the one that fails. */
+static int fails_to_read(int fd) {
+  char path[PATH_MAX];
+  if (!named(fd, path)) return 0;
+  pthread_mutex_lock(&lock);
+  int fails = ++reads == read_at;
+  pthread_mutex_unlock(&lock);
+  if (fails) errno = EIO;
+  return fails;
+}
+
+ssize_t read(int fd, void *data, size_t length) {
+  return fails_to_read(fd) ? -1 : REAL(read)(fd, data, length);
+}
+
+ssize_t pread64(int fd, void *data, size_t length, off64_t offset) {
+  return fails_to_read(fd) ? -1 : REAL(pread64)(fd, data, length, offset);
+}
+
+ssize_t pread(int fd, void *data, size_t length, off_t offset) { return pread64(fd, data, length, offset); }
 
 static ssize_t shortened(size_t length, int is_short) { return is_short && length > 1 ? length / 2 : length; }
 

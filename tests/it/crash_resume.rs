@@ -8,6 +8,7 @@ use crate::harness::{
     Ran, Run, Running, SHORT_CALENDAR, Seeded, Site, captured, crawl, lastlight, scratch,
 };
 use crate::holdings::Snapshot;
+use crate::wire::{Reply, Wire, page};
 
 /// The closing site answering slowly, and what a whole crawl of it gives.
 struct Bench {
@@ -230,14 +231,27 @@ fn a_second_process_is_locked_out_and_touches_nothing() {
         .config(directory.path(), SHORT_CALENDAR)
         .start();
     wait_for_requests(&site, 5, &mut running);
-    let begun = site.requests();
+    let contents = || Snapshot::at(&into).contents();
+    running.pause();
+    // What it had asked for has been answered by then.
+    std::thread::sleep(Duration::from_millis(300));
+    let (requests, before) = (site.requests(), contents());
     lastlight(["resume"])
         .arg(&into)
         .run()
         .exits(5)
         .warns("another process");
-    lastlight(["deposit", "--as", "wacz"]).arg(&into).run();
-    assert!(site.requests() >= begun);
+    crawl(site.url("/"), &into)
+        .run()
+        .exits(5)
+        .warns("another process");
+    lastlight(["deposit", "--as", "wacz"])
+        .arg(&into)
+        .run()
+        .exits(5);
+    assert_eq!(site.requests(), requests);
+    assert!(contents() == before, "something was touched");
+    running.go_on();
     running.end().exits(0);
     let snapshot = Snapshot::at(&into);
     assert!(
@@ -324,4 +338,37 @@ fn a_crawl_that_may_open_no_more_files_stops_and_goes_on() {
         .warns("no more files may be opened")
         .warns("ulimit -n");
     bench.completes(&snapshot);
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_stops_a_crawl_and_says_what_to_do() {
+    let directory = scratch();
+    let wire = Wire::serve(|asked| {
+        std::thread::sleep(Duration::from_millis(300));
+        let next = format!("{}x", asked.target);
+        (next.len() < 12).then(|| Reply::Keep(page(&[&next])))
+    });
+    let what_to_do = "Nothing captured is lost: make room.";
+    for quiet in [false, true] {
+        let into = directory.path().join(quiet.to_string());
+        let mut run = crawl(wire.url("/"), &into)
+            .config(directory.path(), "[storage]\nmin_free = \"1000000 GB\"\n");
+        if quiet {
+            run = run.arg("--quiet");
+        }
+        let ran = run.run().exits(3);
+        if quiet {
+            ran.warns(what_to_do).warns("lastlight resume");
+        } else {
+            ran.says(what_to_do).says("lastlight resume");
+        }
+        let ledger = Snapshot::at(&into).ledger();
+        let reasons = ledger.values().map(|row| row["reason"].as_str());
+        assert_eq!(
+            reasons
+                .filter(|reason| *reason == "disk-nearly-full")
+                .count(),
+            1
+        );
+    }
 }

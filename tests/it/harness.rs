@@ -188,6 +188,16 @@ impl Running {
         self.send(Signal::KILL);
     }
 
+    /// Holds it where it is.
+    pub fn pause(&self) {
+        self.send(Signal::STOP);
+    }
+
+    /// Lets it go on after that.
+    pub fn go_on(&self) {
+        self.send(Signal::CONT);
+    }
+
     fn send(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();

@@ -51,11 +51,25 @@ impl Replay {
     }
 
     fn with(arguments: &[&str], paths: &[&Path], collection: &str, cache: &Path) -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        // Another server may take the port before it does, and answer there instead.
+        let mut tries = 0..5;
+        loop {
+            tries.next().expect("a port that nobody takes");
+            let replay = Self::at(free_port(), arguments, paths, collection, cache);
+            if let Some(replay) = replay {
+                return replay;
+            }
+        }
+    }
+
+    /// At a port, unless that is taken.
+    fn at(
+        port: u16,
+        arguments: &[&str],
+        paths: &[&Path],
+        collection: &str,
+        cache: &Path,
+    ) -> Option<Self> {
         let running = lastlight(["replay", "--listen", &format!("127.0.0.1:{port}")])
             .args(arguments)
             .args(paths)
@@ -67,15 +81,35 @@ impl Replay {
             collection: collection.to_owned(),
         };
         let begun = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(!replay.running.has_ended(), "the replay ended");
+        while !replay.is_there() {
+            if replay.running.has_ended() {
+                let ended = replay.running.end();
+                assert!(ended.stderr.contains("in use"), "the replay ended: {ended}");
+                return None;
+            }
             assert!(
                 begun.elapsed() < Duration::from_secs(20),
                 "the replay doesn't listen"
             );
             std::thread::sleep(Duration::from_millis(5));
         }
-        replay
+        Some(replay)
+    }
+
+    /// Whether it is this that answers at its port.
+    fn is_there(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) else {
+            return false;
+        };
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
+        let host = format!("nobody.example:{}", self.port);
+        let asked = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let mut answer = Vec::new();
+        let told = stream
+            .write_all(asked.as_bytes())
+            .and_then(|()| stream.read_to_end(&mut answer));
+        // A foreign host is sent elsewhere by nobody else.
+        told.is_ok() && answer.starts_with(b"HTTP/1.1 421 ")
     }
 
     /// Asks by a Host header, with the connection closed after the answer.
@@ -142,6 +176,12 @@ impl Replay {
     pub fn raw(&self, url: &str, time: &str) -> Answer {
         self.interface(&format!("/{}/{time}id_/{url}", self.collection))
     }
+}
+
+/// One that nobody has at the moment.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 fn dechunked(mut rest: &[u8]) -> Vec<u8> {

@@ -364,7 +364,7 @@ impl Keeper<'_> {
         if known.is_some() {
             let note = "trap-cookie-loop: the redirect leads back here, with its cookie too";
             let fields = serde_json::json!({ "url": target.as_str(), "note": note });
-            self.log.event("irregular", fields)?;
+            self.log.event("irregular", fields);
         }
         Ok(())
     }

@@ -155,7 +155,7 @@ impl Keeper<'_> {
             Look::Like(Imprints::Redirect(_)) => "a redirect",
         };
         let fields = json!({ "host": key.to_string(), "missing_pages_are_told_by": learned });
-        self.log.event("probed", fields)?;
+        self.log.event("probed", fields);
         self.store.learned(host, &look)?;
         self.looks.learn(key.clone(), look);
         Ok(())
@@ -182,7 +182,7 @@ impl Keeper<'_> {
                 let key = url.host_key();
                 let fields = json!({ "host": key.to_string(), "missing_pages_are_told_by": "nothing",
                     "listed": url.as_str(), "restored": restored });
-                self.log.event("probed", fields)?;
+                self.log.event("probed", fields);
                 self.looks.learn(key, Look::Plain);
             }
         }

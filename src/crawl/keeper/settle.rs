@@ -208,7 +208,7 @@ impl Keeper<'_> {
         for note in &outcome.notes {
             self.progress.notes += 1;
             let fields = json!({ "url": outcome.job.url.as_str(), "note": note });
-            self.log.event("irregular", fields)?;
+            self.log.event("irregular", fields);
         }
         let fields = json!({
             "url": outcome.job.url.as_str(),
@@ -217,7 +217,8 @@ impl Keeper<'_> {
             "reason": reason,
             "robots": outcome.index_wishes,
         });
-        Ok(self.log.event(event, fields)?)
+        self.log.event(event, fields);
+        Ok(())
     }
 
     /// Settles a URL that is kept out at its turn, unless a gate waits for it.
@@ -232,7 +233,7 @@ impl Keeper<'_> {
             ("excluded", RobotsOutcome::Refused(reason.to_owned()))
         };
         let fields = json!({ "url": job.url.as_str(), "reason": reason });
-        self.log.event(event, fields)?;
+        self.log.event(event, fields);
         self.open_gates(job.id, &job.url, Some(&robots))
     }
 }
