@@ -190,7 +190,8 @@ impl<'c> Keeper<'c> {
                  ({}) and cookies.memory ({}) have no room for them",
                 self.config.limits.cookies, self.config.cookies.memory
             ),
-        )
+        );
+        Ok(())
     }
 
     /// What the workers are given.

@@ -13,7 +13,7 @@ const KEPT: usize = 20;
 
 impl Keeper<'_> {
     /// Raises an alarm; the same is told once in the summary.
-    pub(super) fn alarm(&mut self, event: &str, text: String) -> Result<(), CrawlError> {
+    pub(super) fn alarm(&mut self, event: &str, text: String) {
         self.log
             .event("alarm", json!({ "what": event, "note": text }));
         let alarms = &mut self.progress.alarms;
@@ -27,11 +27,10 @@ impl Keeper<'_> {
             tracing::warn!("{text}");
             alarms.push(text);
         }
-        Ok(())
     }
 
     /// Tells that a host isn't waited for any longer.
-    pub fn given_up(&mut self, host: HostId) -> Result<(), CrawlError> {
+    pub fn given_up(&mut self, host: HostId) {
         let name = self.frontier.key(host).map(|key| key.to_string());
         let name = name.unwrap_or_default();
         let patience = self.config.politeness.outage;
@@ -41,7 +40,7 @@ impl Keeper<'_> {
                 "{name} has given no answer, or 429 or 503, for {patience}: what is left there \
                  counts as failed and is asked for again when the crawl is resumed"
             ),
-        )
+        );
     }
 
     /// Heeds what was found of the network: tries that waited for that are settled,
@@ -72,15 +71,15 @@ impl Keeper<'_> {
                 self.frontier.network_is_back();
                 let fields = json!({ "host": host });
                 self.log.event("network-back", fields);
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// Tells once that a host's certificate doesn't check out.
-    pub(super) fn bad_certificate(&mut self, host: HostId, reason: &str) -> Result<(), CrawlError> {
+    pub(super) fn bad_certificate(&mut self, host: HostId, reason: &str) {
         if !self.bad_certificates.insert(host) {
-            return Ok(());
+            return;
         }
         let name = self.frontier.key(host).map(|key| key.to_string());
         let name = name.unwrap_or_default();
@@ -88,6 +87,5 @@ impl Keeper<'_> {
         self.progress.notes += 1;
         let fields = json!({ "host": name, "verdict": reason });
         self.log.event("certificate", fields);
-        Ok(())
     }
 }

@@ -87,10 +87,10 @@ impl Keeper<'_> {
             // It is captured, and what it says changes nothing.
             _ if !self.obeys() => {}
             Some(RobotsOutcome::Rules(rules)) => {
-                self.tell_change(host, &rules)?;
+                self.tell_change(host, &rules);
                 self.frontier.open(host, Gate::Open(Some(rules)), age);
             }
-            Some(RobotsOutcome::Unavailable(reason)) => self.unavailable(host, &reason)?,
+            Some(RobotsOutcome::Unavailable(reason)) => self.unavailable(host, &reason),
             // A robots.txt that redirects to where nothing may be fetched is one
             // that can't be had (RFC 9309 §2.3.1.2): the host itself is reachable.
             Some(RobotsOutcome::Refused(_)) if behind > 0 => {
@@ -108,7 +108,7 @@ impl Keeper<'_> {
     /// What robots.txt said before stays in force for a while (RFC 9309
     /// §2.3.1.4), but never silently: a site that closes its robots.txt would
     /// otherwise end its own capture, and nobody would know why.
-    fn unavailable(&mut self, host: HostId, reason: &str) -> Result<(), CrawlError> {
+    fn unavailable(&mut self, host: HostId, reason: &str) {
         let name = self.frontier.key(host).map(|key| key.to_string());
         let name = name.unwrap_or_default();
         let stale = self.config.robots.stale;
@@ -124,17 +124,16 @@ impl Keeper<'_> {
         self.alarm(
             "robots-unavailable",
             format!("robots.txt of {name} can't be had ({reason}): nothing there may be fetched"),
-        )?;
+        );
         let reason = format!("robots.txt: not to be had, so nothing may be fetched: {reason}");
         self.frontier
             .open(host, Gate::Closed(reason), Duration::ZERO);
-        Ok(())
     }
 
     /// Tells when rules aren't what they were.
-    fn tell_change(&mut self, host: HostId, rules: &Rules) -> Result<(), CrawlError> {
+    fn tell_change(&mut self, host: HostId, rules: &Rules) {
         let Some(before) = self.frontier.rules(host).filter(|before| *before != rules) else {
-            return Ok(());
+            return;
         };
         let closes = rules.verdict("/") != RobotsVerdict::Allowed
             && before.verdict("/") == RobotsVerdict::Allowed;
@@ -149,7 +148,6 @@ impl Keeper<'_> {
         self.progress.notes += 1;
         let fields = json!({ "host": name });
         self.log.event("robots-changed", fields);
-        Ok(())
     }
 
     /// Asks for a URL on behalf of a gate, or lets the gate wait where it is

@@ -33,7 +33,7 @@ impl Keeper<'_> {
             return Ok(());
         }
         let asked = outcome.host_pause.unwrap_or_default();
-        let silent = self.heed_host(&mut outcome, host, asked)?;
+        let silent = self.heed_host(&mut outcome, host, asked);
         // Else it would be the first to be asked for when the time is over, and
         // might say the same again before the host is asked for anything else.
         let goes_last = asked > self.config.politeness.max_retry_after.0;
@@ -50,7 +50,7 @@ impl Keeper<'_> {
             self.progress.pages += u64::from(answer.is_page && captured);
             self.progress.received += answer.bytes;
         }
-        self.write_log(&outcome)?;
+        self.write_log(&outcome);
         if let Some(seed) = &outcome.new_seed {
             self.store.add_seed(seed, SeedSource::Redirect)?;
         }
@@ -81,17 +81,12 @@ impl Keeper<'_> {
 
     /// Takes in what an outcome tells of its host, which may ask for some time.
     /// True if the host has gone silent: that takes no try away.
-    fn heed_host(
-        &mut self,
-        outcome: &mut Outcome,
-        host: HostId,
-        asked: Duration,
-    ) -> Result<bool, CrawlError> {
+    fn heed_host(&mut self, outcome: &mut Outcome, host: HostId, asked: Duration) -> bool {
         if let Some(elapsed) = outcome.elapsed {
             self.frontier.took(host, elapsed);
         }
         if let Some(reason) = &outcome.bad_certificate {
-            self.bad_certificate(host, reason)?;
+            self.bad_certificate(host, reason);
         }
         if outcome.may_be_of_network()
             && self.network.is_gone()
@@ -100,7 +95,7 @@ impl Keeper<'_> {
         {
             outcome.verdict = Verdict::Retry(WHILE_GONE, reason.clone());
             outcome.robots = None;
-            return Ok(true);
+            return true;
         }
         // A name that stood for another address before: the site's rows don't end
         // for what one resolver says now.
@@ -128,9 +123,9 @@ impl Keeper<'_> {
         {
             outcome.verdict = Verdict::Retry(pause.max(asked), reason.clone());
             outcome.robots = None;
-            return Ok(true);
+            return true;
         }
-        Ok(false)
+        false
     }
 
     fn try_again(
@@ -196,7 +191,7 @@ impl Keeper<'_> {
     }
 
     /// Writes what became of a URL to the crawl log.
-    fn write_log(&mut self, outcome: &Outcome) -> Result<(), CrawlError> {
+    fn write_log(&mut self, outcome: &Outcome) {
         let (event, reason) = match &outcome.verdict {
             Verdict::Captured => ("captured", None),
             Verdict::Unchanged => ("unchanged", None),
@@ -218,7 +213,6 @@ impl Keeper<'_> {
             "robots": outcome.index_wishes,
         });
         self.log.event(event, fields);
-        Ok(())
     }
 
     /// Settles a URL that is kept out at its turn, unless a gate waits for it.

@@ -28,7 +28,7 @@ impl Keeper<'_> {
                     self.refuse(&job, state::EXCLUDED, &reason)?;
                 }
                 Decision::Closed(job, reason) => self.refuse(&job, state::FAILED, &reason)?,
-                Decision::GivenUp(host) => self.given_up(host)?,
+                Decision::GivenUp(host) => self.given_up(host),
             }
         }
         Ok(turns)
