@@ -235,8 +235,10 @@ pub fn start(
     };
     if occupied {
         // Whose crawl is at work there learns that rather.
-        if layout.lock_file().is_file() {
-            SnapshotLock::acquire(layout)?;
+        if layout.lock_file().is_file()
+            && let Err(held @ LockError::Held { .. }) = SnapshotLock::acquire(layout)
+        {
+            return Err(held.into());
         }
         return Err(exists());
     }
@@ -296,8 +298,17 @@ pub fn resume(
         });
     }
     let _lock = SnapshotLock::acquire(layout)?;
+    store::Store::secure_log(&layout.store())?;
     store::Store::check_version(&layout.store())?;
-    let mut config = Config::load(&layout.path(CONFIG))?;
+    let path = layout.path(CONFIG);
+    let mut config = match fs::read_to_string(&path) {
+        Ok(text) => Config::over_defaults(&path, &text)?,
+        // The disk's fault, and not that of who wrote the file.
+        Err(error) if is_of_disk(&error) => {
+            return Err(SnapshotError::io(&path, "reading")(error).into());
+        }
+        Err(_) => Config::load(&path)?,
+    };
     let imports = given.is_some();
     if let Some(given) = given {
         config.take_access(given);
@@ -321,6 +332,11 @@ pub fn resume(
         write_config(layout, &config)?;
     }
     run::run(layout, &config, run::Start::Resumed, outfit, control)
+}
+
+/// Whether a file that is there couldn't be read.
+fn is_of_disk(error: &io::Error) -> bool {
+    error.raw_os_error().is_some() && error.kind() != io::ErrorKind::NotFound
 }
 
 /// Whether a snapshot is sealed with nothing left to do, nor anything that

@@ -30,13 +30,16 @@ impl CrawlLog {
             .create(true)
             .open(&path)
             .map_err(SnapshotError::io(&path, "opening"))?;
-        let is_new = file
+        let length = file
             .metadata()
             .map_err(SnapshotError::io(&path, "opening"))?
-            .len()
-            == 0;
+            .len();
+        let is_new = length == 0;
         if is_new {
             whole::sync_directory(path.parent().unwrap_or(layout.root()))?;
+        } else {
+            // Its last sync may have failed, and the manifest will have its digest.
+            whole::write_again(&path, 0..length)?;
         }
         let mut log = Self {
             path,

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::FileExt;
 use std::path::Path as FsPath;
 
 use serde_json::json;
@@ -24,9 +23,9 @@ use super::warcs;
 use crate::http::{Head, MAX_HEAD_BYTES};
 use crate::links::Path;
 use crate::net::Spool;
-use crate::snapshot::SnapshotError;
 use crate::snapshot::cdxj::{CdxjEntry, REVISIT};
 use crate::snapshot::layout::Layout;
+use crate::snapshot::{SnapshotError, whole};
 use crate::url::CanonicalUrl;
 use crate::warc::{Header, ReadError, RecordType};
 
@@ -118,7 +117,7 @@ fn lengthened(
     let kept = tail.read_back(path, committed)?;
     keeper.store.set_warc_bytes(id, kept)?;
     // The bytes that are kept must be durable before rows point to them.
-    written_again(path, committed..kept).map_err(SnapshotError::io(path, "syncing"))?;
+    whole::write_again(path, committed..kept)?;
     let fields = json!({ "filename": filename, "kept": kept - committed, "cut": length - kept });
     keeper.log.event("recovered", fields);
     keeper.commit()?;
@@ -126,23 +125,6 @@ fn lengthened(
         cut(path, kept)?;
     }
     Ok(())
-}
-
-/// Writes bytes of a file where they are, and syncs it. Where an earlier sync has failed,
-/// the system may have them in memory and take them for written: another sync alone
-/// would do nothing.
-fn written_again(path: &FsPath, bytes: std::ops::Range<u64>) -> std::io::Result<()> {
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let mut buffer = vec![0; 1 << 20];
-    let mut at = bytes.start;
-    while at < bytes.end {
-        let length = (bytes.end - at).min(buffer.len() as u64) as usize;
-        let piece = &mut buffer[..length];
-        file.read_exact_at(piece, at)?;
-        file.write_all_at(piece, at)?;
-        at += length as u64;
-    }
-    file.sync_data()
 }
 
 fn cut(path: &FsPath, length: u64) -> Result<(), CrawlError> {

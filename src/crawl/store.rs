@@ -31,6 +31,7 @@ use super::imprint::Imprint;
 use super::job::{Answer, Job, Payload, StoredRecord};
 use crate::links::Path;
 use crate::snapshot::manifest::Counts;
+use crate::snapshot::{SnapshotError, whole};
 use crate::url::CanonicalUrl;
 
 /// States of a row; the numbers are on disk.
@@ -91,15 +92,26 @@ impl Store {
         )?;
         if found.is_none() {
             schema::make(&db)?;
-        } else {
-            // Where a sync of the log has failed before, the system may take it for
-            // written; what it holds is written to the database and synced there.
-            db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         }
         db.execute_batch("BEGIN IMMEDIATE")?;
         let rows = Rows::open(&db, held)?;
         let payloads = Arc::new(Payloads::open(&db, held)?);
         Ok(Self { db, rows, payloads })
+    }
+
+    /// Has what the store's log holds on disk, before SQLite takes it for that: it
+    /// writes to the database by it.
+    pub fn secure_log(path: &FsPath) -> std::result::Result<(), CrawlError> {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let log = FsPath::new(&log);
+        match std::fs::metadata(log) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            found => {
+                let found = found.map_err(SnapshotError::io(log, "opening"))?;
+                Ok(whole::write_again(log, 0..found.len())?)
+            }
+        }
     }
 
     /// Fails where the store of a snapshot is of another version.

@@ -137,7 +137,10 @@ impl Connector {
             // It answered from an address that could be connected to. A name that
             // now stands for one of a private network is what routers and portals
             // say that have lost the line behind them.
-            Ok(Err(NetError::Refused { .. })) => return Reach::NoNetwork,
+            // And without files nothing is reached.
+            Ok(Err(NetError::Refused { .. } | NetError::Connect { .. })) => {
+                return Reach::NoNetwork;
+            }
             // Nobody could be asked, or who is to answer for this name doesn't.
             Ok(Err(NetError::Dns { .. })) | Err(_) => {
                 return if self.are_names_answered(host, limit).await {
@@ -284,7 +287,16 @@ impl Connector {
             reason,
         };
         let found = (self.look_up)(host.host().to_owned(), host.port()).await;
-        let addresses = found.map_err(|e| dns(e.to_string()))?;
+        let addresses = found.map_err(|error| {
+            if super::is_out_of_files(&error) {
+                NetError::Connect {
+                    host: host.to_string(),
+                    source: error,
+                }
+            } else {
+                dns(error.to_string())
+            }
+        })?;
         if addresses.is_empty() {
             return Err(dns("the name has no address".into()));
         }
@@ -293,14 +305,20 @@ impl Connector {
 }
 
 /// The C library doesn't tell that it couldn't ask for want of files: it says that there
-/// is no such name.
+/// is no such name. A look-up needs some at once; others may have given back theirs since.
 fn no_more_files(host: &HostKey) -> Option<NetError> {
-    let source = std::fs::File::open("/dev/null").err()?;
+    let opened: std::io::Result<Vec<_>> = (0..LOOK_UP_FILES)
+        .map(|_| std::fs::File::open("/dev/null"))
+        .collect();
+    let source = opened.err()?;
     super::is_out_of_files(&source).then(|| NetError::Connect {
         host: host.to_string(),
         source,
     })
 }
+
+/// Files that a look-up may have open, and as many again for others that end meanwhile.
+const LOOK_UP_FILES: usize = 8;
 
 /// Asks the system's resolver.
 fn system_look_up(name: String, port: u16) -> Answering {

@@ -121,7 +121,16 @@ impl Proxy {
         let failed = |reason: String| refused(no_way(reason));
         let mut stream = TcpStream::connect((self.host.as_str(), self.port))
             .await
-            .map_err(|error| failed(error.to_string()))?;
+            .map_err(|source| {
+                if super::is_out_of_files(&source) {
+                    NetError::Connect {
+                        host: host.to_string(),
+                        source,
+                    }
+                } else {
+                    failed(source.to_string())
+                }
+            })?;
         let _ = stream.set_nodelay(true);
         match self.kind {
             Kind::Http if host.is_https() => {

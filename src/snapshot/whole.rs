@@ -1,8 +1,10 @@
 //! Files that appear whole or not at all: written beside their place, synced,
-//! renamed, and the directory synced.
+//! renamed, and the directory synced. And files of which a sync may have failed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::SnapshotError;
@@ -27,6 +29,26 @@ pub fn write(
         .map_err(SnapshotError::io(&part, "writing"))?;
     fs::rename(&part, path).map_err(SnapshotError::io(path, "renaming into place"))?;
     sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Writes bytes of a file where they are, and syncs it. Where an earlier sync has failed,
+/// the system may have them in memory and take them for written: another sync alone
+/// would do nothing.
+pub fn write_again(path: &Path, bytes: Range<u64>) -> Result<(), SnapshotError> {
+    let again = || {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut buffer = vec![0; 1 << 20];
+        let mut at = bytes.start;
+        while at < bytes.end {
+            let length = (bytes.end - at).min(buffer.len() as u64) as usize;
+            let piece = &mut buffer[..length];
+            file.read_exact_at(piece, at)?;
+            file.write_all_at(piece, at)?;
+            at += length as u64;
+        }
+        file.sync_data()
+    };
+    again().map_err(SnapshotError::io(path, "writing again"))
 }
 
 /// Where a file is while it is written.

@@ -232,15 +232,17 @@ def reads(bench, chance, long):
     bench.crawl(bench.work / "read", count=counted)
     in_crawl = int(counted.read_text().split()[1])
     # A crawl that was killed half way, and what its resume reads.
-    while True:
+    for pause in range(10, 2000, 10):
         shutil.rmtree(killed, ignore_errors=True)
         command = [bench.binary, "crawl", bench.seed, "--into", killed, "--config", bench.settings]
         command += ["--delay", "0", "--connections", "2", "--quiet"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.25)
+        time.sleep(pause / 1000)
         process.kill()
-        if process.wait() == -signal.SIGKILL and acknowledged(killed):
+        if process.wait() == -signal.SIGKILL and len(acknowledged(killed)) > bench.captured // 3:
             break
+    else:
+        raise AssertionError("no crawl was killed half way")
     copy = bench.work / "read" / killed.name
     anew = lambda: (shutil.rmtree(copy.parent, ignore_errors=True), shutil.copytree(killed, copy))
     anew()
@@ -262,6 +264,8 @@ def reads(bench, chance, long):
             shutil.rmtree(snapshot, ignore_errors=True)
             ran = bench.crawl(snapshot, read=at)
         check_end(ran, what)
+        if has_begun(snapshot) and ran.returncode == 4 and acknowledged(snapshot):
+            raise AssertionError(f"{what}: exit 4 where the crawl can go on: {ran.stderr.strip()}")
         ends[ran.returncode] += 1
         bench.fetched_none_again(what, known, before)
         if ran.returncode == 0:

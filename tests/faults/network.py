@@ -11,11 +11,13 @@ Exit 77 where the system allows no network of one's own.
 """
 
 import collections
+import contextlib
 import csv
 import os
 import pathlib
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -357,10 +359,10 @@ def few_files(bench):
             raise AssertionError(f"{files} files: exit {ran.returncode}: {errors}")
         if ran.returncode == 3:
             stopped += 1
-            if (snapshot / "reports" / "ledger.csv").exists():
-                failed = [(url, row) for url, row in outcome(snapshot).items() if row[0] == "failed"]
-                if failed:
-                    raise AssertionError(f"{files} files: burned: {failed[:5]}")
+            with contextlib.closing(sqlite3.connect(snapshot / "state" / "crawl.sqlite")) as store:
+                failed = store.execute("SELECT url, reason, tries FROM url WHERE state = 3 OR state = 0 AND tries > 0").fetchall()
+            if failed:
+                raise AssertionError(f"{files} files: burned: {failed[:5]}")
             ran = bench.resume(snapshot)
             bench.ends(ran, 0)
         if ran.returncode == 0:

@@ -3,7 +3,9 @@
 //! the time that has passed since the crawl began.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
@@ -16,8 +18,8 @@ use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, Signa
 #[derive(Debug)]
 pub struct AnyDay {
     verifier: Arc<WebPkiServerVerifier>,
-    /// The day's time when this began.
-    began: (UnixTime, Instant),
+    /// The day's time when this began, and that since the system's start.
+    began: (UnixTime, i64),
 }
 
 impl AnyDay {
@@ -25,15 +27,21 @@ impl AnyDay {
     pub fn new(verifier: Arc<WebPkiServerVerifier>) -> Self {
         Self {
             verifier,
-            began: (UnixTime::now(), Instant::now()),
+            began: (UnixTime::now(), since_start()),
         }
     }
 
     /// The day's time if nobody had set the clock.
     fn steady(&self) -> UnixTime {
-        let (time, instant) = self.began;
-        UnixTime::since_unix_epoch(Duration::from_secs(time.as_secs()) + instant.elapsed())
+        let (time, start) = self.began;
+        let passed = since_start().saturating_sub(start).unsigned_abs();
+        UnixTime::since_unix_epoch(Duration::from_secs(time.as_secs().saturating_add(passed)))
     }
+}
+
+/// Seconds, those of sleep included.
+fn since_start() -> i64 {
+    clock_gettime(ClockId::Boottime).tv_sec
 }
 
 /// Whether it's the time that a certificate isn't valid at.
@@ -63,7 +71,9 @@ impl ServerCertVerifier for AnyDay {
                 .verify_server_cert(own, between, name, ocsp, time)
         };
         match at(now) {
-            Err(error) if is_of_time(&error) => at(self.steady()).map_err(|_| error),
+            Err(error) if is_of_time(&error) => {
+                at(self.steady()).map_err(|steady| if is_of_time(&steady) { error } else { steady })
+            }
             verified => verified,
         }
     }
