@@ -61,6 +61,7 @@ use crate::snapshot::lock::{LockError, SnapshotLock};
 use crate::snapshot::manifest::{Counts, Manifest};
 use crate::snapshot::{SnapshotError, whole};
 use crate::url::CanonicalUrl;
+use crate::warc::ReadError;
 
 /// Why a crawl could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -146,42 +147,40 @@ pub enum CrawlError {
 }
 
 impl CrawlError {
+    /// What the system said, where it failed.
+    fn system(&self) -> Option<&io::Error> {
+        match self {
+            Self::Snapshot(
+                SnapshotError::Io { source, .. }
+                | SnapshotError::Warc(ReadError::Io { source, .. }),
+            )
+            | Self::Spool(source)
+            | Self::OutOfFiles(source)
+            | Self::Runtime(source) => Some(source),
+            _ => None,
+        }
+    }
+
     /// Whether the machine failed under a crawl: its disk, its memory of open
     /// files and the like. Where the crawl had begun, it can go on.
     pub fn is_of_the_machine(&self) -> bool {
-        matches!(
-            self,
-            Self::Snapshot(SnapshotError::Io { .. })
-                | Self::Store(_)
-                | Self::Spool(_)
-                | Self::OutOfFiles(_)
-                | Self::Runtime(_)
-        )
+        matches!(self, Self::Store(_)) || self.system().is_some()
     }
 
     /// Whether no more files may be opened.
     pub fn is_out_of_files(&self) -> bool {
-        match self {
-            Self::OutOfFiles(_) => true,
-            Self::Snapshot(SnapshotError::Io { source, .. })
-            | Self::Spool(source)
-            | Self::Runtime(source) => net::is_out_of_files(source),
-            _ => false,
-        }
+        self.system().is_some_and(net::is_out_of_files)
     }
 
     /// Whether the disk is full.
     pub fn is_disk_full(&self) -> bool {
-        match self {
-            Self::Snapshot(SnapshotError::Io { source, .. }) | Self::Spool(source) => {
-                matches!(
-                    source.kind(),
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-                )
-            }
-            Self::Store(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
-            _ => false,
+        if let Self::Store(error) = self {
+            return error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
         }
+        self.system().is_some_and(|error| {
+            let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+            full.contains(&error.kind())
+        })
     }
 }
 
