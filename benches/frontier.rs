@@ -1,6 +1,7 @@
 //! What a URL costs a crawl, however many it has found: `cargo bench --bench
 //! frontier -- [--urls N] [--into DIR]`. A crawl each of 10,000 to N URLs (1,000,000
-//! unless told otherwise; 10,000,000 take ten minutes and 8 GB of disk).
+//! unless told otherwise; 10,000,000 take ten minutes and 8 GB of disk), and of 10,000
+//! again.
 //!
 //! The crawl is real but for the network and the workers: pages of 16 hosts, of
 //! which one has half of all URLs, name 20 pages each. While it grows all of those

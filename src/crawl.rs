@@ -147,8 +147,8 @@ pub enum CrawlError {
 }
 
 impl CrawlError {
-    /// What the system said, where it failed.
-    fn system(&self) -> Option<&io::Error> {
+    /// The error of the system, where it failed.
+    fn io_error(&self) -> Option<&io::Error> {
         match self {
             Self::Snapshot(
                 SnapshotError::Io { source, .. }
@@ -164,12 +164,12 @@ impl CrawlError {
     /// Whether the machine failed under a crawl: its disk, its memory of open
     /// files and the like. Where the crawl had begun, it can go on.
     pub fn is_of_the_machine(&self) -> bool {
-        matches!(self, Self::Store(_)) || self.system().is_some()
+        matches!(self, Self::Store(_)) || self.io_error().is_some()
     }
 
     /// Whether no more files may be opened.
     pub fn is_out_of_files(&self) -> bool {
-        self.system().is_some_and(net::is_out_of_files)
+        self.io_error().is_some_and(net::is_out_of_files)
     }
 
     /// Whether the disk is full.
@@ -177,7 +177,7 @@ impl CrawlError {
         if let Self::Store(error) = self {
             return error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
         }
-        self.system().is_some_and(|error| {
+        self.io_error().is_some_and(|error| {
             let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
             full.contains(&error.kind())
         })
@@ -297,7 +297,7 @@ pub fn resume(
         });
     }
     let _lock = SnapshotLock::acquire(layout)?;
-    store::Store::secure_log(&layout.store())?;
+    store::Store::write_log_again(&layout.store())?;
     store::Store::check_version(&layout.store())?;
     let path = layout.path(CONFIG);
     let mut config = match fs::read_to_string(&path) {

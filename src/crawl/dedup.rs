@@ -49,7 +49,8 @@ impl Dedup {
     /// is an error of the caller's, who may go on without.
     pub fn open(
         settings: &config::Dedup,
-        (store, payloads): (&Path, Arc<Payloads>),
+        store: &Path,
+        payloads: Arc<Payloads>,
         earlier: Option<Earlier>,
     ) -> Result<Self, CrawlError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -110,8 +110,7 @@ impl<'c> Keeper<'c> {
         if let Some(earlier) = &earlier {
             store.set_earlier(&earlier.manifest.to_string(), &earlier.name())?;
         }
-        let payloads = (&*layout.store(), store.payloads());
-        let dedup = Dedup::open(&config.dedup, payloads, earlier)?;
+        let dedup = Dedup::open(&config.dedup, &layout.store(), store.payloads(), earlier)?;
         let looks = Looks::default();
         for (host, look) in marking::known_hosts(store.looks()?) {
             looks.learn(host, look);

@@ -64,9 +64,7 @@ impl Stop {
             Self::NoNetwork => "no-network",
         }
     }
-}
 
-impl Stop {
     /// What is to be done before the crawl can go on, where nobody asked for the stop.
     pub fn what_to_do(self) -> Option<&'static str> {
         match self {

@@ -101,7 +101,7 @@ impl Store {
 
     /// Has what the store's log holds on disk, before SQLite takes it for that: it
     /// writes to the database by it.
-    pub fn secure_log(path: &FsPath) -> std::result::Result<(), CrawlError> {
+    pub fn write_log_again(path: &FsPath) -> std::result::Result<(), CrawlError> {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let log = FsPath::new(&log);

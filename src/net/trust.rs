@@ -2,7 +2,7 @@
 //! words why a handshake failed. Nothing here decides whether to go on: that is
 //! the configuration's `tls.verify`.
 
-mod day;
+mod clock;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use tokio_rustls::rustls::{
     PeerIncompatible, RootCertStore, SignatureScheme,
 };
 
-use self::day::AnyDay;
+use self::clock::EitherClock;
 use super::NetError;
 use crate::config;
 use crate::url::HostKey;
@@ -79,7 +79,7 @@ pub struct Trust {
 /// What is made of the roots.
 struct Roots {
     connector: TlsConnector,
-    verifier: Option<Arc<AnyDay>>,
+    verifier: Option<Arc<EitherClock>>,
     /// Why there are none, where there are none.
     empty: Option<String>,
 }
@@ -103,7 +103,7 @@ impl Roots {
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
                 .build()
                 .ok()
-                .map(|verifier| Arc::new(AnyDay::new(verifier)));
+                .map(|verifier| Arc::new(EitherClock::new(verifier)));
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .expect("ring speaks TLS 1.2 and 1.3")

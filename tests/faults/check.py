@@ -96,8 +96,12 @@ class Bench:
             raise AssertionError("the untouched crawl has no revisit: what finds originals isn't tried")
 
     def crawl(self, into, **faults):
+        return self.run(self.command(into), into, **faults)
+
+    def command(self, into):
+        """What crawls the site."""
         command = [self.binary, "crawl", self.seed, "--into", into, "--config", self.settings]
-        return self.run([*command, "--delay", "0", "--connections", "2", "--quiet"], into, **faults)
+        return [*command, "--delay", "0", "--connections", "2", "--quiet"]
 
     def resume(self, snapshot, **faults):
         return self.run([self.binary, "resume", snapshot, "--quiet"], snapshot, **faults)
@@ -222,7 +226,7 @@ def errors(bench, chance, long):
                 bench.is_whole(snapshot, f"{what}, then in resume, exit 0")
                 continue
         bench.completes(snapshot, what, known, before)
-    return f"{len(cases)} faults; exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}"
+    return told(cases, ends)
 
 
 def reads(bench, chance, long):
@@ -234,9 +238,7 @@ def reads(bench, chance, long):
     # A crawl that was killed half way, and what its resume reads.
     for pause in range(10, 2000, 10):
         shutil.rmtree(killed, ignore_errors=True)
-        command = [bench.binary, "crawl", bench.seed, "--into", killed, "--config", bench.settings]
-        command += ["--delay", "0", "--connections", "2", "--quiet"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(bench.command(killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(pause / 1000)
         process.kill()
         if process.wait() == -signal.SIGKILL and len(acknowledged(killed)) > bench.captured // 3:
@@ -244,7 +246,11 @@ def reads(bench, chance, long):
     else:
         raise AssertionError("no crawl was killed half way")
     copy = bench.work / "read" / killed.name
-    anew = lambda: (shutil.rmtree(copy.parent, ignore_errors=True), shutil.copytree(killed, copy))
+
+    def anew():
+        shutil.rmtree(copy.parent, ignore_errors=True)
+        shutil.copytree(killed, copy)
+
     anew()
     bench.resume(copy, count=counted)
     in_resume = int(counted.read_text().split()[1])
@@ -272,6 +278,10 @@ def reads(bench, chance, long):
             bench.is_whole(snapshot, f"{what}, exit 0")
         else:
             bench.completes(snapshot, what, acknowledged(snapshot), bench.requests.copy())
+    return told(cases, ends)
+
+
+def told(cases, ends):
     return f"{len(cases)} faults; exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}"
 
 
@@ -352,9 +362,7 @@ def kills(bench, chance, long):
         snapshot = bench.work / "killed"
         shutil.rmtree(snapshot, ignore_errors=True)
         began_with = sum(bench.requests.values())
-        command = [bench.binary, "crawl", bench.seed, "--into", snapshot, "--config", bench.settings]
-        command += ["--delay", "0", "--connections", "2", "--quiet"]
-        turns = [command]
+        turns = [bench.command(snapshot)]
         # Recovery is killed once or more before it may come to its end.
         turns += [[bench.binary, "resume", snapshot, "--quiet"]] * (
             chance.randint(1, 3) if number < in_resume else 0
@@ -420,9 +428,7 @@ def clock(bench, chance, long):
             raise AssertionError(f"clock {jump}: verify: {verified.stdout}{verified.stderr}")
         # Killed, and gone on with on another day.
         snapshot = bench.work / f"clock-{number}-killed"
-        command = [bench.binary, "crawl", bench.seed, "--into", snapshot, "--config", bench.settings]
-        command += ["--delay", "0", "--connections", "2", "--quiet"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(bench.command(snapshot), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.15)
         process.kill()
         process.wait()

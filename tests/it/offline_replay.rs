@@ -108,7 +108,7 @@ impl Replay {
         let told = stream
             .write_all(asked.as_bytes())
             .and_then(|()| stream.read_to_end(&mut answer));
-        // A foreign host is sent elsewhere by nobody else.
+        // Only it says so (RFC 9110 §15.5.20) of a host that isn't its own.
         told.is_ok() && answer.starts_with(b"HTTP/1.1 421 ")
     }
 

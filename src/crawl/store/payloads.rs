@@ -48,7 +48,7 @@ impl Payloads {
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let key: i64 = row.get(0)?;
-            young.is_on_disk(key);
+            young.forget(key);
             filter.add(key.cast_unsigned());
         }
         young.begin();

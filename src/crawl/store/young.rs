@@ -1,8 +1,8 @@
-//! Keys that come in no order, held in memory until they go to disk: in the order of
-//! the keys, a stretch of it with each commit, round after round. So many go to each
-//! page that is written that a key costs much the same however many there are. What is
-//! in memory is made again from the last rows when the store is opened: for that each
-//! round tells up to which row all are on disk.
+//! Keys that come in no order, held in memory (a memtable, as log-structured stores call
+//! it) until they go to disk: in the order of the keys, a stretch of it with each commit,
+//! round after round. So many go to each page that is written that a key costs much the
+//! same however many there are. What is in memory is made again when the store is opened,
+//! from the rows after the last up to which a round has told that all are on disk.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -51,7 +51,7 @@ impl<V: Copy> Young<V> {
     }
 
     /// Forgets a key that is on disk already.
-    pub fn is_on_disk(&mut self, key: i64) {
+    pub fn forget(&mut self, key: i64) {
         self.entries.remove(&key);
     }
 

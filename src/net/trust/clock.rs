@@ -1,6 +1,6 @@
 //! Whether a certificate is valid today, where the clock of the day may jump: a crawl
 //! mustn't lose its hosts to that. One that is valid by the clock is, or that would be by
-//! the time that has passed since the crawl began.
+//! the time that has passed since the first use of https.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use tokio_rustls::rustls::client::danger::{
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-/// Verifies as the web does, but for the clock.
+/// Verifies by the clock, and by the time that has passed.
 #[derive(Debug)]
-pub struct AnyDay {
+pub struct EitherClock {
     verifier: Arc<WebPkiServerVerifier>,
     /// The day's time when this began, and that since the system's start.
     began: (UnixTime, i64),
 }
 
-impl AnyDay {
+impl EitherClock {
     /// By a verifier, from now on.
     pub fn new(verifier: Arc<WebPkiServerVerifier>) -> Self {
         Self {
@@ -57,7 +57,7 @@ fn is_of_time(error: &Error) -> bool {
     )
 }
 
-impl ServerCertVerifier for AnyDay {
+impl ServerCertVerifier for EitherClock {
     fn verify_server_cert(
         &self,
         own: &CertificateDer<'_>,
@@ -124,7 +124,7 @@ mod tests {
         let provider = Arc::new(ring::default_provider());
         let verifier =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
-        let verifier = AnyDay::new(verifier.build().unwrap());
+        let verifier = EitherClock::new(verifier.build().unwrap());
         let this_year = 1970 + i32::try_from(UnixTime::now().as_secs() / YEAR).unwrap();
         for (from, to, is_valid) in [
             (this_year - 2, this_year + 2, true),
