@@ -13,17 +13,16 @@ written after the commit.
 
 errors   operation N fails, for every N: EIO, ENOSPC (once, or from then on), short write
 reads    read N of a crawl, or of the resume of one that was killed, fails
-power    a trace of all writes and syncs is cut at every operation; what wasn't synced is lost,
-         kept, or some of it, torn
-kills    SIGKILL at random moments of crawl and resume
-full     a real tmpfs of 700 kB
+power    a trace of all writes and syncs is cut at every operation, of a crawl and of a resume; what
+         wasn't synced is lost, kept, or some of it, torn
+syncs    sync N fails and loses what it covered; then the power goes in the resume, or after it
+kills    SIGKILL at random moments of crawl and resume, and before every operation
+full     a real tmpfs of some hundred kB
 clock    the clock of the day jumps back and forth by days under a crawl
 network  tests/faults/network.py: there is none for a while, names can't be looked up
 """
 
 import argparse
-import contextlib
-import csv
 import json
 import os
 import pathlib
@@ -36,21 +35,11 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "peers")]
-import disk
+from bench import Bench, acknowledged, check_end, has_begun, never_began, outcome, told
 from checks import Checks
+from cuts import power, power_in_resume, syncs
 from site_server import site
 
-SETTINGS = """
-[storage]
-commit_every = "20ms"
-min_free = "0 B"
-held_keys = 5
-[warc]
-rotate = "100 KB"
-[fetch]
-retries = 0
-"""
-PATIENCE = 60
 KINDS = ("eio", "enospc", "short", "enospc+")
 
 
@@ -59,7 +48,7 @@ def main():
     options.add_argument("binary")
     options.add_argument("workdir")
     options.add_argument("--long", action="store_true", help="everything, in hours rather than a minute")
-    options.add_argument("--only", choices=["errors", "reads", "power", "kills", "full", "clock", "network"])
+    options.add_argument("--only", choices=dict(CHECKS))
     options.add_argument("--seed", type=int, default=20261126)
     arguments = options.parse_args()
     work = pathlib.Path(arguments.workdir).absolute() / "faults"
@@ -69,142 +58,21 @@ def main():
     with site() as (seed, requests):
         bench = Bench(pathlib.Path(arguments.binary).absolute(), work, seed, requests)
         chance = random.Random(arguments.seed)
-        for name, check in [("errors", errors), ("reads", reads), ("power", power), ("kills", kills), ("full", full), ("clock", clock), ("network", network)]:
-            if arguments.only in (None, name):
+        for name, parts in CHECKS.items():
+            for check in parts if arguments.only in (None, name) else ():
                 checks.run(check.__doc__.rstrip("."), check, bench, chance, arguments.long)
     return checks.done()
 
 
-class Bench:
-    """The site, the program, and what an untouched crawl gives."""
-
-    def __init__(self, binary, work, seed, requests):
-        self.binary, self.work, self.seed, self.requests = binary, work, seed, requests
-        self.settings = work / "settings.toml"
-        self.settings.write_text(SETTINGS)
-        self.shim = work / "shim.so"
-        subprocess.run(
-            ["cc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", self.shim, HERE / "shim.c", "-ldl"], check=True
-        )
-        whole = self.crawl(work / "whole")
-        if whole.returncode != 0:
-            raise AssertionError(f"the untouched crawl ends with {whole.returncode}: {whole.stderr}")
-        self.expected = outcome(work / "whole")
-        self.captured = sum(row[0] == "captured" for row in self.expected.values())
-        index = (work / "whole" / "indexes" / "index.cdxj").read_text()
-        if "warc/revisit" not in index:
-            raise AssertionError("the untouched crawl has no revisit: what finds originals isn't tried")
-
-    def crawl(self, into, **faults):
-        return self.run(self.command(into), into, **faults)
-
-    def command(self, into):
-        """What crawls the site."""
-        command = [self.binary, "crawl", self.seed, "--into", into, "--config", self.settings]
-        return [*command, "--delay", "0", "--connections", "2", "--quiet"]
-
-    def resume(self, snapshot, **faults):
-        return self.run([self.binary, "resume", snapshot, "--quiet"], snapshot, **faults)
-
-    def verify(self, snapshot):
-        return self.run([self.binary, "verify", snapshot], snapshot)
-
-    def run(self, command, root, **faults):
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, env=self.environment(root, faults)
-        )
-
-    def environment(self, root, faults):
-        environment = {**os.environ, "RUST_BACKTRACE": "0"}
-        if faults:
-            environment |= {"LD_PRELOAD": str(self.shim), "FAULT_ROOT": str(root)}
-            environment |= {f"FAULT_{name.upper()}": str(value) for name, value in faults.items()}
-        return environment
-
-    def completes(self, snapshot, what, acknowledged, before):
-        """Resumes, and tells in what the result differs from an untouched crawl."""
-        if not has_begun(snapshot):
-            if acknowledged:
-                raise AssertionError(f"{what}: {len(acknowledged)} URLs were acknowledged, and there is no store")
-            return
-        ran = self.resume(snapshot)
-        if never_began(ran) and not acknowledged:
-            return
-        if ran.returncode != 0:
-            raise AssertionError(f"{what}: resume ends with {ran.returncode}: {ran.stderr.strip()}")
-        self.fetched_none_again(what, acknowledged, before)
-        self.is_whole(snapshot, what)
-
-    def fetched_none_again(self, what, acknowledged, before):
-        """Of what had been acknowledged nothing may have been asked for since."""
-        again = [path for path in acknowledged if self.requests[path] > before[path]]
-        if again:
-            raise AssertionError(f"{what}: acknowledged, and fetched again: {again[:5]}")
-
-    def is_whole(self, snapshot, what):
-        """Tells in what a crawl that came to its end differs from an untouched one."""
-        found = outcome(snapshot)
-        if found != self.expected:
-            raise AssertionError(f"{what}: {differences(found, self.expected)}")
-        verified = self.verify(snapshot)
-        if verified.returncode != 0:
-            raise AssertionError(f"{what}: verify: {verified.stdout}{verified.stderr}")
-
-
-def never_began(ran):
-    """Before its seeds are committed a crawl has nothing to go on with, and says so."""
-    return ran.returncode == 2 and "before it began" in ran.stderr
-
-
-def has_begun(snapshot):
-    return (snapshot / "state" / "crawl.sqlite").exists()
-
-
-def outcome(snapshot):
-    """State, reason, status and payload of each URL. A payload counts, not which of two URLs has the record."""
-    with open(snapshot / "reports" / "ledger.csv", newline="") as rows:
-        return {row["url"]: (row["state"], row["reason"], row["status"], row["payload_digest"]) for row in csv.DictReader(rows)}
-
-
-def differences(found, expected):
-    missing = sorted(expected.keys() - found.keys())[:3]
-    more = sorted(found.keys() - expected.keys())[:3]
-    other = [(url, found[url], expected[url]) for url in sorted(found.keys() & expected.keys()) if found[url] != expected[url]][:3]
-    return f"missing {missing}, more {more}, other {other}"
-
-
-def acknowledged(snapshot):
-    """Paths of the URLs that the crawl log calls captured."""
-    paths = set()
-    with contextlib.suppress(FileNotFoundError), open(snapshot / "logs" / "crawl.jsonl", "rb") as log:
-        for line in log:
-            with contextlib.suppress(ValueError):
-                event = json.loads(line)
-                if event["event"] == "captured":
-                    paths.add("/" + event["url"].split("/", 3)[3])
-    return paths
-
-
-def check_end(ran, what):
-    """A failed crawl says so, with an exit code of the contract, and no panic."""
-    if ran.returncode not in (0, 1, 3, 4) or "panicked" in ran.stderr:
-        raise AssertionError(f"{what}: exit {ran.returncode}: {ran.stderr.strip()}")
-    if ran.returncode in (3, 4) and "lastlight:" not in ran.stderr:
-        raise AssertionError(f"{what}: exit {ran.returncode} without a word: {ran.stderr.strip()}")
-
-
 def errors(bench, chance, long):
     """Operation N of a crawl fails, and resume completes it."""
-    counted = bench.work / "count"
-    bench.crawl(bench.work / "counted", count=counted)
-    total = int(counted.read_text().split()[0])
+    total, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count))
     cases = [(at, kind) for at in range(1, total + 1) for kind in KINDS]
     if not long:
         cases = sorted(chance.sample(cases, 60))
     ends = dict.fromkeys((0, 1, 3, 4), 0)
     for at, kind in cases:
         what, snapshot = f"operation {at} of about {total}, {kind}", bench.work / "failed"
-        shutil.rmtree(snapshot, ignore_errors=True)
         ran = bench.crawl(snapshot, at=at, kind=kind)
         check_end(ran, what)
         ends[ran.returncode] += 1
@@ -231,29 +99,16 @@ def errors(bench, chance, long):
 
 def reads(bench, chance, long):
     """A read of a crawl or of a resume fails, and resume completes it."""
-    counted = bench.work / "count"
-    killed = bench.work / "half"
-    bench.crawl(bench.work / "read", count=counted)
-    in_crawl = int(counted.read_text().split()[1])
-    # A crawl that was killed half way, and what its resume reads.
-    for pause in range(10, 2000, 10):
-        shutil.rmtree(killed, ignore_errors=True)
-        process = subprocess.Popen(bench.command(killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(pause / 1000)
-        process.kill()
-        if process.wait() == -signal.SIGKILL and len(acknowledged(killed)) > bench.captured // 3:
-            break
-    else:
-        raise AssertionError("no crawl was killed half way")
+    killed, failed = bench.half_done(), bench.work / "failed"
     copy = bench.work / "read" / killed.name
 
     def anew():
         shutil.rmtree(copy.parent, ignore_errors=True)
         shutil.copytree(killed, copy)
+        return copy
 
-    anew()
-    bench.resume(copy, count=counted)
-    in_resume = int(counted.read_text().split()[1])
+    _, in_crawl, _ = bench.counted(lambda count: bench.crawl(failed, count=count))
+    _, in_resume, _ = bench.counted(lambda count: bench.resume(anew(), count=count))
     cases = [(at, False) for at in range(1, in_crawl + 1)] + [(at, True) for at in range(1, in_resume + 1)]
     if not long:
         cases = sorted(chance.sample(cases, 40))
@@ -262,12 +117,11 @@ def reads(bench, chance, long):
         what = f"read {at} of about {in_resume if is_resume else in_crawl} of a {'resume' if is_resume else 'crawl'}"
         known, before = set(), bench.requests.copy()
         if is_resume:
-            anew()
-            snapshot, known = copy, acknowledged(copy)
+            snapshot = anew()
+            known = acknowledged(snapshot)
             ran = bench.resume(snapshot, read=at)
         else:
-            snapshot = bench.work / "failed"
-            shutil.rmtree(snapshot, ignore_errors=True)
+            snapshot = failed
             ran = bench.crawl(snapshot, read=at)
         check_end(ran, what)
         if has_begun(snapshot) and ran.returncode == 4 and acknowledged(snapshot):
@@ -281,72 +135,40 @@ def reads(bench, chance, long):
     return told(cases, ends)
 
 
-def told(cases, ends):
-    return f"{len(cases)} faults; exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}"
+def moments(bench, chance, long):
+    """SIGKILL before any operation of a crawl, or of a resume, its recovery too, and resume completes it."""
+    killed, copy = bench.half_done(), bench.work / "moment" / "half"
 
+    def anew():
+        shutil.rmtree(copy.parent, ignore_errors=True)
+        shutil.copytree(killed, copy)
+        return copy
 
-def power(bench, chance, long):
-    """The power goes at any operation, and resume completes what the disk held."""
-    trace, original = bench.work / "trace", bench.work / "traced"
-    bench.crawl(original, trace=trace)
-    ops = disk.read(trace, original)
-    per_cut = 6 if long else 1
-    cuts = range(len(ops) + 1) if long else sorted(chance.sample(range(len(ops) + 1), 50))
-    states, known = 0, set()
-    machine, log = disk.Disk(original), bytearray()
-    done = 0
-    for cut in cuts:
-        for op in ops[done:cut]:
-            machine.do(op)
-            if op.path == "logs/crawl.jsonl" and op.name == "append":
-                disk.apply(log, op)
-        done = cut
-        known = acknowledged_in(log)
-        for variant in range(per_cut):
-            choice = variant if long else chance.randrange(6)
-            # Under the name that it had: WARCs are named by it.
-            snapshot = bench.work / "cut" / original.name
-            shutil.rmtree(snapshot.parent, ignore_errors=True)
-            snapshot.parent.mkdir()
-            machine.write(snapshot, *keeping(choice, chance))
-            what = f"after operation {cut} of {len(ops)} ({ops[cut - 1].name if cut else ''}), state {choice}"
-            bench.completes(snapshot, what, known, bench.requests.copy())
-            states += 1
-    return f"{states} states of {len(ops)} operations"
-
-
-def keeping(choice, chance):
-    """What of the unsynced is there: nothing, all, or some, whole or torn."""
-    if choice == 0:
-        return (lambda op: None), (lambda pairs: False)
-    if choice == 1:
-        return (lambda op: op), (lambda pairs: True)
-    if choice == 2:  # names are there, and no bytes
-        return (lambda op: None), (lambda pairs: True)
-    share = chance.choice((0.2, 0.5, 0.9))
-    stop = [False]
-
-    def keep(op):
-        if chance.random() > share:
-            return None
-        return disk.torn(op, chance) if chance.random() < 0.3 else op
-
-    def keep_name(_):
-        # A journal loses its end, not its middle.
-        stop[0] = stop[0] or chance.random() > share
-        return not stop[0]
-
-    return keep, keep_name
-
-
-def acknowledged_in(log):
-    paths = set()
-    for line in bytes(log).splitlines():
-        with contextlib.suppress(ValueError):
-            event = json.loads(line)
-            if event.get("event") == "captured":
-                paths.add("/" + event["url"].split("/", 3)[3])
-    return paths
+    in_crawl, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count))
+    in_resume, _, _ = bench.counted(lambda count: bench.resume(anew(), count=count))
+    cases = [(at, False) for at in range(1, in_crawl + 1)] + [(at, True) for at in range(1, in_resume + 1)]
+    if not long:
+        # Recovery is what a resume begins with.
+        cases = sorted(chance.sample(cases, 20) + [(at, True) for at in range(1, 6)])
+    in_time = again = 0
+    for at, is_resume in cases:
+        what = f"killed before operation {at} of about {in_resume if is_resume else in_crawl} of a {'resume' if is_resume else 'crawl'}"
+        snapshot = anew() if is_resume else bench.work / "killed"
+        known, before = acknowledged(snapshot) if is_resume else set(), bench.requests.copy()
+        ran = bench.resume(snapshot, at=at, kind="kill") if is_resume else bench.crawl(snapshot, at=at, kind="kill")
+        for _ in range(4):
+            if ran.returncode not in (0, -signal.SIGKILL) and not never_began(ran):
+                raise AssertionError(f"{what}: exit {ran.returncode}: {ran.stderr.strip()}")
+            bench.fetched_none_again(what, known, before)
+            known, before = acknowledged(snapshot), bench.requests.copy()
+            in_time += ran.returncode == -signal.SIGKILL
+            if chance.random() > 0.3 or not has_begun(snapshot):
+                break
+            # The next one is killed too, most often while it recovers.
+            again += 1
+            ran = bench.resume(snapshot, at=chance.randrange(1, chance.choice((20, in_resume))), kind="kill")
+        bench.completes(snapshot, what, known, before)
+    return f"{in_time} kills, {again} of them of the resume that came after another"
 
 
 def kills(bench, chance, long):
@@ -356,7 +178,6 @@ def kills(bench, chance, long):
         began = time.monotonic()
         bench.crawl(bench.work / "timed")
         took.append(time.monotonic() - began)
-        shutil.rmtree(bench.work / "timed")
     whole, killed, ended, more = sorted(took)[1], 0, 0, 0
     for number in range(rounds):
         snapshot = bench.work / "killed"
@@ -387,28 +208,41 @@ def kills(bench, chance, long):
 
 
 def full(bench, chance, long):
-    """A disk of 700 kB is full: exit 3, nothing lost, and resume goes on when there is room."""
+    """A disk of some hundred kB is full: exit 3, nothing lost, and resume goes on when there is room."""
     mount = bench.work / "small"
     mount.mkdir()
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    made = subprocess.run(
-        [*as_root, "mount", "-t", "tmpfs", "-o", "size=700k,mode=0777", "tmpfs", mount], capture_output=True, text=True
-    )
-    if made.returncode != 0:
-        return f"not done: no file system may be mounted here ({made.stderr.strip()})"
-    try:
-        snapshot = mount / "snapshot"
-        ran = bench.crawl(snapshot)
-        if ran.returncode != 3 or "full" not in ran.stderr:
-            raise AssertionError(f"exit {ran.returncode}: {ran.stderr.strip()}")
-        known, before = acknowledged(snapshot), bench.requests.copy()
-        if bench.resume(snapshot).returncode != 3:
-            raise AssertionError("resume on a full disk doesn't end with 3")
-        subprocess.run([*as_root, "mount", "-o", "remount,size=64m", mount], check=True)
-        bench.completes(snapshot, "when there is room", known, before)
-        return f"{len(known)} URLs were acknowledged before"
-    finally:
-        subprocess.run([*as_root, "umount", mount], check=True)
+    ends, known_of_all = dict.fromkeys((0, 3, 4), 0), 0
+    for size in range(100, 2000, 50) if long else (250, 700, 1000):
+        made = subprocess.run(
+            [*as_root, "mount", "-t", "tmpfs", "-o", f"size={size}k,mode=0777", "tmpfs", mount], capture_output=True, text=True
+        )
+        if made.returncode != 0:
+            return f"not done: no file system may be mounted here ({made.stderr.strip()})"
+        try:
+            snapshot, what = mount / "snapshot", f"{size} kB"
+            ran = bench.crawl(snapshot)
+            check_end(ran, what)
+            ends[ran.returncode] += 1
+            if ran.returncode == 0:
+                bench.is_whole(snapshot, what)
+                continue
+            if "full" not in ran.stderr or has_begun(snapshot) and ran.returncode != 3 and acknowledged(snapshot):
+                raise AssertionError(f"{what}: exit {ran.returncode}: {ran.stderr.strip()}")
+            known, before = acknowledged(snapshot), bench.requests.copy()
+            resumed = bench.resume(snapshot).returncode if known else 3
+            if resumed == 0:  # there was room for what was left to do
+                bench.is_whole(snapshot, f"{what}, resumed")
+            elif resumed != 3:
+                raise AssertionError(f"{what}: resume on a full disk ends with {resumed}")
+            subprocess.run([*as_root, "mount", "-o", "remount,size=64m", mount], check=True)
+            bench.completes(snapshot, f"{what}, when there is room", known, before)
+            known_of_all += len(known)
+        finally:
+            subprocess.run([*as_root, "umount", mount], check=True)
+    if not ends[3]:
+        raise AssertionError(f"no disk was full in the middle of a crawl: {ends}")
+    return f"exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}; {known_of_all} URLs were acknowledged before"
 
 
 def clock(bench, chance, long):
@@ -444,15 +278,25 @@ def clock(bench, chance, long):
 
 def network(bench, chance, long):
     """Without a network the crawl waits, or stops with exit 3, and burns nothing."""
-    ran = subprocess.run(
-        [sys.executable, HERE / "network.py", bench.binary, bench.work / "network"], capture_output=True, text=True, timeout=600
-    )
+    command = [sys.executable, HERE / "network.py", bench.binary, bench.work / "network", *(["--long"] if long else [])]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=2400 if long else 600)
     if ran.returncode == 77:
         return "not done: no network of one's own may be made here"
     if ran.returncode != 0:
         raise AssertionError(ran.stdout + ran.stderr)
     return ran.stdout.splitlines()[-1]
 
+
+CHECKS = {
+    "errors": [errors],
+    "reads": [reads],
+    "power": [power, power_in_resume],
+    "syncs": [syncs],
+    "kills": [kills, moments],
+    "full": [full],
+    "clock": [clock],
+    "network": [network],
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,6 +4,10 @@ A write or a truncation is on the disk for certain once its file was synced, and
 name (of a file made, renamed or removed) once its directory was. All else may be
 there or not, each by itself: that is more than file systems do, and a program that
 stands it stands them all.
+
+A sync that failed loses what it covered as Linux does: the bytes are read as written
+until the power goes, no later sync takes them to the disk, and only what is written
+again does, with the whole page that it is in.
 """
 
 import collections
@@ -11,7 +15,7 @@ import os
 import pathlib
 
 Op = collections.namedtuple("Op", "name path to a data")
-SECTOR = 512
+SECTOR, PAGE = 512, 4096
 
 
 def read(trace, root):
@@ -38,15 +42,33 @@ def read(trace, root):
 
 
 class File:
-    """A file's bytes: what is certain, and what was done since."""
+    """A file's bytes: what is certain, what was done since, and what is read meanwhile."""
 
     def __init__(self):
-        self.certain, self.pending = bytearray(), []
+        self.certain, self.pending, self.read = bytearray(), [], bytearray()
+        self.has_lost = False
+
+    def do(self, op):
+        apply(self.read, op)
+        if self.has_lost and op.name != "truncate":
+            start, end = op.a // PAGE * PAGE, -(-(op.a + len(op.data)) // PAGE) * PAGE
+            op = op._replace(a=start, data=bytes(self.read[start:end]))
+        self.pending.append(op)
 
     def sync(self):
         for op in self.pending:
             apply(self.certain, op)
         self.pending = []
+        if self.has_lost:
+            # A length is kept by the file system's journal, which lost nothing.
+            apply(self.certain, Op("truncate", None, None, len(self.read), b""))
+
+    def lose(self, keep):
+        """A sync fails: of what it covered is on the disk what `keep` says, and no more will be."""
+        for op in self.pending:
+            if kept := keep(op):
+                apply(self.certain, kept)
+        self.pending, self.has_lost = [], True
 
     def possible(self, keep):
         """One of the states that it may have; `keep` decides on each pending operation."""
@@ -69,8 +91,9 @@ def apply(bytes_, op):
 class Disk:
     """Files by number, and directories as tables of names: certain ones and those not synced yet."""
 
-    def __init__(self, root):
-        self.root, self.files = root, {}
+    def __init__(self, keep=lambda op: None):
+        """`keep` decides what of a failed sync's bytes is on the disk."""
+        self.keep, self.files = keep, {}
         self.now, self.certain = {}, {}
         self.changes = []
 
@@ -83,7 +106,7 @@ class Disk:
                 if op.path not in self.now:
                     raise RuntimeError(f"{op.name} of a file that was never made: {op.path}")
                 if op.name != "create":
-                    self.files[self.now[op.path]].pending.append(op)
+                    self.files[self.now[op.path]].do(op)
             case "mkdir" if op.path:
                 self.change(op.path, "directory")
             case "unlink":
@@ -97,6 +120,9 @@ class Disk:
                     self.sync_directory(op.path)
                 elif op.path in self.now:
                     self.files[self.now[op.path]].sync()
+            case "lost" if isinstance(number := self.now.get(op.path), int):
+                # Of a directory nothing is lost: its names wait for the next sync.
+                self.files[number].lose(self.keep)
 
     def change(self, *names):
         pairs = list(zip(names[::2], names[1::2]))

@@ -2,6 +2,7 @@
 """Crawls while the network goes, and comes back or doesn't. Runs itself in a network of its own.
 
     tests/faults/network.py target/release/lastlight WORKDIR
+    tests/faults/network.py target/release/lastlight WORKDIR --long    ten minutes without, twice, as well
 
 Two hosts, known by name, stand at addresses that this machine has until they are
 taken away: then there is no way to them, and names can't be looked up either. The
@@ -40,13 +41,15 @@ def main():
         unshare = ["unshare", "--net", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
         if subprocess.run([*unshare, "true"], capture_output=True).returncode:
             return NOT_ALLOWED
-        return subprocess.run([*unshare, sys.executable, __file__, binary, work], env={**os.environ, "INSIDE": "1"}).returncode
+        own = [*unshare, sys.executable, __file__, binary, work, *sys.argv[3:]]
+        return subprocess.run(own, env={**os.environ, "INSIDE": "1"}).returncode
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     checks = Checks("network")
     with Network(work) as network:
         bench = Bench(binary, work, network)
-        for check in (short, long, unplugged, silent_host, lost_line, mute_resolver, lame_name, cut, few_files):
+        in_minutes = (nearly_ten_minutes, ten_minutes) if "--long" in sys.argv else ()
+        for check in (short, long, unplugged, silent_host, lost_line, mute_resolver, lame_name, cut, few_files, *in_minutes):
             checks.run(check.__doc__.rstrip("."), check, bench)
     return checks.done()
 
@@ -253,7 +256,7 @@ def short(bench):
 
 
 def long(bench):
-    """One that stays away stops the crawl with exit 3; no URL has failed; resume completes it."""
+    """One that stays away for longer than it may stops the crawl with exit 3; no URL has failed; resume completes it."""
     snapshot = bench.work / "long"
     ran = bench.crawl(snapshot, "3s")
     bench.goes_amid()
@@ -266,6 +269,35 @@ def long(bench):
     bench.ends(bench.resume(snapshot), 0)
     bench.is_whole(snapshot)
     return f"{unreached} URLs were left unreached"
+
+
+def nearly_ten_minutes(bench):
+    """A network that goes for nine and a half minutes is waited for, and nothing is missed."""
+    snapshot = bench.work / "nearly"
+    ran = bench.crawl(snapshot, "10m")
+    bench.goes_amid()
+    time.sleep(570)
+    bench.network.comes()
+    bench.ends(ran, 0, 120)
+    bench.is_whole(snapshot)
+
+
+def ten_minutes(bench):
+    """Ten minutes without a network, and a crawl that nothing else is said to stops: exit 3, nothing burned, resume completes it."""
+    snapshot = bench.work / "ten"
+    ran = bench.crawl(snapshot, "10m")
+    bench.goes_amid()
+    began = time.monotonic()
+    bench.ends(ran, 3, 700)
+    waited = time.monotonic() - began
+    if not 590 < waited < 660:
+        raise AssertionError(f"it stopped after {waited:.0f} s")
+    if lost := [(url, row[0]) for url, row in outcome(snapshot).items() if row[0] not in ("captured", "unreached")]:
+        raise AssertionError(f"burned: {lost[:5]}")
+    bench.network.comes()
+    bench.ends(bench.resume(snapshot), 0)
+    bench.is_whole(snapshot)
+    return f"it stopped after {waited:.0f} s"
 
 
 def unplugged(bench):

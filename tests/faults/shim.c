@@ -2,15 +2,18 @@
  * included. Preloaded; it concerns files and directories below FAULT_ROOT only.
  *
  *   FAULT_ROOT   a directory, as realpath gives it
- *   FAULT_COUNT  a file that gets the numbers of operations and of reads when the process
- *                ends
+ *   FAULT_COUNT  a file that gets the numbers of operations, of reads and of syncs when
+ *                the process ends
  *   FAULT_READ   the read that fails with EIO, from 1; reads aren't operations
+ *   FAULT_SYNC   the sync of a file or directory that fails with EIO, from 1
  *   FAULT_AT     the operation that fails, from 1
  *   FAULT_KIND   eio, enospc or short; with a + behind it, all later writing
- *                operations fail too, as on a disk that stays full
+ *                operations fail too, as on a disk that stays full; kill: the process
+ *                is killed before the operation
  *   FAULT_CLOCK  a sequence of MS:SECONDS,: so long after the start of the process the
  *                clock of the day is set off by so much, in turn
- *   FAULT_TRACE  a file that gets every operation that succeeded, with its data
+ *   FAULT_TRACE  a file to which every operation is added that succeeded, with its data;
+ *                a sync that failed is there as `lost`
  *
  * A line of a trace is `NAME length-of-path a b length-of-data`, then the path (and
  * for a rename the new one after a NUL) and the data.
@@ -21,6 +24,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +38,7 @@
 
 static const char *root, *kind;
 static size_t root_length;
-static long at, count, read_at, reads;
+static long at, count, read_at, reads, sync_at, syncs;
 static int trace = -1, count_file = -1;
 /* One operation at a time: a trace has an order. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -56,6 +60,8 @@ __attribute__((constructor)) static void begin(void) {
   at = text ? atol(text) : 0;
   text = getenv("FAULT_READ");
   read_at = text ? atol(text) : 0;
+  text = getenv("FAULT_SYNC");
+  sync_at = text ? atol(text) : 0;
   if ((text = getenv("FAULT_TRACE"))) trace = REAL(open)(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if ((text = getenv("FAULT_COUNT"))) count_file = REAL(open)(text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 }
@@ -63,7 +69,7 @@ __attribute__((constructor)) static void begin(void) {
 __attribute__((destructor)) static void end(void) {
   char text[64];
   if (count_file >= 0) {
-    int length = snprintf(text, sizeof text, "%ld %ld\n", count, reads);
+    int length = snprintf(text, sizeof text, "%ld %ld %ld\n", count, reads, syncs);
     if (REAL(write)(count_file, text, length) < 0) return;
   }
 }
@@ -100,14 +106,17 @@ static int resolved(int directory, const char *name, char *path) {
   return is_below(path);
 }
 
-enum { WRITES = 1, OTHER = 0 };
+enum { OTHER, WRITES, SYNCS };
 
 /* Counts an operation; the error with which it fails, -1 for a short write. */
-static int fate(int writes) {
+static int fate(int what) {
+  int writes = what == WRITES;
   count++;
+  if (what == SYNCS && ++syncs == sync_at) return EIO;
   if (!at || !kind) return 0;
   int stays = kind[strlen(kind) - 1] == '+';
   if (count != at && !(stays && writes && count > at)) return 0;
+  if (strcmp(kind, "kill") == 0) kill(getpid(), SIGKILL);
   if (strncmp(kind, "eio", 3) == 0) return EIO;
   if (strncmp(kind, "enospc", 6) == 0) return ENOSPC;
   return writes ? -1 : EIO;
@@ -133,11 +142,11 @@ static void told(const char *name, const char *path, size_t path_length, long lo
   put(data, length);
 }
 
-#define GUARDED(type, ours, writes, act)                                                                              \
+#define GUARDED(type, ours, what, act)                                                                                \
   char path[PATH_MAX];                                                                                                 \
   if (!(ours)) return act(0);                                                                                          \
   pthread_mutex_lock(&lock);                                                                                           \
-  int error = fate(writes);                                                                                            \
+  int error = fate(what);                                                                                              \
   type result = -1;                                                                                                    \
   if (error > 0)                                                                                                       \
     errno = error;                                                                                                     \
@@ -265,16 +274,16 @@ ssize_t sendfile(int out, int in, off_t *offset, size_t length) { return sendfil
 
 int fsync(int fd) {
 #define ACT(s) REAL(fsync)(fd)
-  GUARDED(int, named(fd, path), OTHER, ACT)
-  if (result == 0) told("sync", path, strlen(path), 0, 0, "", 0);
+  GUARDED(int, named(fd, path), SYNCS, ACT)
+  told(result == 0 ? "sync" : "lost", path, strlen(path), 0, 0, "", 0);
   DONE
 #undef ACT
 }
 
 int fdatasync(int fd) {
 #define ACT(s) REAL(fdatasync)(fd)
-  GUARDED(int, named(fd, path), OTHER, ACT)
-  if (result == 0) told("sync", path, strlen(path), 0, 0, "", 0);
+  GUARDED(int, named(fd, path), SYNCS, ACT)
+  told(result == 0 ? "sync" : "lost", path, strlen(path), 0, 0, "", 0);
   DONE
 #undef ACT
 }
