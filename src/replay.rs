@@ -10,6 +10,7 @@ pub mod csp;
 pub mod find;
 pub mod headers;
 pub mod judging;
+pub mod ledger;
 pub mod memento;
 pub mod missing;
 pub mod near;

@@ -15,6 +15,7 @@ mod index;
 mod join;
 mod judge;
 mod ledger;
+mod missing;
 mod pages;
 mod records;
 mod resync;
@@ -24,7 +25,7 @@ mod target;
 mod zip_structure;
 mod zipped;
 
-pub use account::{Account, Coverage, Host, KEPT, Kept, Page as MissingOfPage, Reason};
+pub use account::{Account, Coverage, Host, Page as MissingOfPage, Reason};
 pub use closure::Closed;
 pub use finding::{Finding, Findings, KEPT_PER_RULE, Location, Severity};
 
@@ -105,12 +106,16 @@ pub enum Outcome {
 pub struct Options {
     /// The checks to do.
     pub checks: Vec<Check>,
+    /// Where the list of all that is missing goes: a CSV file with the columns `page`, `url`,
+    /// `state` and `reason`, written where there is a ledger and it is looked at.
+    pub missing: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             checks: Check::ALL.to_vec(),
+            missing: None,
         }
     }
 }
@@ -328,7 +333,8 @@ pub fn verify(
         drop(running);
         if reads {
             let wanted = (wanted, report_records, limits);
-            records_and_joins(&mut report, target, wanted, meter, progress)?;
+            let list = options.missing.as_deref();
+            records_and_joins(&mut report, target, (wanted, list), meter, progress)?;
         }
         while ended.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
             progress(meter.progress());
@@ -361,7 +367,7 @@ const LINK_WITHOUT_ROW: &str = "link-without-row";
 fn records_and_joins(
     report: &mut Report,
     target: &Target,
-    (wanted, report_records, limits): (join::Wanted, bool, Option<Limits>),
+    ((wanted, report_records, limits), list): ((join::Wanted, bool, Option<Limits>), Option<&Path>),
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), SnapshotError> {
@@ -407,7 +413,10 @@ fn records_and_joins(
     if wanted.ledger || wanted.links.is_some() {
         let (mut accounting, mut of_ledger) = (account::Accounting::default(), Findings::default());
         report.ledger_rows = ledger::gather(target, &mut joins, &mut accounting, &mut of_ledger)?;
-        account = Some(accounting.finish().map_err(sorting())?);
+        account = Some(match list {
+            Some(into) => missing::write(accounting, into)?,
+            None => accounting.finish(|_| Ok(())).map_err(sorting())?,
+        });
         if wanted.ledger {
             findings.extend(of_ledger);
         }

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use crate::verify::{Account, Kept};
+use crate::count::Kept;
+use crate::verify::Account;
 
 /// Entries of a list that are printed; the rest are counted.
 const SHOWN: usize = 10;
@@ -34,7 +35,7 @@ pub fn text(account: &Account) -> String {
         let some = page.some.join(" ");
         printable(&format!("{named_by}: {} ({some}{more})", page.urls))
     });
-    let what = "hosts that gave trouble, with the URLs that failed";
+    let what = "hosts that gave trouble, with the URLs that failed or were left";
     list(&mut text, what, &account.hosts, |host| {
         let reasons = host.reasons.iter();
         let reasons: Vec<String> = reasons.map(|(why, urls)| format!("{urls} {why}")).collect();
@@ -63,7 +64,10 @@ fn list<T>(text: &mut String, what: &str, kept: &Kept<T>, entry: impl Fn(&T) -> 
     }
     let more = kept.largest.len().saturating_sub(SHOWN) as u64 + kept.more;
     if more > 0 {
-        let _ = writeln!(text, "      and {more} more (--json lists the largest)");
+        let _ = writeln!(
+            text,
+            "      and {more} more (--json lists the largest, --missing FILE all that failed or weren’t reached)"
+        );
     }
 }
 

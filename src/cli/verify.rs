@@ -31,6 +31,7 @@ Examples:
   lastlight verify snapshots/example.org-20261122022846
   lastlight verify --only fixity,records crawl.warc.gz deposit.wacz
   lastlight verify --json bag/ > verified.json
+  lastlight verify snapshots/example.org-20261122022846 --missing missing.csv
 
 Exit code 0: no error found. 1: an error found. 2: a path is nothing that can be
 verified, or no check of --only applies to it. 4: a path can't be read. Warnings
@@ -45,6 +46,9 @@ pub struct VerifyArgs {
     /// Only these checks, separated by commas
     #[arg(long, value_name = "CHECKS", value_delimiter = ',', value_parser = parse_check)]
     pub only: Vec<Check>,
+    /// Write all URLs that failed or weren't reached, by the page that names them first, to a CSV file
+    #[arg(long, value_name = "FILE")]
+    pub missing: Option<PathBuf>,
     /// Print the verdict only
     #[arg(long)]
     pub quiet: bool,
@@ -111,7 +115,12 @@ pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
         [] => Options::default(),
         only => Options {
             checks: only.to_vec(),
+            ..Options::default()
         },
+    };
+    let options = Options {
+        missing: list(args)?,
+        ..options
     };
     let mut reports = Vec::new();
     let mut exit = Exit::Done;
@@ -125,6 +134,11 @@ pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
                     reports.push(machine(&report));
                 } else {
                     print(human(&report, args.quiet))?;
+                }
+                if args.missing.is_some() && report.account.is_none() {
+                    let what = format!("{} has no ledger, so no list was written", path.display());
+                    Failure::usage(what).tell();
+                    exit = exit.worse(Exit::Usage);
                 }
                 exit_of(&report)
             }
@@ -146,6 +160,37 @@ pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
         ))?;
     }
     Ok(exit)
+}
+
+/// Where the list of what is missing goes, if it may go there.
+fn list(args: &VerifyArgs) -> Result<Option<PathBuf>, Failure> {
+    let Some(list) = &args.missing else {
+        return Ok(None);
+    };
+    let [path] = &args.paths[..] else {
+        return Err(
+            Failure::usage("--missing lists what is missing of one PATH")
+                .hint("Verify the others by themselves."),
+        );
+    };
+    let looks = |check| args.only.is_empty() || args.only.contains(&check);
+    if !looks(Check::Ledger) && !looks(Check::Links) {
+        return Err(Failure::usage("--missing needs the ledger").hint("Add ledger to --only."));
+    }
+    // What is verified stays as it is; a path that isn't there is told of when it is opened.
+    let folder = list
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+    let is_within = |folder: &Path| {
+        path.canonicalize()
+            .is_ok_and(|path| folder.starts_with(path))
+    };
+    if folder.is_ok_and(|folder| is_within(&folder)) || list == path {
+        let what = format!("{} is within what is verified", list.display());
+        return Err(Failure::usage(what).hint("Name a file elsewhere."));
+    }
+    Ok(Some(list.clone()))
 }
 
 /// So many findings of each rule are printed; the rest are counted.

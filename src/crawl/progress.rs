@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::snapshot::ledger::ASKED_TO_WAIT;
 use crate::snapshot::manifest::Counts;
 
 /// Figures of a running crawl.
@@ -60,7 +61,7 @@ impl Stop {
             Self::MaxUrls => "max-urls",
             Self::TimeLimit => "time-limit",
             Self::DiskNearlyFull => "disk-nearly-full",
-            Self::AskedToWait => "asked-to-wait",
+            Self::AskedToWait => ASKED_TO_WAIT,
             Self::NoNetwork => "no-network",
         }
     }

@@ -27,7 +27,9 @@
 //!   `?page=<url>` limits it to what that page asked for.
 
 mod content;
+mod download;
 mod interface;
+mod ledger;
 mod paths;
 mod record;
 

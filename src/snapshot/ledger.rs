@@ -61,6 +61,9 @@ impl FromStr for State {
     }
 }
 
+/// The reason of unreached URLs whose hosts asked for more time than the crawl waits.
+pub const ASKED_TO_WAIT: &str = "asked-to-wait";
+
 /// Where the response of a captured URL stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {

@@ -228,6 +228,18 @@ impl Counts {
             State::Unreached => self.unreached += 1,
         }
     }
+
+    /// How many URLs ended in a state.
+    pub fn of(&self, state: super::ledger::State) -> u64 {
+        use super::ledger::State;
+        match state {
+            State::Captured => self.captured,
+            State::Unchanged => self.unchanged,
+            State::Excluded => self.excluded,
+            State::Failed => self.failed,
+            State::Unreached => self.unreached,
+        }
+    }
 }
 
 /// `datapackage-digest.json`.

@@ -114,6 +114,39 @@ impl LineSorter {
     }
 }
 
+impl LineSorter {
+    /// Gives all lines in order, without their line ends.
+    pub fn each_line(self, sink: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        self.write_to(&mut LineSink {
+            line: Vec::new(),
+            sink,
+        })
+    }
+}
+
+/// Cuts into lines what is written.
+struct LineSink<F> {
+    line: Vec<u8>,
+    sink: F,
+}
+
+impl<F: FnMut(&[u8]) -> io::Result<()>> Write for LineSink<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let end = bytes.iter().position(|&b| b == b'\n');
+        self.line
+            .extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+        if end.is_some() {
+            (self.sink)(&self.line)?;
+            self.line.clear();
+        }
+        Ok(end.map_or(bytes.len(), |end| end + 1))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn finished(writer: BufWriter<File>) -> io::Result<File> {
     writer.into_inner().map_err(io::IntoInnerError::into_error)
 }

@@ -8,19 +8,16 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::closure::Closed;
 use super::finding::clip;
-use super::join::each_line;
-use crate::count::{counted, grouped};
-use crate::snapshot::ledger::{LedgerRow, State};
+use crate::count::{Kept, counted, grouped};
+use crate::snapshot::ledger::{ASKED_TO_WAIT, LedgerRow, State};
 use crate::snapshot::manifest::Counts;
 use crate::snapshot::scratch::LineSorter;
 use crate::url::CanonicalUrl;
 
-/// Entries of each list that are kept.
-pub const KEPT: usize = 100;
 /// URLs that are named of each page.
 const URLS_OF_PAGE: usize = 5;
 /// Reasons that are told apart.
@@ -37,21 +34,13 @@ pub struct Account {
     pub reasons: Kept<Reason>,
     /// Pages that name URLs which failed or weren't reached.
     pub pages: Kept<Page>,
-    /// Hosts of URLs that failed.
+    /// Hosts of URLs that failed, and those that asked to be left alone until the
+    /// crawl gave up.
     pub hosts: Kept<Host>,
     /// What sitemaps list, where stored answers were scanned.
     pub sitemaps: Option<Coverage>,
     /// What stored answers name, where they were scanned.
     pub links: Option<Closed>,
-}
-
-/// The largest entries of a list, by their number of URLs.
-#[derive(Debug, Clone, Serialize)]
-pub struct Kept<T> {
-    /// Up to [`KEPT`] of them, the largest first.
-    pub largest: Vec<T>,
-    /// How many more there are.
-    pub more: u64,
 }
 
 /// Why URLs have no capture.
@@ -76,12 +65,12 @@ pub struct Page {
     pub some: Vec<String>,
 }
 
-/// A host that failed to answer.
+/// A host that failed to answer, or asked for longer to be left alone than the crawl waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Host {
     /// Scheme, name and port.
     pub host: String,
-    /// URLs of it that failed.
+    /// URLs of it that failed or were left.
     pub urls: u64,
     /// Why, with how many; the most frequent first.
     pub reasons: Vec<(String, u64)>,
@@ -97,28 +86,6 @@ pub struct Coverage {
     /// The others by what became of them: `error status`, a state of the ledger,
     /// or `no row`.
     pub others: BTreeMap<String, u64>,
-}
-
-impl<T> Default for Kept<T> {
-    fn default() -> Self {
-        Self {
-            largest: Vec::new(),
-            more: 0,
-        }
-    }
-}
-
-impl<T> Kept<T> {
-    fn add(&mut self, entry: T, urls: impl Fn(&T) -> u64) {
-        // Of equals the first one stays first.
-        let largest = &self.largest;
-        let at = largest.partition_point(|other| urls(other) >= urls(&entry));
-        self.largest.insert(at, entry);
-        if self.largest.len() > KEPT {
-            self.largest.pop();
-            self.more += 1;
-        }
-    }
 }
 
 impl Coverage {
@@ -195,6 +162,16 @@ impl Account {
     }
 }
 
+/// A URL that failed or wasn't reached.
+#[derive(Deserialize)]
+pub(super) struct Missing {
+    /// The page that named it first.
+    pub via: String,
+    pub url: String,
+    pub state: String,
+    pub reason: String,
+}
+
 /// An account while the rows of the ledger go by, in their order.
 #[derive(Default)]
 pub(super) struct Accounting {
@@ -222,10 +199,11 @@ impl Accounting {
         if row.state == State::Excluded {
             return Ok(());
         }
-        if row.state == State::Failed {
+        if row.state == State::Failed || row.reason == ASKED_TO_WAIT {
             self.trouble(&row.url, reason);
         }
-        let line = serde_json::to_vec(&(&row.via, &row.url)).expect("strings are JSON");
+        let missing = (&row.via, &row.url, row.state.as_str(), &row.reason);
+        let line = serde_json::to_vec(&missing).expect("strings are JSON");
         self.missing.add(&line)
     }
 
@@ -259,7 +237,11 @@ impl Accounting {
         }
     }
 
-    pub(super) fn finish(mut self) -> io::Result<Account> {
+    /// The account; `list` takes what is missing, sorted by page and URL.
+    pub(super) fn finish(
+        mut self,
+        mut list: impl FnMut(&Missing) -> io::Result<()>,
+    ) -> io::Result<Account> {
         self.leave_host();
         let mut account = self.account;
         for ((state, reason), urls) in self.reasons {
@@ -271,9 +253,10 @@ impl Accounting {
             account.reasons.add(entry, |reason| reason.urls);
         }
         let mut page: Option<Page> = None;
-        each_line(self.missing, |line| {
-            let (via, url): (String, String) =
-                serde_json::from_slice(line).expect("written by `row`");
+        self.missing.each_line(|line| {
+            let missing: Missing = serde_json::from_slice(line).expect("written by `row`");
+            list(&missing)?;
+            let Missing { via, url, .. } = missing;
             if page.as_ref().is_none_or(|page| page.page != via) {
                 let next = Page {
                     page: via,
@@ -290,6 +273,7 @@ impl Accounting {
                     page.some.push(clip(&url));
                 }
             }
+            Ok(())
         })?;
         if let Some(page) = page {
             account.pages.add(page, |page| page.urls);
@@ -359,7 +343,7 @@ mod tests {
         ] {
             accounting.row(&row(url, state, reason, via)).unwrap();
         }
-        let account = accounting.finish().unwrap();
+        let account = accounting.finish(|_| Ok(())).unwrap();
         let reasons = account.reasons.largest.iter();
         let reasons: Vec<_> = reasons
             .map(|r| (r.state, r.reason.as_str(), r.urls))
@@ -388,24 +372,5 @@ mod tests {
             "6 URLs discovered; each has its row: 0 captured, 0 unchanged, 1 excluded, 4 failed, \
              1 unreached. Whether captured pages name others was not checked."
         );
-    }
-
-    #[test]
-    fn lists_keep_the_largest_and_count_the_rest() {
-        let mut kept = Kept::default();
-        for urls in 0..KEPT as u64 + 3 {
-            kept.add(urls, |urls| *urls);
-        }
-        assert_eq!((kept.largest.len(), kept.more), (KEPT, 3));
-        assert_eq!(
-            (kept.largest[0], kept.largest[KEPT - 1]),
-            (KEPT as u64 + 2, 3)
-        );
-    }
-
-    #[test]
-    fn numbers_have_their_digits_in_threes() {
-        let numbers = [0, 999, 4812, 1_000_000].map(grouped);
-        assert_eq!(numbers, ["0", "999", "4,812", "1,000,000"]);
     }
 }

@@ -7,7 +7,7 @@ mod rows;
 mod urls;
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
@@ -330,7 +330,10 @@ impl Joins {
             indexed: false,
             mark: None,
         };
-        each_line(places, |line| at_places.line(line))?;
+        places.each_line(|line| {
+            at_places.line(line);
+            Ok(())
+        })?;
         at_places.leave();
         let mut of_urls = Urls {
             comparison: at_places.comparison,
@@ -343,7 +346,10 @@ impl Joins {
             mention: urls::Mention::default(),
             links: OfLinks::default(),
         };
-        each_line(urls, |line| of_urls.line(line))?;
+        urls.each_line(|line| {
+            of_urls.line(line);
+            Ok(())
+        })?;
         of_urls.leave();
         let links = of_urls.links;
         let Some(rows) = rows else {
@@ -354,7 +360,10 @@ impl Joins {
             damaged,
             row: None,
         };
-        each_line(rows, |line| of_rows.line(line))?;
+        rows.each_line(|line| {
+            of_rows.line(line);
+            Ok(())
+        })?;
         of_rows.leave();
         Ok(links)
     }
@@ -432,35 +441,5 @@ impl Comparison<'_> {
         } else {
             Severity::Warning
         }
-    }
-}
-
-/// Gives the sorted lines one by one.
-pub(super) fn each_line(sorter: LineSorter, sink: impl FnMut(&[u8])) -> io::Result<()> {
-    sorter.write_to(&mut LineSink {
-        line: Vec::new(),
-        sink,
-    })
-}
-
-struct LineSink<F> {
-    line: Vec<u8>,
-    sink: F,
-}
-
-impl<F: FnMut(&[u8])> Write for LineSink<F> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let end = bytes.iter().position(|&b| b == b'\n');
-        self.line
-            .extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
-        if end.is_some() {
-            (self.sink)(&self.line);
-            self.line.clear();
-        }
-        Ok(end.map_or(bytes.len(), |end| end + 1))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

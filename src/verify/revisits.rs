@@ -7,7 +7,6 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::closure::Revisit;
-use super::join::each_line;
 use super::target::Target;
 use super::{Findings, Location, Severity};
 use crate::digest::Digest;
@@ -144,9 +143,8 @@ impl Revisits {
             return Ok(());
         }
         let (mut digest, mut first) = (String::new(), None::<(String, String, u64)>);
-        let mut failed = None;
         let (strict, elsewhere) = (self.strict, self.elsewhere.join(", "));
-        each_line(self.lines, |line| {
+        self.lines.each_line(|line| {
             let fact: OfPayload = serde_json::from_slice(line).expect("written by `line`");
             if fact.digest != digest {
                 digest = fact.digest;
@@ -160,15 +158,12 @@ impl Revisits {
                 } => {
                     // They are sorted, so the first is the oldest.
                     first.get_or_insert((timestamp, path, offset));
-                    return;
+                    return Ok(());
                 }
                 Said::Scan(revisit) => {
                     let place = first.as_ref();
                     let place = place.map(|(_, path, offset)| (path.as_str(), *offset));
-                    if failed.is_none() {
-                        failed = scan(revisit, place).err();
-                    }
-                    return;
+                    return scan(revisit, place);
                 }
                 Said::Revisit {
                     timestamp,
@@ -214,8 +209,8 @@ impl Revisits {
                     findings.add(severity, "revisit-dangling", section, location, message);
                 }
             }
-        })?;
-        failed.map_or(Ok(()), Err)
+            Ok(())
+        })
     }
 }
 

@@ -189,6 +189,7 @@ fn check(path: &Path) -> Report {
 fn fixity_only() -> Options {
     Options {
         checks: vec![Check::Fixity],
+        ..Options::default()
     }
 }
 
@@ -343,6 +344,7 @@ fn only_the_checks_asked_for_are_done() {
     sealed(root.path());
     let options = Options {
         checks: vec![Check::Ledger],
+        ..Options::default()
     };
     let report = verify(root.path(), &options, &mut |_| ()).unwrap();
     let done: Vec<Check> = report
@@ -478,6 +480,7 @@ fn nothing_captured_and_nothing_checked_are_not_intact() {
     reseal_files(root.path());
     let only = Options {
         checks: vec![Check::Ledger],
+        ..Options::default()
     };
     let report = verify(root.path(), &only, &mut |_| ()).unwrap();
     assert_eq!(errors(&report), ["file-missing"]);

@@ -215,6 +215,34 @@ fn a_host_that_asks_for_hours_is_left_alone_and_the_crawl_stops_resumable() {
         0,
         "nothing else was asked for"
     );
+    let list = directory.path().join("missing.csv");
+    let verified = lastlight(["verify", "--json", "--missing"]);
+    let verified = verified.arg(&list).arg(&into).run().exits(0);
+    let hosts = &verified.json()["reports"][0]["account"]["hosts"]["largest"];
+    assert_eq!(hosts[0]["urls"], 3, "{hosts}");
+    assert_eq!(hosts[0]["reasons"][0][0], "asked-to-wait");
+    let left = ["/x", "/y", "/z"].map(|path| {
+        let (page, url) = (site.url("/"), site.url(path));
+        format!("{page},{url},unreached,asked-to-wait\r\n")
+    });
+    let listed = std::fs::read_to_string(&list).unwrap();
+    assert_eq!(
+        listed,
+        format!("page,url,state,reason\r\n{}", left.concat())
+    );
+    // Nothing is written into what is verified, nor a list of what wasn't looked at.
+    for (file, more) in [
+        (into.join("missing.csv"), ""),
+        (list.clone(), "--only=fixity"),
+    ] {
+        let mut refused = lastlight(["verify", "--missing"]);
+        refused = refused.arg(&file).arg(&into);
+        if !more.is_empty() {
+            refused = refused.arg(more);
+        }
+        refused.run().exits(2);
+    }
+    assert!(!into.join("missing.csv").exists());
     lastlight(["resume"]).arg(&into).run().exits(0);
     assert_eq!(
         Snapshot::at(&into).row(&site.url("/x"))["state"],

@@ -410,6 +410,31 @@ fn an_index_that_must_be_made_is_kept_outside_of_the_collection() {
 }
 
 #[test]
+fn rows_of_the_ledger_are_taken_away_as_they_stand_there() {
+    let Captured { snapshot, site, .. } = captured();
+    let replay = Replay::of(snapshot.path(), "closing");
+    let own = std::fs::read(snapshot.path().join("reports/ledger.csv")).unwrap();
+    let whole = replay.interface("/c/closing/ledger.csv");
+    assert_eq!((whole.status, whole.body == own), (200, true));
+    let named = whole.field("Content-Disposition").unwrap();
+    assert_eq!(named, "attachment; filename=\"closing-ledger.csv\"");
+    let own = String::from_utf8(own).unwrap();
+    // Pages and the sitemap race for who names it first.
+    let start = snapshot.row(&site.url("/letter/"))["via"].clone();
+    let via = url::form_urlencoded::byte_serialize(start.as_bytes()).collect::<String>();
+    let of_page = format!("state=captured&via={via}&q=letter");
+    let of_start = |line: &&str| {
+        let is_of_it = line.contains(&format!(",{start},")) && line.contains(",captured,");
+        line.starts_with("url,") || is_of_it && line.contains("letter")
+    };
+    let expected: Vec<&str> = own.split_inclusive("\r\n").filter(of_start).collect();
+    assert!(expected.len() > 1, "{own}");
+    let some = replay.interface(&format!("/c/closing/ledger.csv?{of_page}"));
+    assert_eq!(some.text(), expected.concat());
+    assert_eq!(replay.interface("/c/none/ledger.csv").status, 404);
+}
+
+#[test]
 fn what_the_list_of_deny_names_is_withheld_and_its_bytes_are_kept() {
     let Captured { site, snapshot, .. } = captured();
     let directory = scratch();
@@ -429,7 +454,13 @@ fn what_the_list_of_deny_names_is_withheld_and_its_bytes_are_kept() {
     }
     assert_eq!(replay.content(&site.url("/"), &time).status, 200);
     for page in 1..4 {
-        for list in ["", "ledger", "ledger?q=letter", "?q=letter&how=words"] {
+        for list in [
+            "",
+            "ledger",
+            "ledger?q=letter",
+            "ledger?by=page",
+            "?q=letter&how=words",
+        ] {
             let mark = if list.contains('?') { '&' } else { '?' };
             let shown = replay.interface(&format!("/c/closing/{list}{mark}page={page}"));
             let text = shown.text();
@@ -437,6 +468,12 @@ fn what_the_list_of_deny_names_is_withheld_and_its_bytes_are_kept() {
             assert!(!text.contains("/findings/"), "{list}: {text}");
         }
     }
+    let file = replay.interface("/c/closing/ledger.csv").text();
+    assert!(
+        !file.contains("/letter/,")
+            && !file.contains("/findings/")
+            && file.contains(&letter[..letter.len() - 8])
+    );
     let lone = Replay::of(snapshot.path(), "closing");
     assert!(
         lone.interface("/c/closing/ledger?q=letter")

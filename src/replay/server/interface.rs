@@ -11,8 +11,8 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 
 use super::{
-    RUNTIME, State, is_of_another_website, is_read, not_allowed, paths, record, redirect, script,
-    status, target,
+    RUNTIME, State, is_of_another_website, is_read, ledger, not_allowed, paths, record, redirect,
+    script, status, target,
 };
 use crate::count::counted;
 use crate::replay::address::Base;
@@ -52,6 +52,8 @@ pub(super) async fn answer(state: &Arc<State>, base: &Base, request: &Parts) -> 
         asked.answer(state, request).await
     } else if let Some(name) = record::collection(&path) {
         record::download(state, name, query.as_deref()).await
+    } else if let Some(name) = ledger::collection(&path) {
+        ledger::download(state, name, query.as_deref()).await
     } else {
         let asked = UiRequest {
             path,

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
 
+use super::download::{attachment, no_collection, parameters, plain};
 use super::{State, on_thread, status};
 use crate::replay::outlet::Outlet;
 use crate::replay::record::{Exchange, Named, Stored};
@@ -23,17 +23,7 @@ pub(super) async fn download(
     collection: &str,
     query: Option<&str>,
 ) -> Response<Body> {
-    let query: Vec<(String, String)> =
-        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect();
-    let parameter = |name: &str| {
-        let found = query.iter().find(|(key, _)| key == name);
-        found
-            .map(|(_, value)| value.trim().to_owned())
-            .unwrap_or_default()
-    };
-    let Some(named) = Named::of(parameter) else {
+    let Some(named) = Named::of(parameters(query)) else {
         let text = "url and time (14 digits) say which record is meant\n";
         return status(StatusCode::BAD_REQUEST, text);
     };
@@ -45,16 +35,8 @@ pub(super) async fn download(
 }
 
 fn send(state: &State, name: &str, named: &Named, outlet: Outlet) {
-    let plain = |status, text: String| {
-        let mut response = Response::new(text.into_bytes());
-        *response.status_mut() = status;
-        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(CONTENT_TYPE, kind);
-        response
-    };
     let Some(collection) = state.shelf.get(name) else {
-        let text = "there is no collection of this name\n".to_owned();
-        return outlet.whole(plain(StatusCode::NOT_FOUND, text));
+        return outlet.whole(no_collection());
     };
     let found = named.entry(collection).and_then(|entry| {
         let Some(entry) = entry else {
@@ -78,17 +60,11 @@ fn send(state: &State, name: &str, named: &Named, outlet: Outlet) {
             return outlet.whole(plain(StatusCode::INTERNAL_SERVER_ERROR, text));
         }
     };
-    let mut response = Response::new(());
-    let fields = response.headers_mut();
-    // What browsers neither show nor sniff.
-    let kind = HeaderValue::from_static("application/octet-stream");
-    fields.insert(CONTENT_TYPE, kind);
     let file = format!(
         "{name}-{}-{}{}",
         entry.timestamp, entry.offset, stored.suffix
     );
-    if let Ok(value) = format!("attachment; filename=\"{file}\"").parse() {
-        fields.insert(CONTENT_DISPOSITION, value);
-    }
+    // What browsers neither show nor sniff.
+    let response = attachment("application/octet-stream", &file);
     outlet.stream(response, Some(stored.length), &mut stored.bytes);
 }

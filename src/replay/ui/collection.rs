@@ -9,6 +9,7 @@ use super::report::Verdict;
 use super::search::{self, Asked};
 use super::summary::Summary;
 use super::{Site, UiResponse, html, link, thumbnail};
+use crate::replay::ledger::Selection;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::collection::Collection;
 
@@ -56,7 +57,7 @@ pub(super) fn page(
         untitled,
         stretch,
         all: link::collection(&collection.name),
-        ledger: link::ledger(&collection.name, "", ""),
+        ledger: link::ledger(&collection.name, &Selection::default()),
         verdict: Verdict::of(site, collection),
     };
     Ok(html(200, &page))

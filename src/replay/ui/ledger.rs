@@ -1,25 +1,28 @@
-//! The ledger: what became of every URL that was discovered, by state.
+//! The ledger: what became of every URL that was discovered, by state, by reason
+//! and by the page that named it.
 
-use std::io::{self, Read};
+mod groups;
+
+pub(super) use groups::By;
 
 use askama::Template;
 
 use super::moment::{Moment, clipped, size};
 use super::problem::Problem;
 use super::query::{Paging, Query};
-use super::{UiResponse, html, link};
-use crate::count::grouped;
+use super::{UiResponse, html, link, summary};
+use crate::count::{Kept, grouped};
+use crate::replay::ledger::{self, Fate, Selection};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::Collection;
-use crate::snapshot::layout::LEDGER;
-use crate::snapshot::ledger::{self, LedgerRow, State};
+use crate::snapshot::ledger::{LedgerRow, State};
+use crate::snapshot::manifest::Counts;
+use groups::{Group, Groups};
 
 /// Rows of a page.
 const ROWS: u64 = 100;
 /// Rows that one request reads.
 const MAX_ROWS: u64 = 2_000_000;
-/// A longer row is no row of a ledger: a URL has at most 32 KiB.
-const MAX_ROW_BYTES: u64 = 1024 * 1024;
 
 #[derive(Template)]
 #[template(path = "replay/ui/ledger.html")]
@@ -29,17 +32,27 @@ struct Page {
     exists: bool,
     /// Whether it is several collections read as one.
     several: bool,
-    states: Vec<StateLink>,
-    state: &'static str,
-    text: String,
+    fates: Vec<Choice>,
+    ways: Vec<Choice>,
+    selection: Selection,
+    by: By,
+    /// The same rows of every page, where those of one are shown.
+    of_all_pages: String,
+    /// The calendar of that page.
+    via_link: String,
+    file: String,
     rows: Vec<Row>,
+    groups: Kept<Group>,
     paging: Paging,
     cut: bool,
     broken: Option<String>,
 }
 
-struct StateLink {
+/// One of several views of the ledger.
+struct Choice {
     name: &'static str,
+    /// How many rows, where that is known.
+    count: Option<String>,
     link: String,
     chosen: bool,
 }
@@ -58,24 +71,35 @@ pub(super) struct Row {
     pub size: String,
     pub via: String,
     pub via_link: String,
+    /// The rows that this page named first.
+    pub named_link: String,
     pub hops: String,
     pub time: Option<Moment>,
 }
 
 impl Row {
     pub(super) fn of(collection: &str, row: &LedgerRow) -> Self {
-        let start: String = row.reason.chars().take(300).collect();
+        let same_reason = Selection {
+            fate: Fate::One(row.state),
+            text: row.reason.chars().take(300).collect(),
+            ..Selection::default()
+        };
+        let same_page = Selection {
+            via: row.via.clone(),
+            ..Selection::default()
+        };
         Self {
             url: clipped(&row.url, 300),
             calendar: link::captures(collection, &row.url),
             state: row.state.as_str(),
             reason: clipped(&row.reason, 300),
-            reason_link: link::ledger(collection, row.state.as_str(), &start),
+            reason_link: link::ledger(collection, &same_reason),
             mark: clipped(&row.mark, 60),
             status: row.status.map(|code| code.to_string()).unwrap_or_default(),
             media_type: clipped(&row.media_type, 80),
             size: row.bytes.map(size).unwrap_or_default(),
             via: clipped(&row.via, 300),
+            named_link: link::ledger(collection, &same_page),
             via_link: link::captures(collection, &row.via),
             hops: clipped(&row.hops, 40),
             time: Moment::parse(&row.time),
@@ -84,107 +108,157 @@ impl Row {
 }
 
 pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse, Problem> {
-    let state: Option<State> = query.text("state").parse().ok();
-    let word = state.map_or("", State::as_str);
-    let (text, page) = (query.text("q"), query.page());
-    let rows = open(collection)?;
+    let name = &collection.name;
+    let selection = Selection::of(|parameter| query.text(parameter).to_owned());
+    let (by, page) = (By::parse(query.text("by")), query.page());
+    let rows = ledger::rows(collection)?;
     let exists = rows.is_some();
-    let list = List::read(&collection.name, rows, state, text, page);
-    let states = std::iter::once(("", state.is_none()))
-        .chain(State::ALL.map(|each| (each.as_str(), state == Some(each))))
-        .map(|(name, chosen)| StateLink {
-            name: if name.is_empty() { "all" } else { name },
-            link: link::ledger(&collection.name, name, text),
-            chosen,
-        });
+    // Who sealed the ledger has counted it.
+    let is_whole = selection.text.is_empty() && selection.via.is_empty();
+    let counted = if is_whole && by == By::Url {
+        summary::counts(collection)?
+    } else {
+        None
+    };
+    let mut reading = Reading::new(collection, &selection, by);
+    let failed = || SnapshotError::io(&collection.path, "sorting in scratch space");
+    reading
+        .read(rows.into_iter().flatten(), page, counted.is_none())
+        .map_err(failed())?;
+    let groups = std::mem::take(&mut reading.groups);
+    let groups = groups.finish(name, &selection).map_err(failed())?;
+    let counts = counted.or_else(|| reading.is_counted().then_some(reading.counts));
+    let fates = Fate::choices().map(|fate| {
+        let other = Selection {
+            fate,
+            ..selection.clone()
+        };
+        Choice {
+            name: match fate {
+                Fate::All => "all",
+                Fate::Missing => "failed or unreached",
+                Fate::One(state) => state.as_str(),
+            },
+            count: counts.map(|counts| grouped(number(&counts, fate))),
+            link: link::ledger_by(name, &other, by.word()),
+            chosen: fate == selection.fate,
+        }
+    });
+    let ways = By::ALL.map(|way| Choice {
+        name: way.name(),
+        count: None,
+        link: link::ledger_by(name, &selection, way.word()),
+        chosen: way == by,
+    });
+    let of_all_pages = Selection {
+        via: String::new(),
+        ..selection.clone()
+    };
+    let here = link::ledger_by(name, &selection, by.word());
     let page = Page {
-        collection: collection.name.clone(),
-        home: link::collection(&collection.name),
+        collection: name.clone(),
+        home: link::collection(name),
         exists,
         several: collection.is_several(),
-        states: states.collect(),
-        state: word,
-        text: text.to_owned(),
-        paging: Paging::new(&link::ledger(&collection.name, word, text), page, list.more),
-        rows: list.rows,
-        cut: list.cut,
-        broken: list.broken,
+        fates: fates.collect(),
+        ways: ways.into(),
+        by,
+        of_all_pages: link::ledger_by(name, &of_all_pages, by.word()),
+        via_link: link::captures(name, &selection.via),
+        file: link::ledger_file(name, &selection),
+        paging: Paging::new(&here, page, reading.more),
+        rows: reading.shown,
+        groups,
+        cut: reading.cut,
+        broken: reading.broken,
+        selection,
     };
     Ok(html(if exists { 200 } else { 404 }, &page))
 }
 
-#[derive(Default)]
-struct List {
-    rows: Vec<Row>,
+fn number(counts: &Counts, fate: Fate) -> u64 {
+    let states = State::ALL.into_iter().filter(|&state| fate.has(state));
+    states.map(|state| counts.of(state)).sum()
+}
+
+/// What comes of reading a ledger for one page of the interface.
+struct Reading<'a> {
+    collection: &'a str,
+    selection: &'a Selection,
+    by: By,
+    shown: Vec<Row>,
     more: bool,
     cut: bool,
     /// Why the ledger can't be read to its end.
     broken: Option<String>,
+    /// Of the rows with these words, whatever became of them.
+    counts: Counts,
+    groups: Groups,
 }
 
-impl List {
+impl<'a> Reading<'a> {
+    fn new(collection: &'a Collection, selection: &'a Selection, by: By) -> Self {
+        Self {
+            collection: &collection.name,
+            selection,
+            by,
+            shown: Vec::new(),
+            more: false,
+            cut: false,
+            broken: None,
+            counts: Counts::default(),
+            groups: Groups::default(),
+        }
+    }
+
+    /// Takes the rows of a page of the list; of all that follow no more than their
+    /// number, where `counts` says so.
     fn read(
-        collection: &str,
-        rows: Option<impl Iterator<Item = Result<LedgerRow, SnapshotError>>>,
-        state: Option<State>,
-        text: &str,
+        &mut self,
+        rows: impl Iterator<Item = Result<LedgerRow, SnapshotError>>,
         page: u64,
-    ) -> Self {
-        let mut list = Self::default();
-        let mut kept = 0;
-        for (read, row) in (0u64..).zip(rows.into_iter().flatten()) {
+        counts: bool,
+    ) -> std::io::Result<()> {
+        let mut found = 0;
+        for (read, row) in (0u64..).zip(rows) {
             let row = match row {
                 Ok(row) => row,
                 Err(error) => {
-                    list.broken = Some(error.to_string());
+                    self.broken = Some(error.to_string());
                     break;
                 }
             };
             if read == MAX_ROWS {
-                list.cut = true;
+                self.cut = true;
                 break;
             }
-            let has_text = row.url.contains(text) || row.reason.contains(text);
-            if state.is_some_and(|state| state != row.state) || !has_text {
+            if !self.selection.has_words(&row) {
                 continue;
             }
-            kept += 1;
-            if kept > page * ROWS {
-                list.more = true;
-                break;
+            self.counts.add(row.state);
+            if !self.selection.fate.has(row.state) {
+                continue;
             }
-            if kept > (page - 1) * ROWS {
-                list.rows.push(Row::of(collection, &row));
+            if self.by != By::Url {
+                self.groups.add(self.by, &row)?;
+                continue;
+            }
+            found += 1;
+            if found > page * ROWS {
+                self.more = true;
+                if !counts {
+                    break;
+                }
+            } else if found > (page - 1) * ROWS {
+                self.shown.push(Row::of(self.collection, &row));
             }
         }
-        list
+        Ok(())
     }
-}
 
-/// The rows of a collection's ledger, read as they are asked for; `None` where
-/// it has none.
-fn open(
-    collection: &Collection,
-) -> Result<Option<impl Iterator<Item = Result<LedgerRow, SnapshotError>>>, SnapshotError> {
-    let Some(container) = collection.container() else {
-        return Ok(None);
-    };
-    let file = match container.open(LEDGER) {
-        Ok(file) => file,
-        Err(SnapshotError::Missing { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let bounded = io::BufReader::with_capacity(64 * 1024, BoundedRows::new(file));
-    let rows = ledger::read(&collection.path, bounded);
-    Ok(Some(rows.filter_map(|row| match row {
-        Ok(row) if collection.denies(&row.url) => None,
-        // That it is linked from there tells of what is withheld.
-        Ok(row) if collection.denies(&row.via) => Some(Ok(LedgerRow {
-            via: String::new(),
-            ..row
-        })),
-        row => Some(row),
-    })))
+    fn is_counted(&self) -> bool {
+        self.broken.is_none() && !self.cut
+    }
 }
 
 /// What the ledger says of a URL.
@@ -216,7 +290,7 @@ pub(super) fn word_on(collection: &Collection, urls: &[String]) -> Result<Word, 
 }
 
 fn word_of(collection: &Collection, urls: &[String]) -> Result<Word, SnapshotError> {
-    let Some(rows) = open(collection)? else {
+    let Some(rows) = ledger::rows(collection)? else {
         return Ok(Word::NoLedger);
     };
     let Some(last) = urls.iter().max() else {
@@ -240,64 +314,4 @@ fn word_of(collection: &Collection, urls: &[String]) -> Result<Word, SnapshotErr
         }
     }
     Ok(Word::Unknown)
-}
-
-/// Passes a CSV file through and fails at a row that is longer than any true
-/// one, which the CSV reader would collect in memory.
-struct BoundedRows<R> {
-    file: R,
-    row_bytes: u64,
-    quoted: bool,
-}
-
-impl<R> BoundedRows<R> {
-    fn new(file: R) -> Self {
-        Self {
-            file,
-            row_bytes: 0,
-            quoted: false,
-        }
-    }
-}
-
-impl<R: Read> Read for BoundedRows<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(buffer)?;
-        for &byte in &buffer[..n] {
-            self.row_bytes += 1;
-            match byte {
-                b'"' => self.quoted = !self.quoted,
-                b'\n' if !self.quoted => self.row_bytes = 0,
-                _ => {}
-            }
-            if self.row_bytes > MAX_ROW_BYTES {
-                let reason = "a row of the ledger is longer than 1 MiB";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-            }
-        }
-        Ok(n)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn rows_of_any_number_pass_and_one_without_end_does_not() {
-        let rows = "a,\"x\ny\"\r\n".repeat(300_000);
-        let mut through = Vec::new();
-        BoundedRows::new(rows.as_bytes())
-            .read_to_end(&mut through)
-            .unwrap();
-        assert_eq!(through, rows.as_bytes());
-        for endless in [io::repeat(b'x'), io::repeat(b'\t')] {
-            let mut file = b"url\r\n\"\n".chain(endless);
-            let error = io::copy(&mut BoundedRows::new(&mut file), &mut io::sink());
-            assert_eq!(error.unwrap_err().kind(), io::ErrorKind::InvalidData);
-        }
-        let newlines = b"\"".chain(io::repeat(b'\n'));
-        assert!(io::copy(&mut BoundedRows::new(newlines), &mut io::sink()).is_err());
-    }
 }

@@ -1,6 +1,7 @@
 //! Addresses within the interface. Each begins with `/`, so that nothing from
 //! an archive can be a `javascript:` or live address.
 
+use crate::replay::ledger::Selection;
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::time::Timestamp14;
 use crate::url::{CanonicalUrl, Surt};
@@ -34,10 +35,19 @@ pub(super) fn search_all(text: &str, how: &str) -> String {
     format!("/?q={}&how={how}", encoded(text))
 }
 
-/// The ledger, of one state or all, of rows with a text in their URL or reason.
-pub(super) fn ledger(collection: &str, state: &str, text: &str) -> String {
-    let text = encoded(text);
-    format!("/c/{collection}/ledger?state={state}&q={text}")
+/// The rows of the ledger that are wanted.
+pub(super) fn ledger(collection: &str, selection: &Selection) -> String {
+    format!("/c/{collection}/ledger?{}", selection.query())
+}
+
+/// How many of them there are for each reason or page.
+pub(super) fn ledger_by(collection: &str, selection: &Selection, by: &str) -> String {
+    format!("/c/{collection}/ledger?{}&by={by}", selection.query())
+}
+
+/// They as a file.
+pub(super) fn ledger_file(collection: &str, selection: &Selection) -> String {
+    format!("/c/{collection}/ledger.csv?{}", selection.query())
 }
 
 /// The shell around an archived page. Path and query of the archived URL are

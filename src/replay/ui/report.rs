@@ -2,11 +2,13 @@
 
 use askama::Template;
 
+use super::ledger::By;
 use super::moment::{Moment, size};
 use super::open::quoted;
 use super::query::Query;
 use super::{Site, UiResponse, html, link, redirect};
 use crate::replay::judging::{self, Standing};
+use crate::replay::ledger::{Fate, Selection};
 use crate::snapshot::collection::Collection;
 
 #[derive(Template)]
@@ -15,6 +17,8 @@ struct Page {
     collection: String,
     home: String,
     ledger: String,
+    /// What is missing, by page.
+    missing: String,
     begin: String,
     path: String,
     verdict: Verdict,
@@ -114,7 +118,15 @@ pub(super) fn page(site: Site<'_>, collection: &Collection, query: &Query) -> Ui
     let page = Page {
         collection: name.clone(),
         home: link::collection(name),
-        ledger: link::ledger(name, "", ""),
+        ledger: link::ledger(name, &Selection::default()),
+        missing: {
+            let fate = Fate::Missing;
+            let selection = Selection {
+                fate,
+                ..Selection::default()
+            };
+            link::ledger_by(name, &selection, By::Page.word())
+        },
         begin: format!("{}?begin=1", link::report(name)),
         path: quoted(&collection.path.display().to_string()),
         verdict: Verdict::of(site, collection),

@@ -8,9 +8,11 @@ use serde::Deserialize;
 use super::link;
 use super::moment::{Moment, clipped, size};
 use crate::count::grouped;
+use crate::replay::ledger::{Fate, Selection};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::collection::{Collection, Kind};
 use crate::snapshot::layout::{LEDGER, MANIFEST, PAGES};
+use crate::snapshot::ledger::State;
 use crate::snapshot::manifest::{Counts, Seal};
 use crate::warc::RecordType;
 
@@ -155,6 +157,11 @@ fn kind_name(kind: Option<Kind>) -> &'static str {
     }
 }
 
+/// URLs by state, where a manifest tells.
+pub(super) fn counts(collection: &Collection) -> Result<Option<Counts>, SnapshotError> {
+    Ok(brief(collection)?.lastlight.map(|seal| seal.counts))
+}
+
 /// Whether the collection has a ledger to show.
 pub(super) fn has_ledger(collection: &Collection) -> bool {
     let container = collection.container();
@@ -214,18 +221,18 @@ fn info(collection: &Collection) -> Info {
 }
 
 fn by_state(collection: &str, counts: &Counts) -> Vec<StateCount> {
-    let states = [
-        ("captured", counts.captured),
-        ("unchanged", counts.unchanged),
-        ("excluded", counts.excluded),
-        ("failed", counts.failed),
-        ("unreached", counts.unreached),
-    ];
-    let shown = states.into_iter().map(|(state, number)| StateCount {
-        state,
-        count: grouped(number),
-        none: number == 0,
-        link: link::ledger(collection, state, ""),
+    let shown = State::ALL.into_iter().map(|state| {
+        let (number, fate) = (counts.of(state), Fate::One(state));
+        let selection = Selection {
+            fate,
+            ..Selection::default()
+        };
+        StateCount {
+            state: state.as_str(),
+            count: grouped(number),
+            none: number == 0,
+            link: link::ledger(collection, &selection),
+        }
     });
     shown.collect()
 }

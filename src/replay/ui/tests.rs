@@ -542,6 +542,33 @@ fn the_ledger_is_filtered_and_paged() {
 }
 
 #[test]
+fn the_ledger_counts_what_is_filtered_and_tells_it_by_reason_and_page() {
+    let fixture = Fixture::new();
+    let via = encoded("http://example.org/");
+    // Of all rows the manifest has the counts, of some they are counted.
+    let page = fixture.page("/c/demo/ledger");
+    assert!(page.contains("<b>1,252</b> all") && page.contains("<b>251</b> failed or unreached"));
+    for some in ["q=late", &format!("via={via}&q=late")] {
+        let page = fixture.page(&format!("/c/demo/ledger?{some}"));
+        assert!(page.contains("<b>250</b> all") && page.contains("<b>250</b> failed or unreached"));
+        assert!(page.contains("<b>0</b> excluded") && page.contains("Next →"));
+    }
+    let page = fixture.page(&format!(
+        "/c/demo/ledger?via={}",
+        encoded("http://b.example/")
+    ));
+    assert!(page.contains("<b>0</b> all") && page.contains("No row"));
+    let page = fixture.page("/c/demo/ledger?by=reason");
+    assert!(page.contains("robots: Disallow: /blog/kept") && page.contains(">250<"));
+    let page = fixture.page("/c/demo/ledger?by=page&state=missing");
+    let rows = format!("state=missing&q=&via={via}").replace('&', "&#38;");
+    assert!(page.contains(&rows) && page.contains(">250<") && !page.contains(">251<"));
+    let file = format!("/c/demo/ledger.csv?state=missing&q=late&via={via}");
+    let page = fixture.page(&file.replace(".csv", ""));
+    assert!(page.contains(&file.replace('&', "&#38;")), "{page}");
+}
+
+#[test]
 fn the_shell_frames_the_content_origin() {
     let fixture = Fixture::new();
     let page = fixture.page("/view/demo/20260322120000/http://example.org/");

@@ -48,6 +48,7 @@ fn closed(warc: &[u8]) -> (Closed, Vec<&'static str>) {
     manifest.write(&layout).unwrap();
     let options = Options {
         checks: vec![Check::Links],
+        ..Options::default()
     };
     let report = verify(root.path(), &options, &mut |_| ()).unwrap();
     let closed = report.account.as_ref().unwrap().links.unwrap();
@@ -118,6 +119,7 @@ fn another_versions_scanner_may_have_found_less() {
     reseal_files(root.path());
     let options = Options {
         checks: vec![Check::Links],
+        ..Options::default()
     };
     let report = verify(root.path(), &options, &mut |_| ()).unwrap();
     assert_eq!(rules(&report), [(Severity::Warning, "link-without-row")]);
