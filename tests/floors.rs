@@ -53,6 +53,26 @@ fn every_module_of_the_crate_has_its_floor() {
     }
 }
 
+/// Cargo.toml denies `unsafe`, which a module may lift for itself: these alone do.
+#[test]
+fn c_is_called_in_two_files() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let lifts = |file: &PathBuf| {
+        let tokens = tokens(&fs::read_to_string(file).unwrap());
+        tokens
+            .iter()
+            .any(|token| token == "unsafe" || token == "unsafe_code")
+    };
+    let mut files = rust_files(&source);
+    files.retain(lifts);
+    let mut names: Vec<_> = files
+        .iter()
+        .map(|file| file.strip_prefix(&source).unwrap().to_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["cli/heap.rs", "warc/member.rs"]);
+}
+
 #[test]
 fn imports_that_go_up_or_sideways_are_found_in_a_made_up_text() {
     // `$` stands for the hash that would end this text.
