@@ -28,6 +28,7 @@ mod zipped;
 pub use account::{Account, Coverage, Host, Page as MissingOfPage, Reason};
 pub use closure::Closed;
 pub use finding::{Finding, Findings, KEPT_PER_RULE, Location, Severity};
+pub use missing::MissingList;
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -106,16 +107,15 @@ pub enum Outcome {
 pub struct Options {
     /// The checks to do.
     pub checks: Vec<Check>,
-    /// Where the list of all that is missing goes: a CSV file with the columns `page`, `url`,
-    /// `state` and `reason`, written where there is a ledger and it is looked at.
-    pub missing: Option<PathBuf>,
+    /// Whether all that is missing is listed.
+    pub list_missing: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             checks: Check::ALL.to_vec(),
-            missing: None,
+            list_missing: false,
         }
     }
 }
@@ -199,6 +199,8 @@ pub struct Report {
     pub pages: u64,
     /// What became of all URLs, where there is a ledger.
     pub account: Option<Account>,
+    /// All that is missing, where that was asked for and there is a ledger.
+    pub missing: Option<MissingList>,
     /// Bytes read, counting each pass over a file.
     pub bytes: u64,
     /// All findings.
@@ -222,6 +224,7 @@ impl Report {
             ledger_rows: 0,
             pages: 0,
             account: None,
+            missing: None,
             bytes: 0,
             findings: Findings::default(),
         }
@@ -333,7 +336,7 @@ pub fn verify(
         drop(running);
         if reads {
             let wanted = (wanted, report_records, limits);
-            let list = options.missing.as_deref();
+            let list = options.list_missing;
             records_and_joins(&mut report, target, (wanted, list), meter, progress)?;
         }
         while ended.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
@@ -367,7 +370,7 @@ const LINK_WITHOUT_ROW: &str = "link-without-row";
 fn records_and_joins(
     report: &mut Report,
     target: &Target,
-    ((wanted, report_records, limits), list): ((join::Wanted, bool, Option<Limits>), Option<&Path>),
+    ((wanted, report_records, limits), list): ((join::Wanted, bool, Option<Limits>), bool),
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), SnapshotError> {
@@ -413,13 +416,19 @@ fn records_and_joins(
     if wanted.ledger || wanted.links.is_some() {
         let (mut accounting, mut of_ledger) = (account::Accounting::default(), Findings::default());
         report.ledger_rows = ledger::gather(target, &mut joins, &mut accounting, &mut of_ledger)?;
-        account = Some(match list {
-            Some(into) => missing::write(accounting, into)?,
-            None => accounting.finish(|_| Ok(())).map_err(sorting())?,
+        account = Some(if list {
+            let (account, missing) = MissingList::finish(accounting).map_err(sorting())?;
+            report.missing = Some(missing);
+            account
+        } else {
+            accounting.finish(|_| Ok(())).map_err(sorting())?
         });
-        if wanted.ledger {
-            findings.extend(of_ledger);
-        }
+        // What can't be read is in no account.
+        findings.extend(if wanted.ledger {
+            of_ledger
+        } else {
+            of_ledger.of_rule(ledger::MALFORMED)
+        });
     }
     if wanted.pages {
         report.pages = pages::gather(target, &mut joins, &mut findings)?;

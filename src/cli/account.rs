@@ -35,6 +35,9 @@ pub fn text(account: &Account) -> String {
         let some = page.some.join(" ");
         printable(&format!("{named_by}: {} ({some}{more})", page.urls))
     });
+    if account.pages.more > 0 || account.pages.largest.len() > SHOWN {
+        text.push_str("      --missing FILE lists them all\n");
+    }
     let what = "hosts that gave trouble, with the URLs that failed or were left";
     list(&mut text, what, &account.hosts, |host| {
         let reasons = host.reasons.iter();
@@ -64,10 +67,7 @@ fn list<T>(text: &mut String, what: &str, kept: &Kept<T>, entry: impl Fn(&T) -> 
     }
     let more = kept.largest.len().saturating_sub(SHOWN) as u64 + kept.more;
     if more > 0 {
-        let _ = writeln!(
-            text,
-            "      and {more} more (--json lists the largest, --missing FILE all that failed or weren’t reached)"
-        );
+        let _ = writeln!(text, "      and {more} more (--json lists the largest)");
     }
 }
 

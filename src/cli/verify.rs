@@ -1,6 +1,8 @@
 //! `lastlight verify`.
 
 use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -9,9 +11,11 @@ use super::account;
 use super::bar::Bar;
 use super::exit::{Exit, Failure, print};
 use crate::replay::judging::{self, Judgement};
+use crate::snapshot::whole;
 use crate::time::Timestamp14;
 use crate::verify::{
-    self, Account, Check, Finding, Options, Outcome, Progress, Report, Severity, Verdict,
+    self, Account, Check, Finding, MissingList, Options, Outcome, Progress, Report, Severity,
+    Verdict,
 };
 
 /// Checks snapshots, WARCs, WACZs and bags: every byte, record, index line and
@@ -34,8 +38,8 @@ Examples:
   lastlight verify snapshots/example.org-20261122022846 --missing missing.csv
 
 Exit code 0: no error found. 1: an error found. 2: a path is nothing that can be
-verified, or no check of --only applies to it. 4: a path can't be read. Warnings
-and notes, such as honestly recorded failures of the site, don't change it.")]
+verified, no check of --only applies to it, or it has no ledger for --missing.
+4: a path can't be read, or the list not be written. Warnings and notes, such as honestly recorded failures of the site, don't change it.")]
 pub struct VerifyArgs {
     /// Snapshots, WARCs (plain or .gz), WACZs, bags, or folders of WARCs
     #[arg(required = true, value_name = "PATH")]
@@ -119,9 +123,12 @@ pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
         },
     };
     let options = Options {
-        missing: list(args)?,
+        list_missing: args.missing.is_some(),
         ..options
     };
+    if let Some(list) = &args.missing {
+        may_be_list(list, args)?;
+    }
     let mut reports = Vec::new();
     let mut exit = Exit::Done;
     for path in &args.paths {
@@ -135,10 +142,8 @@ pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
                 } else {
                     print(human(&report, args.quiet))?;
                 }
-                if args.missing.is_some() && report.account.is_none() {
-                    let what = format!("{} has no ledger, so no list was written", path.display());
-                    Failure::usage(what).tell();
-                    exit = exit.worse(Exit::Usage);
+                if let Some(list) = &args.missing {
+                    exit = exit.worse(write_list(list, &report));
                 }
                 exit_of(&report)
             }
@@ -162,11 +167,9 @@ pub fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Where the list of what is missing goes, if it may go there.
-fn list(args: &VerifyArgs) -> Result<Option<PathBuf>, Failure> {
-    let Some(list) = &args.missing else {
-        return Ok(None);
-    };
+/// Whether the list of what is missing may go to a file: nothing else is replaced by it, and
+/// what is verified stays as it is.
+fn may_be_list(list: &Path, args: &VerifyArgs) -> Result<(), Failure> {
     let [path] = &args.paths[..] else {
         return Err(
             Failure::usage("--missing lists what is missing of one PATH")
@@ -177,20 +180,85 @@ fn list(args: &VerifyArgs) -> Result<Option<PathBuf>, Failure> {
     if !looks(Check::Ledger) && !looks(Check::Links) {
         return Err(Failure::usage("--missing needs the ledger").hint("Add ledger to --only."));
     }
-    // What is verified stays as it is; a path that isn't there is told of when it is opened.
+    let refused = |what: &str| {
+        let what = format!("--missing {}: {what}", list.display());
+        Err(Failure::usage(what).hint("Name another file."))
+    };
+    match fs::symlink_metadata(list) {
+        Ok(found) if !found.is_file() => return refused("there is something that is no file"),
+        Ok(_) if !is_list(list) => return refused("there is a file that is no such list"),
+        _ => {}
+    }
     let folder = list
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
-    let is_within = |folder: &Path| {
-        path.canonicalize()
-            .is_ok_and(|path| folder.starts_with(path))
+    let Ok(folder) = folder.unwrap_or(Path::new(".")).canonicalize() else {
+        return refused("there is no such folder");
     };
-    if folder.is_ok_and(|folder| is_within(&folder)) || list == path {
-        let what = format!("{} is within what is verified", list.display());
-        return Err(Failure::usage(what).hint("Name a file elsewhere."));
+    // A path that isn't there is told of when it is opened.
+    if path
+        .canonicalize()
+        .is_ok_and(|path| folder.starts_with(path))
+    {
+        return refused("it would be within what is verified");
     }
-    Ok(Some(list.clone()))
+    Ok(())
+}
+
+/// Whether a file is an earlier list.
+fn is_list(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let header = MissingList::HEADER.as_bytes();
+    let read = File::open(path).and_then(|file| {
+        let mut file = file.take(header.len() as u64);
+        file.read_to_end(&mut start)
+    });
+    read.is_ok() && start == header
+}
+
+/// Writes the list of what is missing, or tells why there is none; what that adds to
+/// the exit code.
+fn write_list(list: &Path, report: &Report) -> Exit {
+    let Some(missing) = &report.missing else {
+        let told = report
+            .checks
+            .iter()
+            .find_map(|(check, outcome)| match outcome {
+                Outcome::NotApplicable(why) if matches!(check, Check::Ledger | Check::Links) => {
+                    Some(*why)
+                }
+                _ => None,
+            });
+        let why = told.unwrap_or("it can't be opened");
+        let what = format!(
+            "no list of what is missing of {}: {why}",
+            report.path.display()
+        );
+        Failure::usage(what).tell();
+        // What was found weighs more.
+        return match exit_of(report) {
+            Exit::Done => Exit::Usage,
+            found => found,
+        };
+    };
+    let written = whole::write(list, |out| missing.write_to(out));
+    if let Err(error) = written {
+        let failure = Failure::from(error);
+        failure.tell();
+        return failure.exit;
+    }
+    if report
+        .findings
+        .counts()
+        .any(|(_, rule, _)| rule == "ledger-malformed")
+    {
+        let what = format!(
+            "{} lacks the rows of the ledger that can't be read",
+            list.display()
+        );
+        Failure::usage(what).tell();
+    }
+    Exit::Done
 }
 
 /// So many findings of each rule are printed; the rest are counted.

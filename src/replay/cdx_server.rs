@@ -40,7 +40,7 @@ pub fn answer(collection: &Collection, query: &str, outlet: Outlet) {
         Ok(Ok(Answer::Lines(query, lines))) => {
             let kind = query.output.media_type();
             let mut body = Answered::new(query, lines);
-            outlet.stream(response(StatusCode::OK, kind, ()), None, &mut body);
+            outlet.stream_whole(response(StatusCode::OK, kind, ()), &mut body);
         }
     }
 }

@@ -43,9 +43,8 @@ impl Fate {
         }
     }
 
-    fn parse(word: &str) -> Self {
-        let mut choices = Self::choices();
-        choices.find(|fate| fate.word() == word).unwrap_or_default()
+    fn parse(word: &str) -> Option<Self> {
+        Self::choices().find(|fate| fate.word() == word)
     }
 
     /// Whether a state is meant.
@@ -65,18 +64,26 @@ pub struct Selection {
     pub fate: Fate,
     /// What its URL or reason has in it; empty for any.
     pub text: String,
-    /// The page that named it first; empty for any.
-    pub via: String,
+    /// The whole reason, which may be none.
+    pub reason: Option<String>,
+    /// The page that named it first; an empty one where none did.
+    pub via: Option<String>,
 }
 
 impl Selection {
-    /// By the parameters of an address: `state`, `q` and `via`.
-    pub fn of(parameter: impl Fn(&str) -> String) -> Self {
-        Self {
-            fate: Fate::parse(&parameter("state")),
-            text: parameter("q"),
+    /// By the parameters of an address: `state`, `q`, `reason` and `via`. `None` where
+    /// there is no such state.
+    pub fn of(parameter: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let trimmed = |name| {
+            let found = parameter(name).unwrap_or_default();
+            found.trim().to_owned()
+        };
+        Some(Self {
+            fate: Fate::parse(&trimmed("state"))?,
+            text: trimmed("q"),
+            reason: parameter("reason"),
             via: parameter("via"),
-        }
+        })
     }
 
     /// The parameters of an address.
@@ -84,16 +91,19 @@ impl Selection {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("state", self.fate.word());
         query.append_pair("q", &self.text);
-        if !self.via.is_empty() {
-            query.append_pair("via", &self.via);
+        for (name, value) in [("reason", &self.reason), ("via", &self.via)] {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
         }
         query.finish()
     }
 
     /// Whether a row is meant, whatever became of it.
     pub fn has_words(&self, row: &LedgerRow) -> bool {
+        let is = |wanted: &Option<String>, value| wanted.as_ref().is_none_or(|w| w == value);
         let has_text = row.url.contains(&self.text) || row.reason.contains(&self.text);
-        has_text && (self.via.is_empty() || self.via == row.via)
+        has_text && is(&self.reason, &row.reason) && is(&self.via, &row.via)
     }
 
     /// Whether a row is meant.

@@ -225,7 +225,7 @@ impl Original<'_> {
             Format::Json => self.as_json(whole)?,
             Format::Cdxj => Pieces::new(self.lines()?.map(|line| Ok(line? + "\n"))),
         };
-        outlet.stream(response, None, &mut pieces);
+        outlet.stream_whole(response, &mut pieces);
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::Response;
 use axum::http::header::{CONTENT_LENGTH, HeaderValue};
+use axum::http::{Response, StatusCode};
 use http_body::Frame;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -60,10 +60,33 @@ impl Outlet {
     /// what there is of a capture is worth showing. Returns when the last
     /// piece is taken, or the reader went away or stands still. Runs on a
     /// blocking thread of the runtime.
-    pub fn stream(self, mut response: Response<()>, length: Option<u64>, body: &mut dyn Read) {
-        let first = piece(body);
-        if first.len() < PIECE {
-            return self.small(response.map(|()| first));
+    pub fn stream(self, response: Response<()>, length: Option<u64>, body: &mut dyn Read) {
+        self.pieces(response, length, body, Fault::Ends);
+    }
+
+    /// As [`Self::stream`], of what is worth nothing in part, such as a list: where it fails
+    /// at once the answer says why, and where it fails later the connection is cut, so
+    /// that its reader knows.
+    pub fn stream_whole(self, response: Response<()>, body: &mut dyn Read) {
+        self.pieces(response, None, body, Fault::Cuts);
+    }
+
+    fn pieces(
+        self,
+        mut response: Response<()>,
+        length: Option<u64>,
+        body: &mut dyn Read,
+        at_fault: Fault,
+    ) {
+        let (first, mut fault) = piece(body);
+        match fault {
+            Some(fault) if at_fault == Fault::Cuts => {
+                let mut response = Response::new(format!("{fault}\n").into_bytes());
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                return self.small(response);
+            }
+            _ if first.len() < PIECE => return self.small(response.map(|()| first)),
+            _ => {}
         }
         if let Some(length) = length {
             let length = HeaderValue::from(length);
@@ -81,7 +104,8 @@ impl Outlet {
         while sent.is_ok() && !next.is_empty() {
             let taken = timeout(PATIENCE, pieces.send(Bytes::from(next)));
             match runtime.block_on(taken) {
-                Ok(Ok(())) => next = piece(body),
+                Ok(Ok(())) if fault.is_some() => break,
+                Ok(Ok(())) => (next, fault) = piece(body),
                 Ok(Err(_)) => return,
                 Err(_) => {
                     is_cut.store(true, Ordering::Release);
@@ -89,15 +113,23 @@ impl Outlet {
                 }
             }
         }
+        let is_half = fault.is_some() && at_fault == Fault::Cuts;
+        is_cut.store(is_half, Ordering::Release);
     }
 }
 
-/// The next bytes; fewer than a piece only at the end, or where the stream
-/// fails.
-fn piece(body: &mut dyn Read) -> Vec<u8> {
+/// What a fault of the body does to the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Ends,
+    Cuts,
+}
+
+/// The next bytes; fewer than a piece only at the end, or where the stream fails.
+fn piece(body: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
     let mut piece = Vec::with_capacity(PIECE);
-    let _ = body.take(PIECE as u64).read_to_end(&mut piece);
-    piece
+    let read = body.take(PIECE as u64).read_to_end(&mut piece);
+    (piece, read.err())
 }
 
 struct Pieces {
@@ -117,8 +149,65 @@ impl http_body::Body for Pieces {
         let is_cut = Arc::clone(&self.is_cut);
         self.pieces.poll_recv(context).map(|piece| match piece {
             Some(piece) => Some(Ok(Frame::data(piece))),
-            None if is_cut.load(Ordering::Acquire) => Some(Err(io::ErrorKind::TimedOut.into())),
+            None if is_cut.load(Ordering::Acquire) => {
+                Some(Err(io::ErrorKind::UnexpectedEof.into()))
+            }
             None => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    /// So many bytes, and then a fault.
+    struct Failing(usize);
+
+    impl Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let n = self.0.min(buffer.len()).min(1000);
+            if n == 0 {
+                // Whoever reads on gets more.
+                self.0 = 5;
+                return Err(io::Error::other("torn"));
+            }
+            self.0 -= n;
+            buffer[..n].fill(b'x');
+            Ok(n)
+        }
+    }
+
+    /// The status, and the body unless it is cut.
+    async fn sent(bytes: usize, is_list: bool) -> (StatusCode, Option<Vec<u8>>) {
+        let (outlet, answered) = Outlet::new();
+        let sending = tokio::task::spawn_blocking(move || {
+            let (response, mut body) = (Response::new(()), Failing(bytes));
+            if is_list {
+                outlet.stream_whole(response, &mut body);
+            } else {
+                outlet.stream(response, None, &mut body);
+            }
+        });
+        let response = answered.await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+        sending.await.unwrap();
+        (status, body.ok().map(|bytes| bytes.to_vec()))
+    }
+
+    #[tokio::test]
+    async fn a_capture_that_fails_ends_there_and_a_list_is_cut() {
+        for bytes in [10, PIECE, PIECE + 10, 3 * PIECE] {
+            let (status, body) = sent(bytes, false).await;
+            assert_eq!((status, body.unwrap().len()), (StatusCode::OK, bytes));
+        }
+        let (status, body) = sent(10, true).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(body.unwrap(), b"torn\n");
+        for bytes in [PIECE, PIECE + 10, 3 * PIECE] {
+            assert_eq!(sent(bytes, true).await, (StatusCode::OK, None), "{bytes}");
+        }
     }
 }

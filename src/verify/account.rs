@@ -170,6 +170,8 @@ pub(super) struct Missing {
     pub url: String,
     pub state: String,
     pub reason: String,
+    /// Which of the rows it is: lines that are equal would be one.
+    _row: u64,
 }
 
 /// An account while the rows of the ledger go by, in their order.
@@ -202,7 +204,9 @@ impl Accounting {
         if row.state == State::Failed || row.reason == ASKED_TO_WAIT {
             self.trouble(&row.url, reason);
         }
-        let missing = (&row.via, &row.url, row.state.as_str(), &row.reason);
+        let state = row.state.as_str();
+        let number = self.account.counts.discovered;
+        let missing = (&row.via, &row.url, state, &row.reason, number);
         let line = serde_json::to_vec(&missing).expect("strings are JSON");
         self.missing.add(&line)
     }

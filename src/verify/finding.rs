@@ -168,6 +168,14 @@ impl Findings {
         }
     }
 
+    /// Those that a rule has.
+    #[must_use]
+    pub(super) fn of_rule(mut self, rule: &str) -> Self {
+        self.kept.retain(|finding| finding.rule == rule);
+        self.counts.retain(|(_, of), _| *of == rule);
+        self
+    }
+
     /// Those that are kept, in the order in which they were found.
     pub fn kept(&self) -> &[Finding] {
         &self.kept

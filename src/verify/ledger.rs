@@ -14,6 +14,8 @@ use crate::snapshot::layout::{LEDGER, MANIFEST};
 use crate::snapshot::ledger::{self, COLUMNS, LedgerRow, State};
 use crate::snapshot::manifest::Counts;
 
+/// The rule of what can't be read.
+pub(super) const MALFORMED: &str = "ledger-malformed";
 /// After so many rows that don't parse the file isn't read on.
 const MOST_MALFORMED: u64 = 1000;
 
@@ -30,7 +32,7 @@ pub(super) fn gather(
     let location = || target.location(LEDGER);
     if !header_is_right(container)? {
         let message = format!("its first line must be {}", COLUMNS.join(","));
-        findings.error("ledger-malformed", location(), message);
+        findings.error(MALFORMED, location(), message);
     }
     let mut counts = Counts::default();
     let (mut rows, mut malformed) = (0, 0);
@@ -39,7 +41,7 @@ pub(super) fn gather(
         let row = match row {
             Ok(row) => row,
             Err(error) => {
-                findings.error("ledger-malformed", location(), error.to_string());
+                findings.error(MALFORMED, location(), error.to_string());
                 malformed += 1;
                 if malformed == MOST_MALFORMED {
                     break;

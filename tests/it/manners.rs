@@ -230,18 +230,33 @@ fn a_host_that_asks_for_hours_is_left_alone_and_the_crawl_stops_resumable() {
         listed,
         format!("page,url,state,reason\r\n{}", left.concat())
     );
-    // Nothing is written into what is verified, nor a list of what wasn't looked at.
-    for (file, more) in [
-        (into.join("missing.csv"), ""),
+    // An earlier list is replaced; nothing else is, nor is a list made of what wasn't looked
+    // at, nor anything written into what is verified.
+    lastlight(["verify", "--missing"])
+        .arg(&list)
+        .arg(&into)
+        .run()
+        .exits(0);
+    let other = directory.path().join("other.wacz");
+    std::fs::write(&other, "somebody's").unwrap();
+    let elsewhere = directory.path().join("nowhere/missing.csv");
+    let all = "--only=ledger";
+    for (file, only) in [
+        (into.join("missing.csv"), all),
         (list.clone(), "--only=fixity"),
+        (other.clone(), all),
+        (elsewhere, all),
+        (into.clone(), all),
     ] {
-        let mut refused = lastlight(["verify", "--missing"]);
-        refused = refused.arg(&file).arg(&into);
-        if !more.is_empty() {
-            refused = refused.arg(more);
-        }
-        refused.run().exits(2);
+        let refused = lastlight(["verify", only, "--missing"]);
+        refused.arg(&file).arg(&into).run().exits(2);
     }
+    assert_eq!(std::fs::read(&other).unwrap(), b"somebody's");
+    // Of a lone WARC there is no list, and an error is told all the same.
+    let warc = directory.path().join("lone.warc");
+    std::fs::write(&warc, "WARC/1.1\r\nContent-Length: 5\r\n\r\nabc").unwrap();
+    let lone = lastlight(["verify", "--missing"]).arg(directory.path().join("lone.csv"));
+    lone.arg(&warc).run().exits(1).warns("there is no ledger");
     assert!(!into.join("missing.csv").exists());
     lastlight(["resume"]).arg(&into).run().exits(0);
     assert_eq!(

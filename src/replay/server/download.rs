@@ -3,16 +3,13 @@
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
 
-/// The parameters of a query by name, without white space around them; empty where
-/// there is none.
-pub(super) fn parameters(query: Option<&str>) -> impl Fn(&str) -> String {
+/// The parameters of a query by name.
+pub(super) fn parameters(query: Option<&str>) -> impl Fn(&str) -> Option<String> {
     let query = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let query: Vec<(String, String)> = query.into_owned().collect();
     move |name| {
         let found = query.iter().find(|(key, _)| key == name);
-        found
-            .map(|(_, value)| value.trim().to_owned())
-            .unwrap_or_default()
+        found.map(|(_, value)| value.clone())
     }
 }
 

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 
 use super::download::{attachment, no_collection, parameters, plain};
-use super::{State, on_thread};
+use super::{State, on_thread, status};
 use crate::replay::ledger::{self, CsvFile, Selection};
 use crate::replay::outlet::Outlet;
 
@@ -22,7 +22,10 @@ pub(super) async fn download(
     collection: &str,
     query: Option<&str>,
 ) -> Response<Body> {
-    let selection = Selection::of(parameters(query));
+    let Some(selection) = Selection::of(parameters(query)) else {
+        let text = "there is no such state\n";
+        return status(StatusCode::BAD_REQUEST, text);
+    };
     let name = collection.to_owned();
     on_thread(state, move |state, outlet| {
         send(state, &name, &selection, outlet);
@@ -58,5 +61,5 @@ fn send(state: &State, name: &str, selection: &Selection, outlet: Outlet) {
         "text/csv; charset=utf-8",
         &format!("{name}-ledger{word}.csv"),
     );
-    outlet.stream(response, None, &mut file);
+    outlet.stream_whole(response, &mut file);
 }

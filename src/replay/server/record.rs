@@ -23,7 +23,12 @@ pub(super) async fn download(
     collection: &str,
     query: Option<&str>,
 ) -> Response<Body> {
-    let Some(named) = Named::of(parameters(query)) else {
+    let parameter = parameters(query);
+    let trimmed = |name: &str| {
+        let found = parameter(name).unwrap_or_default();
+        found.trim().to_owned()
+    };
+    let Some(named) = Named::of(trimmed) else {
         let text = "url and time (14 digits) say which record is meant\n";
         return status(StatusCode::BAD_REQUEST, text);
     };

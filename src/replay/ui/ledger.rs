@@ -10,7 +10,7 @@ use askama::Template;
 use super::moment::{Moment, clipped, size};
 use super::problem::Problem;
 use super::query::{Paging, Query};
-use super::{UiResponse, html, link, summary};
+use super::{UiResponse, html, link};
 use crate::count::{Kept, grouped};
 use crate::replay::ledger::{self, Fate, Selection};
 use crate::snapshot::SnapshotError;
@@ -36,16 +36,17 @@ struct Page {
     ways: Vec<Choice>,
     selection: Selection,
     by: By,
-    /// The same rows of every page, where those of one are shown.
-    of_all_pages: String,
+    /// The same for any reason and page, where those of one are shown.
+    any: String,
     /// The calendar of that page.
     via_link: String,
+    withholds: bool,
     file: String,
     rows: Vec<Row>,
     groups: Kept<Group>,
     paging: Paging,
-    cut: bool,
-    broken: Option<String>,
+    /// Why not all of it was read.
+    unread: Option<String>,
 }
 
 /// One of several views of the ledger.
@@ -81,11 +82,11 @@ impl Row {
     pub(super) fn of(collection: &str, row: &LedgerRow) -> Self {
         let same_reason = Selection {
             fate: Fate::One(row.state),
-            text: row.reason.chars().take(300).collect(),
+            reason: Some(row.reason.clone()),
             ..Selection::default()
         };
         let same_page = Selection {
-            via: row.via.clone(),
+            via: Some(row.via.clone()),
             ..Selection::default()
         };
         Self {
@@ -109,25 +110,18 @@ impl Row {
 
 pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse, Problem> {
     let name = &collection.name;
-    let selection = Selection::of(|parameter| query.text(parameter).to_owned());
+    let selection = Selection::of(|parameter| query.given(parameter)).ok_or(Problem::NoPage)?;
     let (by, page) = (By::parse(query.text("by")), query.page());
     let rows = ledger::rows(collection)?;
     let exists = rows.is_some();
-    // Who sealed the ledger has counted it.
-    let is_whole = selection.text.is_empty() && selection.via.is_empty();
-    let counted = if is_whole && by == By::Url {
-        summary::counts(collection)?
-    } else {
-        None
-    };
     let mut reading = Reading::new(collection, &selection, by);
     let failed = || SnapshotError::io(&collection.path, "sorting in scratch space");
     reading
-        .read(rows.into_iter().flatten(), page, counted.is_none())
+        .read(rows.into_iter().flatten(), page)
         .map_err(failed())?;
     let groups = std::mem::take(&mut reading.groups);
     let groups = groups.finish(name, &selection).map_err(failed())?;
-    let counts = counted.or_else(|| reading.is_counted().then_some(reading.counts));
+    let counts = reading.is_counted().then_some(reading.counts);
     let fates = Fate::choices().map(|fate| {
         let other = Selection {
             fate,
@@ -150,8 +144,9 @@ pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse,
         link: link::ledger_by(name, &selection, way.word()),
         chosen: way == by,
     });
-    let of_all_pages = Selection {
-        via: String::new(),
+    let any = Selection {
+        reason: None,
+        via: None,
         ..selection.clone()
     };
     let here = link::ledger_by(name, &selection, by.word());
@@ -163,14 +158,14 @@ pub(super) fn page(collection: &Collection, query: &Query) -> Result<UiResponse,
         fates: fates.collect(),
         ways: ways.into(),
         by,
-        of_all_pages: link::ledger_by(name, &of_all_pages, by.word()),
-        via_link: link::captures(name, &selection.via),
+        any: link::ledger_by(name, &any, by.word()),
+        via_link: link::captures(name, selection.via.as_deref().unwrap_or_default()),
+        withholds: collection.withholds(),
         file: link::ledger_file(name, &selection),
         paging: Paging::new(&here, page, reading.more),
+        unread: reading.unread(),
         rows: reading.shown,
         groups,
-        cut: reading.cut,
-        broken: reading.broken,
         selection,
     };
     Ok(html(if exists { 200 } else { 404 }, &page))
@@ -211,13 +206,11 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Takes the rows of a page of the list; of all that follow no more than their
-    /// number, where `counts` says so.
+    /// Takes the rows of a page of the list, and counts all.
     fn read(
         &mut self,
         rows: impl Iterator<Item = Result<LedgerRow, SnapshotError>>,
         page: u64,
-        counts: bool,
     ) -> std::io::Result<()> {
         let mut found = 0;
         for (read, row) in (0u64..).zip(rows) {
@@ -246,14 +239,19 @@ impl<'a> Reading<'a> {
             found += 1;
             if found > page * ROWS {
                 self.more = true;
-                if !counts {
-                    break;
-                }
             } else if found > (page - 1) * ROWS {
                 self.shown.push(Row::of(self.collection, &row));
             }
         }
         Ok(())
+    }
+
+    fn unread(&self) -> Option<String> {
+        let is_long =
+            "The ledger is long, and only its first part was read; the file has all of it.";
+        let broken = self.broken.as_ref();
+        let broken = broken.map(|why| format!("The ledger can’t be read to its end: {why}"));
+        broken.or_else(|| self.cut.then(|| is_long.to_owned()))
     }
 
     fn is_counted(&self) -> bool {

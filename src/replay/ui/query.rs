@@ -30,6 +30,12 @@ impl Query {
         found.map_or("", |(_, value)| value.trim())
     }
 
+    /// A parameter as it was given.
+    pub(super) fn given(&self, name: &str) -> Option<String> {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone())
+    }
+
     /// The number of the page of a list, from 1.
     pub(super) fn page(&self) -> u64 {
         self.text("page").parse().unwrap_or(1u64).clamp(1, MAX_PAGE)
@@ -44,6 +50,8 @@ pub(super) struct Paging {
     pub previous: Option<String>,
     /// Address of the page after.
     pub next: Option<String>,
+    /// Whether the list goes on where its pages end.
+    pub goes_on: bool,
 }
 
 impl Paging {
@@ -54,6 +62,7 @@ impl Paging {
             page,
             previous: (page > 1).then(|| at(page - 1)),
             next: (more && page < MAX_PAGE).then(|| at(page + 1)),
+            goes_on: more && page == MAX_PAGE,
         }
     }
 

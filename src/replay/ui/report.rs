@@ -6,6 +6,7 @@ use super::ledger::By;
 use super::moment::{Moment, size};
 use super::open::quoted;
 use super::query::Query;
+use super::summary::has_ledger;
 use super::{Site, UiResponse, html, link, redirect};
 use crate::replay::judging::{self, Standing};
 use crate::replay::ledger::{Fate, Selection};
@@ -19,6 +20,7 @@ struct Page {
     ledger: String,
     /// What is missing, by page.
     missing: String,
+    has_ledger: bool,
     begin: String,
     path: String,
     verdict: Verdict,
@@ -104,10 +106,9 @@ pub(super) fn page(site: Site<'_>, collection: &Collection, query: &Query) -> Ui
         return redirect(link::report(name));
     }
     let (text, account, time) = match standing(site, collection) {
-        // The text names URLs, and some aren't to be named.
+        // The text names URLs, and some aren't to be named, nor counted.
         Standing::Done(judgement) if collection.withholds() => {
-            let time = Some(Moment(judgement.time));
-            (String::new(), judgement.account.clone(), time)
+            (String::new(), None, Some(Moment(judgement.time)))
         }
         Standing::Done(judgement) => {
             let time = Some(Moment(judgement.time));
@@ -127,6 +128,7 @@ pub(super) fn page(site: Site<'_>, collection: &Collection, query: &Query) -> Ui
             };
             link::ledger_by(name, &selection, By::Page.word())
         },
+        has_ledger: has_ledger(collection),
         begin: format!("{}?begin=1", link::report(name)),
         path: quoted(&collection.path.display().to_string()),
         verdict: Verdict::of(site, collection),

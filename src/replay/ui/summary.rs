@@ -97,6 +97,9 @@ impl Summary {
         }
         let info = info(collection);
         let seal = brief.lastlight.as_ref();
+        // The numbers would tell how much is withheld.
+        let counts = seal.map(|seal| seal.counts);
+        let counts = counts.filter(|_| !collection.withholds());
         let plus = if span.cut { "+" } else { "" };
         let warcs = collection.warcs();
         let title = match brief.title.trim() {
@@ -116,8 +119,8 @@ impl Summary {
             seeds: seeds(collection, &brief.main_page_url)?,
             first,
             last,
-            counts: seal.map_or_else(Vec::new, |seal| by_state(&collection.name, &seal.counts)),
-            discovered: seal.map(|seal| grouped(seal.counts.discovered)),
+            counts: counts.map_or_else(Vec::new, |counts| by_state(&collection.name, &counts)),
+            discovered: counts.map(|counts| grouped(counts.discovered)),
             captures: format!("{}{plus}", grouped(span.captures)),
             complete: seal.map(|seal| seal.complete),
             sealed: Moment::parse(&brief.created),
@@ -155,11 +158,6 @@ fn kind_name(kind: Option<Kind>) -> &'static str {
         Kind::Bag => "BagIt bag",
         Kind::Folder => "folder of WARC files",
     }
-}
-
-/// URLs by state, where a manifest tells.
-pub(super) fn counts(collection: &Collection) -> Result<Option<Counts>, SnapshotError> {
-    Ok(brief(collection)?.lastlight.map(|seal| seal.counts))
 }
 
 /// Whether the collection has a ledger to show.

@@ -533,7 +533,7 @@ fn the_ledger_is_filtered_and_paged() {
     );
     let page = fixture.page("/c/demo/ledger?q=Disallow");
     let link = format!(
-        "state=excluded&q={}",
+        "state=excluded&q=&reason={}",
         encoded("robots: Disallow: /blog/kept")
     );
     assert!(page.contains("kept-out") && !page.contains("/late/"));
@@ -545,9 +545,9 @@ fn the_ledger_is_filtered_and_paged() {
 fn the_ledger_counts_what_is_filtered_and_tells_it_by_reason_and_page() {
     let fixture = Fixture::new();
     let via = encoded("http://example.org/");
-    // Of all rows the manifest has the counts, of some they are counted.
+    // As the ledger has them, whatever the manifest says.
     let page = fixture.page("/c/demo/ledger");
-    assert!(page.contains("<b>1,252</b> all") && page.contains("<b>251</b> failed or unreached"));
+    assert!(page.contains("<b>252</b> all") && page.contains("<b>250</b> failed or unreached"));
     for some in ["q=late", &format!("via={via}&q=late")] {
         let page = fixture.page(&format!("/c/demo/ledger?{some}"));
         assert!(page.contains("<b>250</b> all") && page.contains("<b>250</b> failed or unreached"));
@@ -558,11 +558,31 @@ fn the_ledger_counts_what_is_filtered_and_tells_it_by_reason_and_page() {
         encoded("http://b.example/")
     ));
     assert!(page.contains("<b>0</b> all") && page.contains("No row"));
-    let page = fixture.page("/c/demo/ledger?by=reason");
-    assert!(page.contains("robots: Disallow: /blog/kept") && page.contains(">250<"));
+    // What a group's link shows is the group, whatever else has its words.
+    let page = fixture.page("/c/demo/ledger?by=reason&q=e");
+    let link = format!(
+        "state=excluded&q=e&reason={}",
+        encoded("robots: Disallow: /blog/kept")
+    );
+    assert!(
+        page.contains(&link.replace('&', "&#38;")) && page.contains(">250<"),
+        "{page}"
+    );
+    let page = fixture.page(&format!("/c/demo/ledger?{link}"));
+    assert!(page.contains("<b>1</b> excluded") && page.contains("Only those for which"));
+    let none = fixture.page("/c/demo/ledger?reason=");
+    assert!(none.contains("<b>1</b> all") && none.contains("<b>1</b> captured"));
+    let none = fixture.page("/c/demo/ledger?via=");
+    assert!(none.contains("<b>0</b> all") && none.contains("no page named"));
     let page = fixture.page("/c/demo/ledger?by=page&state=missing");
     let rows = format!("state=missing&q=&via={via}").replace('&', "&#38;");
     assert!(page.contains(&rows) && page.contains(">250<") && !page.contains(">251<"));
+    assert_eq!(fixture.answer("/c/demo/ledger?state=lost").status, 404);
+    assert!(
+        fixture
+            .page("/c/demo/ledger?page=9")
+            .contains("has no such page")
+    );
     let file = format!("/c/demo/ledger.csv?state=missing&q=late&via={via}");
     let page = fixture.page(&file.replace(".csv", ""));
     assert!(page.contains(&file.replace('&', "&#38;")), "{page}");

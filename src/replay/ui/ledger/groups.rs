@@ -66,18 +66,22 @@ impl Group {
 
 /// Collects what rows have in common.
 #[derive(Default)]
-pub(super) struct Groups(LineSorter);
+pub(super) struct Groups {
+    lines: LineSorter,
+    rows: u64,
+}
 
 impl Groups {
     /// Adds a row. The rows of one gathering are by reason, or by page.
     pub(super) fn add(&mut self, by: By, row: &LedgerRow) -> io::Result<()> {
-        // The URL keeps lines apart.
+        // Lines that are equal would be one.
+        self.rows += 1;
         let common = match by {
-            By::Page => (None, &row.via, &row.url),
-            By::Reason | By::Url => (Some(row.state.as_str()), &row.reason, &row.url),
+            By::Page => (None, &row.via, self.rows),
+            By::Reason | By::Url => (Some(row.state.as_str()), &row.reason, self.rows),
         };
         let line = serde_json::to_vec(&common).expect("strings are JSON");
-        self.0.add(&line)
+        self.lines.add(&line)
     }
 
     /// The largest groups of a selection of rows.
@@ -88,8 +92,8 @@ impl Groups {
             groups.add(group, |group| group.urls);
         };
         let mut open: Option<(Common, u64)> = None;
-        self.0.each_line(|line| {
-            let (state, name, _): (Option<String>, String, String) =
+        self.lines.each_line(|line| {
+            let (state, name, _): (Option<String>, String, u64) =
                 serde_json::from_slice(line).expect("written by `add`");
             let common = (state, name);
             match &mut open {
@@ -115,25 +119,15 @@ type Common = (Option<String>, String);
 fn group(collection: &str, selection: &Selection, (state, name): Common, urls: u64) -> Group {
     let mut rows = selection.clone();
     let state: Option<State> = state.and_then(|state| state.parse().ok());
-    // That no page named them can't be asked for.
-    let can_be_asked_for = state.is_some() || !name.is_empty();
+    let named = clipped(&name, 300);
     match state {
-        Some(state) => {
-            rows.fate = Fate::One(state);
-            if !name.is_empty() {
-                rows.text = name.chars().take(300).collect();
-            }
-        }
-        None => rows.via.clone_from(&name),
+        Some(state) => (rows.fate, rows.reason) = (Fate::One(state), Some(name)),
+        None => rows.via = Some(name),
     }
     Group {
         state: state.map_or("", State::as_str),
-        name: clipped(&name, 300),
+        name: named,
         urls,
-        link: if can_be_asked_for {
-            link::ledger(collection, &rows)
-        } else {
-            String::new()
-        },
+        link: link::ledger(collection, &rows),
     }
 }
