@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{CONTENT_LENGTH, HeaderValue};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
 use http_body::Frame;
 use tokio::runtime::Handle;
@@ -83,6 +83,8 @@ impl Outlet {
             Some(fault) if at_fault == Fault::Cuts => {
                 let mut response = Response::new(format!("{fault}\n").into_bytes());
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+                response.headers_mut().insert(CONTENT_TYPE, plain);
                 return self.small(response);
             }
             _ if first.len() < PIECE => return self.small(response.map(|()| first)),
