@@ -284,6 +284,8 @@ pub struct Storage {
     pub min_free: Size,
     /// Keys of URLs, and of payloads, that are held in memory.
     pub held_keys: u32,
+    /// Pages of the store's log at which it is folded into the database.
+    pub log_pages: u32,
 }
 
 /// `[robots]`

@@ -254,7 +254,7 @@ pub fn start(
     }
     whole::create_directory(root)?;
     for folder in layout.folders() {
-        fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
+        whole::create_directory(&folder)?;
     }
     let _lock = SnapshotLock::acquire(layout)?;
     if layout.store().is_file() {
@@ -325,7 +325,7 @@ pub fn resume(
     }
     for folder in layout.folders() {
         // Tools that copy a snapshot may leave out empty folders.
-        fs::create_dir_all(&folder).map_err(SnapshotError::io(&folder, "creating"))?;
+        whole::create_directory(&folder)?;
     }
     if imports {
         write_config(layout, &config)?;
@@ -338,14 +338,19 @@ fn is_of_disk(error: &io::Error) -> bool {
     error.raw_os_error().is_some() && error.kind() != io::ErrorKind::NotFound
 }
 
-/// Whether a snapshot is sealed with nothing left to do, nor anything that
+/// Whether a snapshot is sealed, for certain, with nothing left to do, nor anything that
 /// failed and may be tried again.
-pub fn is_complete(layout: &Layout) -> bool {
+pub fn is_complete(layout: &Layout) -> Result<bool, CrawlError> {
     let manifest = fs::read(layout.path(MANIFEST)).ok();
     let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
-    manifest
+    let is_complete = manifest
         .and_then(|manifest| manifest.lastlight)
-        .is_some_and(|seal| seal.complete && seal.counts.failed == 0)
+        .is_some_and(|seal| seal.complete && seal.counts.failed == 0);
+    if is_complete {
+        // Who sealed it may have been killed before the manifest's name was on disk.
+        whole::sync_directory(layout.root())?;
+    }
+    Ok(is_complete)
 }
 
 /// Opens the snapshot that a configuration names as the one before.

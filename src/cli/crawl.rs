@@ -255,6 +255,12 @@ impl From<CrawlError> for Failure {
                  that. What it has captured can be verified and replayed as it is. To go on with \
                  this version, crawl anew; --dedup-against a sealed snapshot stores nothing twice.",
             ),
+            CrawlError::NeverBegan { ref path } if holds_records(path) => Self::usage(&error)
+                .hint(format!(
+                    "Its store is lost, and WARCs are there: keep {0}/archive, which can be \
+                     verified and replayed, and crawl anew into another directory.",
+                    path.display()
+                )),
             CrawlError::NeverBegan { ref path } => Self::usage(&error).hint(format!(
                 "Nothing was captured: remove {} and start the crawl again.",
                 path.display()
@@ -267,6 +273,13 @@ impl From<CrawlError> for Failure {
             ),
         }
     }
+}
+
+/// Whether a snapshot's archive has anything in it.
+fn holds_records(snapshot: &Path) -> bool {
+    let files = std::fs::read_dir(Layout::new(snapshot).archive());
+    let mut files = files.into_iter().flatten().flatten();
+    files.any(|file| file.metadata().is_ok_and(|file| file.len() > 0))
 }
 
 /// Runs `crawl`.
@@ -286,7 +299,7 @@ pub fn crawl(args: &CrawlArgs) -> Result<Exit, Failure> {
 /// Runs `resume`.
 pub fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
     let layout = Layout::new(&args.snapshot);
-    if crawl::is_complete(&layout) {
+    if crawl::is_complete(&layout).map_err(|error| ended(&layout, error))? {
         let path = args.snapshot.display();
         let told = format!("{path}: complete already, nothing to resume");
         let told = match (args.output.json, args.output.quiet) {

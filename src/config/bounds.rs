@@ -57,6 +57,7 @@ pub(super) fn refusal(config: &Config) -> Option<String> {
         within("politeness.connections", politeness.connections, 1, 256),
         within("politeness.hosts", politeness.hosts, 1, 1000),
         within("storage.held_keys", config.storage.held_keys, 1, 10_000_000),
+        within("storage.log_pages", config.storage.log_pages, 1, 1_000_000),
     ]
     .into_iter()
     .flatten()
@@ -118,6 +119,7 @@ mod tests {
             ("cookies.memory", "1", "\"2 GiB\"", "\"1 MiB\""),
             ("politeness.adaptive", "-1.0", "101.0", "0.5"),
             ("storage.held_keys", "0", "10000001", "1000"),
+            ("storage.log_pages", "0", "1000001", "100"),
             ("robots.refetch", "\"1ms\"", "\"99d\"", "\"1h\""),
             ("politeness.connections", "0", "257", "8"),
             ("politeness.hosts", "0", "1001", "1"),

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 pub use earlier::{Earlier, EarlierError};
 
 use super::CrawlError;
+use super::store::connect;
 use super::store::payloads::Payloads;
 use crate::config;
 use crate::digest::Digest;
@@ -53,8 +54,7 @@ impl Dedup {
         payloads: Arc<Payloads>,
         earlier: Option<Earlier>,
     ) -> Result<Self, CrawlError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let committed = Connection::open_with_flags(store, flags)?;
+        let committed = connect(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         committed.execute_batch("PRAGMA cache_size = -4096")?;
         Ok(Self {
             within: settings.payloads,

@@ -106,7 +106,8 @@ impl<'c> Keeper<'c> {
         config: &'c Config,
         earlier: Option<Earlier>,
     ) -> Result<Self, CrawlError> {
-        let store = Store::open(&layout.store(), config.storage.held_keys as usize)?;
+        let mut store = Store::open(&layout.store(), config.storage.held_keys as usize)?;
+        store.log_pages = config.storage.log_pages;
         if let Some(earlier) = &earlier {
             store.set_earlier(&earlier.manifest.to_string(), &earlier.name())?;
         }

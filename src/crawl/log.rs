@@ -35,9 +35,8 @@ impl CrawlLog {
             .map_err(SnapshotError::io(&path, "opening"))?
             .len();
         let is_new = length == 0;
-        if is_new {
-            whole::sync_directory(path.parent().unwrap_or(layout.root()))?;
-        } else {
+        whole::sync_directory(path.parent().unwrap_or(layout.root()))?;
+        if !is_new {
             // Its last sync may have failed, and the manifest will have its digest.
             whole::write_again(&path, 0..length)?;
         }

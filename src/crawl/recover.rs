@@ -49,6 +49,8 @@ pub fn recover(
     for (id, filename, committed) in known {
         files.insert(filename, Some((id, committed)));
     }
+    // Whoever made a file may have failed to make its name durable.
+    whole::sync_directory(&archive)?;
     for (filename, row) in files {
         let path = archive.join(&filename);
         let length = match fs::metadata(&path) {
@@ -57,7 +59,8 @@ pub fn recover(
             Err(error) => return Err(SnapshotError::io(&path, "opening")(error).into()),
         };
         match row {
-            Some((_, committed)) if committed == length => {}
+            // Its torn end may have been cut a moment before the last run was killed.
+            Some((_, committed)) if committed == length => whole::sync(&path)?,
             Some((id, committed)) if committed > length => {
                 shortened(keeper, id, &path, (committed, length))?;
             }
@@ -108,6 +111,10 @@ fn lengthened(
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
+    // The bytes that are kept must be durable before rows point to them; and what the
+    // system gives back later must be what is looked at now, also where the last sync
+    // failed and the disk holds something else.
+    whole::write_again(path, committed..length)?;
     let tail = Tail {
         keeper,
         processing,
@@ -116,8 +123,6 @@ fn lengthened(
     };
     let kept = tail.read_back(path, committed)?;
     keeper.store.set_warc_bytes(id, kept)?;
-    // The bytes that are kept must be durable before rows point to them.
-    whole::write_again(path, committed..kept)?;
     let fields = json!({ "filename": filename, "kept": kept - committed, "cut": length - kept });
     keeper.log.event("recovered", fields);
     keeper.commit()?;
@@ -150,6 +155,7 @@ fn remove_empty(keeper: &mut Keeper<'_>, archive: &FsPath) -> Result<(), CrawlEr
             _ => keeper.store.remove_warc(id)?,
         }
     }
+    whole::sync_directory(archive)?;
     keeper.commit()
 }
 

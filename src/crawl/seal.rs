@@ -15,7 +15,7 @@ use crate::snapshot::layout::{
     CONFIG, EXTRA_PAGES, INDEX, LEDGER, Layout, MANIFEST, MANIFEST_DIGEST, PAGES, RECORDS, SITEMAPS,
 };
 use crate::snapshot::ledger::LedgerWriter;
-use crate::snapshot::manifest::{Manifest, RefersTo, Seal, WACZ_VERSION};
+use crate::snapshot::manifest::{Manifest, RefersTo, Resource, Seal, WACZ_VERSION};
 use crate::snapshot::pages::{self, Page};
 use crate::snapshot::records::RecordsWriter;
 use crate::snapshot::scratch::LineSorter;
@@ -104,7 +104,7 @@ pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(),
         software: concat!("lastlight/", env!("CARGO_PKG_VERSION")).into(),
         main_page_date: main_page.map(|page| page.ts).unwrap_or_default(),
         main_page_url: main_url,
-        resources: Manifest::describe(layout)?,
+        resources: described(layout)?,
         lastlight: Some(Seal {
             complete: stopped.is_none(),
             counts: store.counts()?,
@@ -116,6 +116,18 @@ pub fn seal(layout: &Layout, store: &Store, stopped: Option<Stop>) -> Result<(),
     };
     manifest.write(layout)?;
     Ok(())
+}
+
+/// The files of the snapshot with their digests, all on disk as they are.
+fn described(layout: &Layout) -> Result<Vec<Resource>, CrawlError> {
+    let resources = Manifest::describe(layout)?;
+    for resource in &resources {
+        whole::sync(&layout.path(&resource.path))?;
+    }
+    for folder in layout.folders() {
+        whole::sync_directory(&folder)?;
+    }
+    Ok(resources)
 }
 
 /// Writes the list of records and the index; returns the record root and how many

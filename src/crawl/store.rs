@@ -19,9 +19,11 @@ pub use schema::VERSION;
 pub use sitemaps::Sitemaps;
 pub use tally::Tally;
 
-use std::path::Path as FsPath;
+use std::cell::Cell;
+use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
 use self::payloads::Payloads;
@@ -63,8 +65,13 @@ pub enum SeedSource {
 /// `commit`.
 pub struct Store {
     db: Connection,
+    path: PathBuf,
     rows: Rows,
     payloads: Arc<Payloads>,
+    /// Pages of the log at which it is folded into the database.
+    pub log_pages: u32,
+    /// Whether the log's name is on disk for certain.
+    log_is_named: Cell<bool>,
 }
 
 /// How a URL ends: its [`state`], why, and after how many tries.
@@ -76,19 +83,41 @@ pub type Place = (i64, u64, u64);
 /// A result of SQLite.
 pub type Result<T> = rusqlite::Result<T>;
 
+/// Opens a connection to a store. When it is closed the log isn't folded: nobody would
+/// hear of a fault.
+pub fn connect(path: &FsPath, flags: OpenFlags) -> Result<Connection> {
+    let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(db)
+}
+
+/// The log of a store.
+fn log_of(path: &FsPath) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
 impl Store {
     /// Opens or makes the store of a snapshot and begins a transaction. One of
     /// another version is left as it is. Of the keys of URLs and of payloads so many are
     /// held in memory.
     pub fn open(path: &FsPath, held: usize) -> std::result::Result<Self, CrawlError> {
-        let db = Connection::open(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let db = connect(path, flags)?;
         let found = schema::version_of(&db, path)?;
         db.set_prepared_statement_cache_capacity(64);
+        let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            // SQLite tells of its fault only so.
+            let why = format!("its log can't be begun: the journal is {mode}");
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+            return Err(rusqlite::Error::SqliteFailure(code, Some(why)).into());
+        }
         // FULL: a commit is on disk when it returns, which the crash contract
-        // rests on.
+        // rests on. Of the checkpoints that SQLite makes by itself nobody hears the faults.
         db.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;
-             PRAGMA wal_autocheckpoint = 8000;",
+            "PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 0;",
         )?;
         if found.is_none() {
             schema::make(&db)?;
@@ -96,43 +125,76 @@ impl Store {
         db.execute_batch("BEGIN IMMEDIATE")?;
         let rows = Rows::open(&db, held)?;
         let payloads = Arc::new(Payloads::open(&db, held)?);
-        Ok(Self { db, rows, payloads })
+        Ok(Self {
+            db,
+            path: path.to_owned(),
+            rows,
+            payloads,
+            log_pages: 8000,
+            log_is_named: Cell::new(false),
+        })
     }
 
     /// Has what the store's log holds on disk, before SQLite takes it for that: it
     /// writes to the database by it.
     pub fn write_log_again(path: &FsPath) -> std::result::Result<(), CrawlError> {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let log = FsPath::new(&log);
-        match std::fs::metadata(log) {
+        let log = log_of(path);
+        match std::fs::metadata(&log) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             found => {
-                let found = found.map_err(SnapshotError::io(log, "opening"))?;
-                Ok(whole::write_again(log, 0..found.len())?)
+                let found = found.map_err(SnapshotError::io(&log, "opening"))?;
+                Ok(whole::write_again(&log, 0..found.len())?)
             }
         }
     }
 
     /// Fails where the store of a snapshot is of another version.
     pub fn check_version(path: &FsPath) -> std::result::Result<(), CrawlError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags)?;
+        let db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         schema::version_of(&db, path).map(drop)
     }
 
     /// Makes everything since the last commit durable.
-    pub fn commit(&self) -> Result<()> {
+    pub fn commit(&self) -> std::result::Result<(), CrawlError> {
         // Where SQLite took everything back by itself, nothing may be written but by a
         // transaction, and the commit fails.
         if !self.db.is_autocommit() {
             self.rows.sweep(&self.db)?;
             self.payloads.sweep(&self.db)?;
         }
-        self.db.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+        self.db.execute_batch("COMMIT")?;
+        self.name_log()?;
+        if self.pages_of_log()? >= i64::from(self.log_pages) {
+            self.fold("PASSIVE")?;
+        }
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
         self.rows.committed();
         self.payloads.committed();
         Ok(())
+    }
+
+    /// Has the log's name on disk: SQLite syncs the directory once, and goes on where
+    /// that fails.
+    fn name_log(&self) -> std::result::Result<(), SnapshotError> {
+        if !self.log_is_named.get() && log_of(&self.path).exists() {
+            whole::sync_directory(self.path.parent().unwrap_or(FsPath::new(".")))?;
+            self.log_is_named.set(true);
+        }
+        Ok(())
+    }
+
+    /// Pages that the log has, whether or not they are folded into the database.
+    fn pages_of_log(&self) -> Result<i64> {
+        let count = "PRAGMA wal_checkpoint(NOOP)";
+        self.db.query_row(count, [], |row| row.get(1))
+    }
+
+    /// Folds the log into the database file, as far as readers let it. After a fault it
+    /// must not be tried again in this process: what the sync covered may be lost, and is
+    /// taken for written (the log has it, and the next process reads that from its start).
+    fn fold(&self, how: &str) -> Result<()> {
+        let fold = format!("PRAGMA wal_checkpoint({how})");
+        self.db.query_row(&fold, [], |_| Ok(()))
     }
 
     /// The payloads, which workers ask for.
@@ -142,8 +204,8 @@ impl Store {
 
     /// Ends the last transaction and folds the log into the database file.
     pub fn close(self) -> Result<()> {
-        self.db
-            .execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")?;
+        self.db.execute_batch("COMMIT")?;
+        self.fold("TRUNCATE")?;
         self.db.close().map_err(|(_, error)| error)
     }
 

@@ -51,6 +51,13 @@ pub fn write_again(path: &Path, bytes: Range<u64>) -> Result<(), SnapshotError> 
     again().map_err(SnapshotError::io(path, "writing again"))
 }
 
+/// Has all of a file on disk, its length too.
+pub fn sync(path: &Path) -> Result<(), SnapshotError> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(SnapshotError::io(path, "syncing"))
+}
+
 /// Where a file is while it is written.
 fn part(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -70,12 +77,24 @@ pub fn clear(path: &Path) -> Result<(), SnapshotError> {
     }
 }
 
-/// Makes a directory and those above it that aren't there, with durable names.
+/// Makes a directory and those above it that aren't there, with durable names. One that is
+/// there may have been made a moment ago.
 pub fn create_directory(path: &Path) -> Result<(), SnapshotError> {
-    if path.as_os_str().is_empty() || path.is_dir() {
+    if path.as_os_str().is_empty() {
         return Ok(());
     }
     let above = path.parent().unwrap_or(Path::new(""));
+    if path.is_dir() {
+        return match sync_directory(above) {
+            // Somebody else's, in which only this one is ours.
+            Err(SnapshotError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                Ok(())
+            }
+            synced => synced,
+        };
+    }
     create_directory(above)?;
     match fs::create_dir(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {

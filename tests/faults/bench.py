@@ -15,8 +15,9 @@ SETTINGS = """
 commit_every = "20ms"
 min_free = "0 B"
 held_keys = 5
+log_pages = 40
 [warc]
-rotate = "100 KB"
+rotate = "20 KB"
 [fetch]
 retries = 0
 """
@@ -42,6 +43,10 @@ class Bench:
         index = (work / "whole" / "indexes" / "index.cdxj").read_text()
         if "warc/revisit" not in index:
             raise AssertionError("the untouched crawl has no revisit: what finds originals isn't tried")
+        if len(list((work / "whole" / "archive").iterdir())) < 3:
+            raise AssertionError("the untouched crawl has not three WARCs")
+        if 0 in self.counted(lambda count: self.crawl(work / "counted", count=count)):
+            raise AssertionError("the library sees nothing of the crawl")
 
     def counted(self, run):
         """How many operations, reads and syncs there are in what `run` does with the file that counts them."""
@@ -86,18 +91,19 @@ class Bench:
         return snapshot
 
     def completes(self, snapshot, what, acknowledged, before):
-        """Resumes, and tells in what the result differs from an untouched crawl."""
+        """Resumes, and tells in what the result differs from an untouched crawl; False where nothing had begun."""
         if not has_begun(snapshot):
             if acknowledged:
                 raise AssertionError(f"{what}: {len(acknowledged)} URLs were acknowledged, and there is no store")
-            return
+            return False
         ran = self.resume(snapshot)
         if never_began(ran) and not acknowledged:
-            return
+            return False
         if ran.returncode != 0:
             raise AssertionError(f"{what}: resume ends with {ran.returncode}: {ran.stderr.strip()}")
         self.fetched_none_again(what, acknowledged, before)
         self.is_whole(snapshot, what)
+        return True
 
     def fetched_none_again(self, what, acknowledged, before):
         """Of what had been acknowledged nothing may have been asked for since."""
@@ -167,5 +173,16 @@ def acknowledged_in(log):
     return paths
 
 
-def told(cases, ends):
-    return f"{len(cases)} faults; exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}"
+def some_of(cases, chance, share, few):
+    """One of so many cases, beginning anywhere, in their order; where `share` is 0, a few."""
+    if share:
+        return list(cases)[chance.randrange(share) :: share]
+    return sorted(chance.sample(cases, min(len(cases), few)), key=list(cases).index)
+
+
+def told(late, ends):
+    """How crawls ended; those that a fault came too late for don't count."""
+    many = sum(ends.values())
+    if late > many / 4:
+        raise AssertionError(f"{late} faults came too late, {many} in time")
+    return f"{many} faults, {late} too late; exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}"

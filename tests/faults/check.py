@@ -4,6 +4,7 @@
     tests/faults/check.py target/release/lastlight WORKDIR            a sample of each, about a minute
     tests/faults/check.py target/release/lastlight WORKDIR --long     every operation, every kind, 1,000 kills
     tests/faults/check.py ... --only power --seed 7
+    tests/faults/check.py ... --long --share 4                        one of four cases of that
 
 Each crawl is of the same small site. After each fault the crawl is resumed without
 one, and must then be what an untouched crawl is: the same URLs in the same states
@@ -35,7 +36,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "peers")]
-from bench import Bench, acknowledged, check_end, has_begun, never_began, outcome, told
+from bench import Bench, acknowledged, check_end, has_begun, never_began, outcome, some_of, told
 from checks import Checks
 from cuts import power, power_in_resume, syncs
 from site_server import site
@@ -47,11 +48,13 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("binary")
     options.add_argument("workdir")
-    options.add_argument("--long", action="store_true", help="everything, in hours rather than a minute")
+    options.add_argument("--long", action="store_true", help="everything, in hours rather than minutes")
+    options.add_argument("--share", type=int, default=1, metavar="N", help="with --long: one of N cases")
     options.add_argument("--only", choices=dict(CHECKS))
     options.add_argument("--seed", type=int, default=20261126)
     arguments = options.parse_args()
-    work = pathlib.Path(arguments.workdir).absolute() / "faults"
+    # Resolved: the library compares paths.
+    work = pathlib.Path(arguments.workdir).resolve() / "faults"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     checks = Checks("faults")
@@ -60,21 +63,23 @@ def main():
         chance = random.Random(arguments.seed)
         for name, parts in CHECKS.items():
             for check in parts if arguments.only in (None, name) else ():
-                checks.run(check.__doc__.rstrip("."), check, bench, chance, arguments.long)
+                checks.run(check.__doc__.rstrip("."), check, bench, chance, arguments.share if arguments.long else 0)
     return checks.done()
 
 
 def errors(bench, chance, long):
     """Operation N of a crawl fails, and resume completes it."""
     total, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count))
-    cases = [(at, kind) for at in range(1, total + 1) for kind in KINDS]
-    if not long:
-        cases = sorted(chance.sample(cases, 60))
-    ends = dict.fromkeys((0, 1, 3, 4), 0)
+    cases, counts = [(at, kind) for at in range(1, total + 1) for kind in KINDS], bench.work / "count"
+    cases = some_of(cases, chance, long, 60)
+    ends, late = dict.fromkeys((0, 1, 3, 4), 0), 0
     for at, kind in cases:
         what, snapshot = f"operation {at} of about {total}, {kind}", bench.work / "failed"
-        ran = bench.crawl(snapshot, at=at, kind=kind)
+        ran = bench.crawl(snapshot, at=at, kind=kind, count=counts)
         check_end(ran, what)
+        if int(counts.read_text().split()[0]) < at:
+            late += 1  # it had fewer operations this time
+            continue
         ends[ran.returncode] += 1
         if ran.returncode == 0:
             bench.is_whole(snapshot, f"{what}, exit 0")
@@ -94,7 +99,7 @@ def errors(bench, chance, long):
                 bench.is_whole(snapshot, f"{what}, then in resume, exit 0")
                 continue
         bench.completes(snapshot, what, known, before)
-    return told(cases, ends)
+    return told(late, ends)
 
 
 def reads(bench, chance, long):
@@ -110,20 +115,22 @@ def reads(bench, chance, long):
     _, in_crawl, _ = bench.counted(lambda count: bench.crawl(failed, count=count))
     _, in_resume, _ = bench.counted(lambda count: bench.resume(anew(), count=count))
     cases = [(at, False) for at in range(1, in_crawl + 1)] + [(at, True) for at in range(1, in_resume + 1)]
-    if not long:
-        cases = sorted(chance.sample(cases, 40))
-    ends = dict.fromkeys((0, 1, 3, 4), 0)
+    cases = some_of(cases, chance, long, 40)
+    ends, late, counts = dict.fromkeys((0, 1, 3, 4), 0), 0, bench.work / "count"
     for at, is_resume in cases:
         what = f"read {at} of about {in_resume if is_resume else in_crawl} of a {'resume' if is_resume else 'crawl'}"
         known, before = set(), bench.requests.copy()
         if is_resume:
             snapshot = anew()
             known = acknowledged(snapshot)
-            ran = bench.resume(snapshot, read=at)
+            ran = bench.resume(snapshot, read=at, count=counts)
         else:
             snapshot = failed
-            ran = bench.crawl(snapshot, read=at)
+            ran = bench.crawl(snapshot, read=at, count=counts)
         check_end(ran, what)
+        if int(counts.read_text().split()[1]) < at:
+            late += 1
+            continue
         if has_begun(snapshot) and ran.returncode == 4 and acknowledged(snapshot):
             raise AssertionError(f"{what}: exit 4 where the crawl can go on: {ran.stderr.strip()}")
         ends[ran.returncode] += 1
@@ -132,11 +139,11 @@ def reads(bench, chance, long):
             bench.is_whole(snapshot, f"{what}, exit 0")
         else:
             bench.completes(snapshot, what, acknowledged(snapshot), bench.requests.copy())
-    return told(cases, ends)
+    return told(late, ends)
 
 
 def moments(bench, chance, long):
-    """SIGKILL before any operation of a crawl, or of a resume, its recovery too, and resume completes it."""
+    """SIGKILL before any operation of a crawl, or of a resume, its recovery too, or in the middle of a write."""
     killed, copy = bench.half_done(), bench.work / "moment" / "half"
 
     def anew():
@@ -146,16 +153,19 @@ def moments(bench, chance, long):
 
     in_crawl, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count))
     in_resume, _, _ = bench.counted(lambda count: bench.resume(anew(), count=count))
-    cases = [(at, False) for at in range(1, in_crawl + 1)] + [(at, True) for at in range(1, in_resume + 1)]
-    if not long:
-        # Recovery is what a resume begins with.
-        cases = sorted(chance.sample(cases, 20) + [(at, True) for at in range(1, 6)])
+    to_warcs, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count, file=".warc"))
+    before = {"kind": "kill"}
+    cases = [(at, False, before) for at in range(1, in_crawl + 1)] + [(at, True, before) for at in range(1, in_resume + 1)]
+    torn = [(at, False, {"kind": "torn", "file": ".warc"}) for at in range(1, to_warcs + 1)]
+    # Recovery is what a resume begins with.
+    cases = some_of(cases, chance, long, 16) + [(at, True, before) for at in range(1, 6)]
+    torn = some_of(torn, chance, long, 8)
     in_time = again = 0
-    for at, is_resume in cases:
-        what = f"killed before operation {at} of about {in_resume if is_resume else in_crawl} of a {'resume' if is_resume else 'crawl'}"
+    for at, is_resume, fault in cases + torn:
+        what = f"operation {at} of a {'resume' if is_resume else 'crawl'}, {fault}"
         snapshot = anew() if is_resume else bench.work / "killed"
         known, before = acknowledged(snapshot) if is_resume else set(), bench.requests.copy()
-        ran = bench.resume(snapshot, at=at, kind="kill") if is_resume else bench.crawl(snapshot, at=at, kind="kill")
+        ran = bench.resume(snapshot, at=at, **fault) if is_resume else bench.crawl(snapshot, at=at, **fault)
         for _ in range(4):
             if ran.returncode not in (0, -signal.SIGKILL) and not never_began(ran):
                 raise AssertionError(f"{what}: exit {ran.returncode}: {ran.stderr.strip()}")
@@ -167,13 +177,18 @@ def moments(bench, chance, long):
             # The next one is killed too, most often while it recovers.
             again += 1
             ran = bench.resume(snapshot, at=chance.randrange(1, chance.choice((20, in_resume))), kind="kill")
+        else:
+            bench.fetched_none_again(what, known, before)
+            known, before = acknowledged(snapshot), bench.requests.copy()
         bench.completes(snapshot, what, known, before)
-    return f"{in_time} kills, {again} of them of the resume that came after another"
+    if in_time < len(cases + torn) * 0.8:
+        raise AssertionError(f"{in_time} kills of {len(cases + torn)}")
+    return f"{in_time} kills; {again} resumes were to be killed after another"
 
 
 def kills(bench, chance, long):
     """SIGKILL at any moment, also of a resume, and resume completes it."""
-    rounds, in_resume, took = (1000, 200, []) if long else (25, 8, [])
+    rounds, in_resume, took = (1000 // long, 200 // long, []) if long else (25, 8, [])
     for _ in range(3):
         began = time.monotonic()
         bench.crawl(bench.work / "timed")
@@ -203,8 +218,11 @@ def kills(bench, chance, long):
         bench.completes(snapshot, f"kill {number}", known, before)
         # Each kill costs at most what was on its way, and what wasn't committed.
         if has_begun(snapshot) and (snapshot / "datapackage.json").exists():
-            more += sum(bench.requests.values()) - began_with - len(bench.expected)
-    return f"{killed} kills, {ended} too late; {more / max(1, killed):.2f} requests more for each"
+            more += sum(bench.requests.values()) - began_with - bench.captured
+    each = more / max(1, killed)
+    if each > 5:
+        raise AssertionError(f"{each:.2f} requests more for each of {killed} kills")
+    return f"{killed} kills, {ended} too late; {each:.2f} requests more for each"
 
 
 def full(bench, chance, long):
@@ -213,7 +231,7 @@ def full(bench, chance, long):
     mount.mkdir()
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     ends, known_of_all = dict.fromkeys((0, 3, 4), 0), 0
-    for size in range(100, 2000, 50) if long else (250, 700, 1000):
+    for size in range(100, 4000, 100) if long else (250, 1600, 2200):
         made = subprocess.run(
             [*as_root, "mount", "-t", "tmpfs", "-o", f"size={size}k,mode=0777", "tmpfs", mount], capture_output=True, text=True
         )
@@ -231,6 +249,8 @@ def full(bench, chance, long):
                 raise AssertionError(f"{what}: exit {ran.returncode}: {ran.stderr.strip()}")
             known, before = acknowledged(snapshot), bench.requests.copy()
             resumed = bench.resume(snapshot).returncode if known else 3
+            bench.fetched_none_again(what, known, before)
+            known, before = acknowledged(snapshot), bench.requests.copy()
             if resumed == 0:  # there was room for what was left to do
                 bench.is_whole(snapshot, f"{what}, resumed")
             elif resumed != 3:

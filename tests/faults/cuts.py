@@ -3,11 +3,12 @@
 What is written is recorded by shim.c, and disk.py makes what a disk may then hold.
 """
 
+import os
 import shutil
 import signal
 
 import disk
-from bench import acknowledged, acknowledged_in, check_end, has_begun, never_began
+from bench import acknowledged, acknowledged_in, check_end, has_begun, never_began, some_of
 
 # What of the unsynced is there: see `keeping`.
 CHOICES = range(6)
@@ -33,7 +34,8 @@ class Recording:
 
     def cut(self, what, ops, points, choices, keep=lambda op: None):
         """Cuts `ops` at each of the points, in order, and completes so many choices of what the disk held; gives
-        the number of states. What came to its end before the cut must be whole as it is."""
+        the number of states in which the crawl had begun. What came to its end before the cut must be whole as
+        it is."""
         machine, log, done, states = disk.Disk(keep), bytearray(), 0, 0
         for point in points:
             for op in ops[done:point]:
@@ -46,15 +48,14 @@ class Recording:
                 snapshot = self.bench.work / "cut" / self.snapshot.name
                 shutil.rmtree(snapshot.parent, ignore_errors=True)
                 snapshot.parent.mkdir()
-                machine.write(snapshot, *keeping(choice, self.chance))
+                machine.write(snapshot, *keeping(choice, self.chance), self.chance.random() < 0.5)
                 last = f" ({ops[point - 1].name} {ops[point - 1].path})" if point else ""
                 state = f"{what}, cut after operation {point} of {len(ops)}{last}, state {choice}"
                 if point == len(ops):
                     if not (snapshot / "datapackage.json").exists():
                         raise AssertionError(f"{state}: it had ended, and isn't sealed")
                     self.bench.is_whole(snapshot, state)
-                self.bench.completes(snapshot, state, acknowledged_in(log), self.bench.requests.copy())
-                states += 1
+                states += self.bench.completes(snapshot, state, acknowledged_in(log), self.bench.requests.copy())
         return states
 
 
@@ -63,50 +64,74 @@ def power(bench, chance, long):
     recording = Recording(bench, chance)
     recording.crawl()
     ops = recording.operations()
-    points = range(len(ops) + 1) if long else [*sorted(chance.sample(range(len(ops)), 40)), len(ops)]
+    points = [*some_of(range(len(ops)), chance, long, 40), len(ops)]
     states = recording.cut("crawl", ops, points, CHOICES if long else None)
     return f"{states} states of {len(ops)} operations"
 
 
 def power_in_resume(bench, chance, long):
-    """The power goes at any operation of a resume, after the crawl was killed."""
+    """The power goes at any operation of a resume, after the crawl, and at times a resume, was killed."""
     total, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count))
-    states = operations = 0
-    kills = range(total // 20, total, total // 12) if long else [chance.randrange(total // 5, total)]
-    for at in kills:
+    to_warcs, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count, file=".warc"))
+    # Before an operation, and in the middle of a write to a WARC, whose torn end is cut off.
+    kills = [{"at": at, "kind": "kill"} for at in range(total // 8, total, total // 8)]
+    torn = [{"at": at, "kind": "torn", "file": ".warc"} for at in range(2, to_warcs, max(1, to_warcs // 16))]
+    cases = kills + torn if long else [chance.choice(kills[1:]), *chance.sample(torn, len(torn))]
+    states = operations = cuts = tried = 0
+    for case in cases:
+        if cuts and not long:
+            break  # other operations on a WARC tear nothing
         recording = Recording(bench, chance)
-        recording.crawl(at=at, kind="kill")
+        what = f"crawl with {case}, resume"
+        if recording.crawl(**case).returncode != -signal.SIGKILL:
+            continue  # it had fewer operations this time
+        again = chance.randrange(1, 30) if "file" in case or chance.random() < 0.5 else 0
+        if again and has_begun(recording.snapshot):
+            what += f", killed before operation {again} and resumed"
+            recording.resume(at=again, kind="kill")
         start = len(recording.operations())
-        what = f"crawl killed before operation {at}, resume"
         if not has_begun(recording.snapshot) or never_began(ran := recording.resume()):
             continue
         if ran.returncode != 0:
             raise AssertionError(f"{what}: exit {ran.returncode}: {ran.stderr.strip()}")
         ops = recording.operations()
         operations += len(ops) - start
-        points = range(start, len(ops) + 1) if long else [*sorted(chance.sample(range(start, len(ops)), 15)), len(ops)]
+        tried += 1
+        cuts += any(op.name == "truncate" and ".warc" in op.path for op in ops)
+        points = [*some_of(range(start, len(ops)), chance, long * 2, 10), len(ops)]
         states += recording.cut(what, ops, points, None)
-    return f"{states} states of {operations} operations"
+    if not states or not cuts:
+        raise AssertionError(f"{states} states, {cuts} torn ends that were cut: nothing was tried")
+    return f"{states} states of {operations} operations; {cuts} of {tried} crawls had a torn end cut off"
 
 
 def syncs(bench, chance, long):
     """A sync fails and loses what it covered: resume completes it, also when the power goes meanwhile or after."""
     _, _, in_crawl = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count))
-    cases = range(1, in_crawl + 1) if long else sorted(chance.sample(range(1, in_crawl + 1), 8))
-    states, ends = 0, dict.fromkeys((0, 1, 3, 4), 0)
+    cases = some_of(range(1, in_crawl + 1), chance, long, 8)
+    states, lost, ends = 0, 0, dict.fromkeys((0, 1, 3, 4), 0)
     for at in cases:
         what, recording = f"sync {at} of about {in_crawl} lost what it covered", Recording(bench, chance)
         ran = recording.crawl(sync=at)
         check_end(ran, what)
+        failed = [number for number, op in enumerate(recording.operations()) if op.name == "lost"]
+        if not failed:
+            continue  # it had fewer syncs this time
         ends[ran.returncode] += 1
-        start = len(recording.operations())
+        lost += 1
         if ran.returncode == 0:
-            # Only what need not last may fail without a word.
+            # SQLite goes on where its log's directory isn't synced: the crawl syncs that itself.
+            if (path := recording.operations()[failed[0]].path) != "state":
+                raise AssertionError(f"{what}: nothing is said of {path}")
             bench.is_whole(recording.snapshot, f"{what}, exit 0")
-            start = len(recording.operations())
+            start = failed[0] + 1
         else:
+            if has_begun(recording.snapshot) and ran.returncode == 4 and acknowledged(recording.snapshot):
+                raise AssertionError(f"{what}: exit 4 where the crawl can go on: {ran.stderr.strip()}")
+            # What the system has of it may be gone at once.
+            start = len(recording.operations())
             # At times a sync of the resume is lost as well.
-            attempts = [{"sync": chance.randrange(1, in_crawl)}, {}] if chance.random() < 0.4 else [{}]
+            attempts = [{"sync": chance.randrange(1, in_crawl // 2)}, {}] if chance.random() < 0.4 else [{}]
             for faults in attempts:
                 known, before = acknowledged(recording.snapshot), bench.requests.copy()
                 if ran.returncode == 0 or not has_begun(recording.snapshot):
@@ -122,11 +147,13 @@ def syncs(bench, chance, long):
                 raise AssertionError(f"{what}: resume ends with {ran.returncode}: {ran.stderr.strip()}")
         ops = recording.operations()
         few = min(len(ops) - start, 12 if long else 2)
-        points = [*sorted(chance.sample(range(start, len(ops)), few)), len(ops)]
+        points = [start, *sorted(chance.sample(range(start, len(ops)), few)), len(ops)]
         # Nothing of what it covered is on the disk, or some.
         for keep in (lambda op: None, some(chance)) if long else (lambda op: None,):
             states += recording.cut(what, ops, points, None, keep)
-    return f"{len(cases)} syncs, {states} states; exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}"
+    if not states:
+        raise AssertionError("no sync was lost")
+    return f"{lost} syncs, {states} states; exits {', '.join(f'{n} of {code}' for code, n in ends.items() if n)}"
 
 
 def some(chance):
@@ -142,16 +169,19 @@ def keeping(choice, chance):
     if choice == 2:  # names are there, and no bytes
         return (lambda op: None), (lambda pairs: True)
     share = chance.choice((0.2, 0.5, 0.9))
-    stop = [False]
+    ended = set()
 
     def keep(op):
         if chance.random() > share:
             return None
         return disk.torn(op, chance) if chance.random() < 0.3 else op
 
-    def keep_name(_):
-        # A journal loses its end, not its middle.
-        stop[0] = stop[0] or chance.random() > share
-        return not stop[0]
+    def keep_name(pairs):
+        # Of a directory its latest names are lost, and none between them.
+        directories = {os.path.dirname(path) for path, _ in pairs}
+        if directories & ended or chance.random() > share:
+            ended.update(directories)
+            return False
+        return True
 
     return keep, keep_name

@@ -70,12 +70,15 @@ class File:
                 apply(self.certain, kept)
         self.pending, self.has_lost = [], True
 
-    def possible(self, keep):
-        """One of the states that it may have; `keep` decides on each pending operation."""
+    def possible(self, keep, grown):
+        """One of the states that it may have; `keep` decides on each pending operation, and `grown`
+        whether the journal has the length of what was lost."""
         found = bytearray(self.certain)
         for op in self.pending:
             if kept := keep(op):
                 apply(found, kept)
+        if grown and self.has_lost:
+            found.extend(bytes(len(self.read) - len(found)))
         return bytes(found)
 
 
@@ -140,7 +143,7 @@ class Disk:
                 left.append(pairs)
         self.changes = left
 
-    def write(self, into, keep, keep_name):
+    def write(self, into, keep, keep_name, grown):
         """Makes one of the states that the disk may be in. Names are kept in order
         for each directory, as every journal keeps them."""
         names = dict(self.certain)
@@ -155,7 +158,7 @@ class Disk:
             if what == "directory":
                 (into / path).mkdir()
             else:
-                (into / path).write_bytes(self.files[what].possible(keep))
+                (into / path).write_bytes(self.files[what].possible(keep, grown))
 
 
 def has_parents(names, path):

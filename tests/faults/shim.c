@@ -6,10 +6,11 @@
  *                the process ends
  *   FAULT_READ   the read that fails with EIO, from 1; reads aren't operations
  *   FAULT_SYNC   the sync of a file or directory that fails with EIO, from 1
+ *   FAULT_FILE   what is in the path of a file: other operations aren't counted
  *   FAULT_AT     the operation that fails, from 1
  *   FAULT_KIND   eio, enospc or short; with a + behind it, all later writing
  *                operations fail too, as on a disk that stays full; kill: the process
- *                is killed before the operation
+ *                is killed before the operation; torn: in the middle of a write
  *   FAULT_CLOCK  a sequence of MS:SECONDS,: so long after the start of the process the
  *                clock of the day is set off by so much, in turn
  *   FAULT_TRACE  a file to which every operation is added that succeeded, with its data;
@@ -36,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *root, *kind;
+static const char *root, *kind, *only;
 static size_t root_length;
 static long at, count, read_at, reads, sync_at, syncs;
 static int trace = -1, count_file = -1;
@@ -56,6 +57,7 @@ __attribute__((constructor)) static void begin(void) {
   if (!root) return;
   root_length = strlen(root);
   kind = getenv("FAULT_KIND");
+  only = getenv("FAULT_FILE");
   const char *text = getenv("FAULT_AT");
   at = text ? atol(text) : 0;
   text = getenv("FAULT_READ");
@@ -108,18 +110,23 @@ static int resolved(int directory, const char *name, char *path) {
 
 enum { OTHER, WRITES, SYNCS };
 
-/* Counts an operation; the error with which it fails, -1 for a short write. */
-static int fate(int what) {
+/* What becomes of an operation where no error does. */
+enum { WHOLE = 0, SHORT = -1, TORN = -2 };
+
+/* Counts an operation; the error with which it fails. */
+static int fate(int what, const char *path) {
   int writes = what == WRITES;
+  if (only && !strstr(path, only)) return WHOLE;
   count++;
   if (what == SYNCS && ++syncs == sync_at) return EIO;
-  if (!at || !kind) return 0;
+  if (!at || !kind) return WHOLE;
   int stays = kind[strlen(kind) - 1] == '+';
-  if (count != at && !(stays && writes && count > at)) return 0;
-  if (strcmp(kind, "kill") == 0) kill(getpid(), SIGKILL);
+  if (count != at && !(stays && writes && count > at)) return WHOLE;
+  if (strcmp(kind, "torn") == 0 && writes) return TORN;
+  if (strcmp(kind, "kill") == 0 || strcmp(kind, "torn") == 0) kill(getpid(), SIGKILL);
   if (strncmp(kind, "eio", 3) == 0) return EIO;
   if (strncmp(kind, "enospc", 6) == 0) return ENOSPC;
-  return writes ? -1 : EIO;
+  return writes ? SHORT : EIO;
 }
 
 static void put(const void *data, size_t length) {
@@ -146,7 +153,7 @@ static void told(const char *name, const char *path, size_t path_length, long lo
   char path[PATH_MAX];                                                                                                 \
   if (!(ours)) return act(0);                                                                                          \
   pthread_mutex_lock(&lock);                                                                                           \
-  int error = fate(what);                                                                                              \
+  int error = fate(what, path);                                                                                        \
   type result = -1;                                                                                                    \
   if (error > 0)                                                                                                       \
     errno = error;                                                                                                     \
@@ -155,6 +162,7 @@ static void told(const char *name, const char *path, size_t path_length, long lo
   int kept = errno;
 
 #define DONE                                                                                                           \
+  if (error == TORN) kill(getpid(), SIGKILL);                                                                          \
   pthread_mutex_unlock(&lock);                                                                                         \
   errno = kept;                                                                                                        \
   return result;

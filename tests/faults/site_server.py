@@ -4,6 +4,7 @@ import collections
 import contextlib
 import hashlib
 import http.server
+import random
 import threading
 
 PAGES = 18
@@ -24,6 +25,9 @@ def body(path):
             f"<!doctype html><title>Page {number}</title><link rel=stylesheet href=/sheet/{number % 3}.css>"
             f"{links}<img src=/image/{number}.bin><p>{words}"
         )
+        if number == 6:
+            # More than are taken in at once.
+            page += "".join(f'<a href="http://elsewhere.example/{n}"></a>' for n in range(1200))
         if number == 3:
             page += '<a href="/missing">missing</a> <a href="/moved">moved</a>'
         return "text/html", page.encode()
@@ -31,9 +35,11 @@ def body(path):
         return "text/css", SHARED
     if kind == "image":
         number = int(name.split(".")[0])
-        size = 300_000 if number == 5 else 1500
+        if number == 5:
+            # More than is held in memory, and nothing that is packed into less.
+            return "application/octet-stream", random.Random(name).randbytes(1_200_000)
         block = hashlib.sha512(name.encode()).digest()
-        return "application/octet-stream", (block * (size // len(block) + 1))[:size]
+        return "application/octet-stream", (block * (1500 // len(block) + 1))[:1500]
     return None
 
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Row};
 
-use super::{Result, state};
+use super::{Result, connect, state};
 use crate::snapshot::cdxj::CdxjEntry;
 use crate::snapshot::ledger::{LedgerRow, Place, State};
 use crate::snapshot::records::RecordRow;
@@ -43,8 +43,7 @@ pub struct Reader {
 impl Reader {
     /// Of the store at a path.
     pub fn open(path: &Path) -> Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags)?;
+        let db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         // What is sorted takes as much again, and the rest lies in temporary files.
         db.pragma_update(None, "cache_size", -16_384)?;
         Ok(Self { db })
