@@ -78,7 +78,7 @@ class File:
             if kept := keep(op):
                 apply(found, kept)
         if grown and self.has_lost:
-            found.extend(bytes(len(self.read) - len(found)))
+            found.extend(bytes(max(0, len(self.read) - len(found))))
         return bytes(found)
 
 
