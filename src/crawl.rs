@@ -340,7 +340,7 @@ fn is_of_disk(error: &io::Error) -> bool {
 
 /// Whether a snapshot is sealed, for certain, with nothing left to do, nor anything that
 /// failed and may be tried again.
-pub fn is_complete(layout: &Layout) -> Result<bool, CrawlError> {
+pub fn is_complete(layout: &Layout) -> Result<bool, SnapshotError> {
     let manifest = fs::read(layout.path(MANIFEST)).ok();
     let manifest = manifest.and_then(|bytes| serde_json::from_slice::<Manifest>(&bytes).ok());
     let is_complete = manifest
@@ -348,7 +348,7 @@ pub fn is_complete(layout: &Layout) -> Result<bool, CrawlError> {
         .is_some_and(|seal| seal.complete && seal.counts.failed == 0);
     if is_complete {
         // Who sealed it may have been killed before the manifest's name was on disk.
-        whole::sync_directory(layout.root())?;
+        whole::sync_where_possible(layout.root())?;
     }
     Ok(is_complete)
 }

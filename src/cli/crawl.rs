@@ -279,7 +279,10 @@ impl From<CrawlError> for Failure {
 fn holds_records(snapshot: &Path) -> bool {
     let files = std::fs::read_dir(Layout::new(snapshot).archive());
     let mut files = files.into_iter().flatten().flatten();
-    files.any(|file| file.metadata().is_ok_and(|file| file.len() > 0))
+    files.any(|file| {
+        file.metadata()
+            .is_ok_and(|file| file.is_file() && file.len() > 0)
+    })
 }
 
 /// Runs `crawl`.
@@ -299,7 +302,13 @@ pub fn crawl(args: &CrawlArgs) -> Result<Exit, Failure> {
 /// Runs `resume`.
 pub fn resume(args: &ResumeArgs) -> Result<Exit, Failure> {
     let layout = Layout::new(&args.snapshot);
-    if crawl::is_complete(&layout).map_err(|error| ended(&layout, error))? {
+    let is_complete = crawl::is_complete(&layout).map_err(|error| {
+        Failure::environment(error).hint(
+            "It is complete; whether that is on the disk for certain can't be told: \
+             verify it, and copy it to a disk that works.",
+        )
+    });
+    if is_complete? {
         let path = args.snapshot.display();
         let told = format!("{path}: complete already, nothing to resume");
         let told = match (args.output.json, args.output.quiet) {
@@ -379,7 +388,7 @@ fn ended(layout: &Layout, error: CrawlError) -> Failure {
     if !error.is_of_the_machine() {
         return error.into();
     }
-    if !layout.store().is_file() {
+    if !layout.store().is_file() && !holds_records(layout.root()) {
         let failure = Failure::from(error);
         return match failure.exit {
             Exit::Environment => failure.hint(format!(

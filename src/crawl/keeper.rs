@@ -416,6 +416,7 @@ impl<'c> Keeper<'c> {
         self.store.commit()?;
         self.dedup.committed();
         self.log.flush()?;
+        self.store.begin()?;
         self.last_commit = Instant::now();
         Ok(())
     }

@@ -59,6 +59,8 @@ pub fn recover(
             Err(error) => return Err(SnapshotError::io(&path, "opening")(error).into()),
         };
         match row {
+            // There is none, or nothing in it: its row goes, and the file if it is there.
+            Some((_, 0)) if length == 0 => {}
             // Its torn end may have been cut a moment before the last run was killed.
             Some((_, committed)) if committed == length => whole::sync(&path)?,
             Some((id, committed)) if committed > length => {

@@ -154,7 +154,7 @@ impl Store {
         schema::version_of(&db, path).map(drop)
     }
 
-    /// Makes everything since the last commit durable.
+    /// Makes everything since the last commit durable. [`Self::begin`] is to follow.
     pub fn commit(&self) -> std::result::Result<(), CrawlError> {
         // Where SQLite took everything back by itself, nothing may be written but by a
         // transaction, and the commit fails.
@@ -163,14 +163,25 @@ impl Store {
             self.payloads.sweep(&self.db)?;
         }
         self.db.execute_batch("COMMIT")?;
-        self.name_log()?;
+        self.rows.committed();
+        self.payloads.committed();
+        Ok(self.name_log()?)
+    }
+
+    /// Begins the next transaction, and before that folds the log into the database where
+    /// it has grown. What fails here takes nothing back of what was committed.
+    pub fn begin(&self) -> Result<()> {
         if self.pages_of_log()? >= i64::from(self.log_pages) {
             self.fold("PASSIVE")?;
         }
-        self.db.execute_batch("BEGIN IMMEDIATE")?;
-        self.rows.committed();
-        self.payloads.committed();
-        Ok(())
+        self.db.execute_batch("BEGIN IMMEDIATE")
+    }
+
+    /// Both, for tests.
+    #[cfg(test)]
+    pub fn commit_and_begin(&self) {
+        let done = self.commit().and_then(|()| Ok(self.begin()?));
+        done.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Has the log's name on disk: SQLite syncs the directory once, and goes on where
@@ -189,12 +200,13 @@ impl Store {
         self.db.query_row(count, [], |row| row.get(1))
     }
 
-    /// Folds the log into the database file, as far as readers let it. After a fault it
+    /// Folds the log into the database file; whether no reader was in the way. After a fault it
     /// must not be tried again in this process: what the sync covered may be lost, and is
     /// taken for written (the log has it, and the next process reads that from its start).
-    fn fold(&self, how: &str) -> Result<()> {
+    fn fold(&self, how: &str) -> Result<bool> {
         let fold = format!("PRAGMA wal_checkpoint({how})");
-        self.db.query_row(&fold, [], |_| Ok(()))
+        let busy: i64 = self.db.query_row(&fold, [], |row| row.get(0))?;
+        Ok(busy == 0)
     }
 
     /// The payloads, which workers ask for.
@@ -205,7 +217,12 @@ impl Store {
     /// Ends the last transaction and folds the log into the database file.
     pub fn close(self) -> Result<()> {
         self.db.execute_batch("COMMIT")?;
-        self.fold("TRUNCATE")?;
+        if !self.fold("TRUNCATE")? {
+            tracing::warn!(
+                "another program reads {0}: what {0}-wal holds stays there",
+                self.path.display()
+            );
+        }
         self.db.close().map_err(|(_, error)| error)
     }
 

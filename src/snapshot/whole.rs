@@ -85,15 +85,7 @@ pub fn create_directory(path: &Path) -> Result<(), SnapshotError> {
     }
     let above = path.parent().unwrap_or(Path::new(""));
     if path.is_dir() {
-        return match sync_directory(above) {
-            // Somebody else's, in which only this one is ours.
-            Err(SnapshotError::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::PermissionDenied =>
-            {
-                Ok(())
-            }
-            synced => synced,
-        };
+        return sync_where_possible(above);
     }
     create_directory(above)?;
     match fs::create_dir(path) {
@@ -101,6 +93,21 @@ pub fn create_directory(path: &Path) -> Result<(), SnapshotError> {
             Err(SnapshotError::io(path, "creating")(error))
         }
         _ => sync_directory(above),
+    }
+}
+
+/// Makes the names in a directory durable, where this user and its file system can do that.
+pub fn sync_where_possible(path: &Path) -> Result<(), SnapshotError> {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    let impossible = [
+        InvalidInput,
+        PermissionDenied,
+        ReadOnlyFilesystem,
+        Unsupported,
+    ];
+    match sync_directory(path) {
+        Err(SnapshotError::Io { source, .. }) if impossible.contains(&source.kind()) => Ok(()),
+        synced => synced,
     }
 }
 

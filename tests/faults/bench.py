@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import gzip
 import json
 import os
 import pathlib
@@ -88,6 +89,16 @@ class Bench:
         ran = self.crawl(snapshot, at=operations // 2, kind="kill")
         if ran.returncode != -signal.SIGKILL or not acknowledged(snapshot):
             raise AssertionError(f"the crawl wasn't killed half way: exit {ran.returncode}, {ran.stderr}")
+        return snapshot
+
+    def torn(self):
+        """A crawl that was killed in the middle of the first write to its second WARC."""
+        snapshot = self.work / "torn"
+        ran = self.crawl(snapshot, at=2, kind="torn", file="-00001.warc")
+        start = (snapshot / "archive" / f"{snapshot.name}-00001.warc.gz").read_bytes()
+        with contextlib.suppress(EOFError):
+            gzip.decompress(start)
+            raise AssertionError(f"the second WARC isn't torn: exit {ran.returncode}, {len(start)} bytes")
         return snapshot
 
     def completes(self, snapshot, what, acknowledged, before):

@@ -144,28 +144,32 @@ def reads(bench, chance, long):
 
 def moments(bench, chance, long):
     """SIGKILL before any operation of a crawl, or of a resume, its recovery too, or in the middle of a write."""
-    killed, copy = bench.half_done(), bench.work / "moment" / "half"
+    copies = bench.work / "moment"
+    kill = {"kind": "kill"}
 
-    def anew():
-        shutil.rmtree(copy.parent, ignore_errors=True)
-        shutil.copytree(killed, copy)
-        return copy
+    def anew(killed):
+        shutil.rmtree(copies, ignore_errors=True)
+        copies.mkdir()
+        return shutil.copytree(killed, copies / killed.name)
 
     in_crawl, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count))
-    in_resume, _, _ = bench.counted(lambda count: bench.resume(anew(), count=count))
     to_warcs, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count, file=".warc"))
-    before = {"kind": "kill"}
-    cases = [(at, False, before) for at in range(1, in_crawl + 1)] + [(at, True, before) for at in range(1, in_resume + 1)]
-    torn = [(at, False, {"kind": "torn", "file": ".warc"}) for at in range(1, to_warcs + 1)]
-    # Recovery is what a resume begins with.
-    cases = some_of(cases, chance, long, 16) + [(at, True, before) for at in range(1, 6)]
-    torn = some_of(torn, chance, long, 8)
+    cases = some_of([(None, at, kill) for at in range(1, in_crawl + 1)], chance, long, 10)
+    torn = [(None, at, {"kind": "torn", "file": ".warc"}) for at in range(1, to_warcs + 1)]
+    cases += some_of(torn, chance, long, 8)
+    # Killed half way; and with a WARC of which nothing can be kept.
+    for killed in (bench.half_done(), bench.torn()):
+        in_resume, _, _ = bench.counted(lambda count: bench.resume(anew(killed), count=count))
+        # Recovery is what a resume begins with.
+        first = [(killed, at, kill) for at in range(1, 81)]
+        cases += some_of(first, chance, long, 10)
+        cases += some_of([(killed, at, kill) for at in range(81, in_resume + 1)], chance, long, 3)
     in_time = again = 0
-    for at, is_resume, fault in cases + torn:
-        what = f"operation {at} of a {'resume' if is_resume else 'crawl'}, {fault}"
-        snapshot = anew() if is_resume else bench.work / "killed"
-        known, before = acknowledged(snapshot) if is_resume else set(), bench.requests.copy()
-        ran = bench.resume(snapshot, at=at, **fault) if is_resume else bench.crawl(snapshot, at=at, **fault)
+    for killed, at, fault in cases:
+        what = f"operation {at} of a {'resume of ' + killed.name if killed else 'crawl'}, {fault}"
+        snapshot = anew(killed) if killed else bench.work / "killed"
+        known, before = acknowledged(snapshot) if killed else set(), bench.requests.copy()
+        ran = bench.resume(snapshot, at=at, **fault) if killed else bench.crawl(snapshot, at=at, **fault)
         for _ in range(4):
             if ran.returncode not in (0, -signal.SIGKILL) and not never_began(ran):
                 raise AssertionError(f"{what}: exit {ran.returncode}: {ran.stderr.strip()}")
@@ -176,13 +180,13 @@ def moments(bench, chance, long):
                 break
             # The next one is killed too, most often while it recovers.
             again += 1
-            ran = bench.resume(snapshot, at=chance.randrange(1, chance.choice((20, in_resume))), kind="kill")
+            ran = bench.resume(snapshot, at=chance.randrange(1, chance.choice((40, in_resume))), kind="kill")
         else:
             bench.fetched_none_again(what, known, before)
             known, before = acknowledged(snapshot), bench.requests.copy()
         bench.completes(snapshot, what, known, before)
-    if in_time < len(cases + torn) * 0.8:
-        raise AssertionError(f"{in_time} kills of {len(cases + torn)}")
+    if in_time < len(cases) * 0.8:
+        raise AssertionError(f"{in_time} kills of {len(cases)}")
     return f"{in_time} kills; {again} resumes were to be killed after another"
 
 

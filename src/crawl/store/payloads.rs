@@ -421,7 +421,7 @@ mod tests {
         let path = directory.path().join("crawl.sqlite");
         let mut store = Store::open(&path, HELD).unwrap();
         let warc = store.add_warc("1").unwrap();
-        store.commit().unwrap();
+        store.commit_and_begin();
         let add_both = |store: &Store, n: u64| {
             add(store, (warc, 2 * n), n);
             // Another with the same payload, long after it.
@@ -454,7 +454,7 @@ mod tests {
                 (committed..=n).for_each(|n| add_both(&store, n));
             }
         }
-        store.commit().unwrap();
+        store.commit_and_begin();
         let held = store.payloads.young().entries().len();
         assert_eq!(held, HELD);
         assert_eq!(count(&store, "payload"), (MANY - HELD as u64).cast_signed());
@@ -483,7 +483,7 @@ mod tests {
             add(store, (warcs[at.0], at.1), payload);
             expected.insert(payload, at);
             if payload % 7 == 0 {
-                store.commit().unwrap();
+                store.commit_and_begin();
             }
         };
         for n in 0..2 * MANY {
@@ -514,7 +514,7 @@ mod tests {
                 add(&store, &mut expected, (warc, n), payload);
             }
             check(&store, &expected);
-            store.commit().unwrap();
+            store.commit_and_begin();
             drop(store);
             store = Store::open(&path, HELD).unwrap();
             check(&store, &expected);

@@ -255,7 +255,7 @@ mod tests {
                     .add_record((warc, offset), &record, None, None)
                     .unwrap();
             }
-            store.commit().unwrap();
+            store.commit_and_begin();
             let reader = Reader::open(&path).unwrap();
             let told = |order| {
                 let mut told = Vec::new();

@@ -287,7 +287,7 @@ mod tests {
         for n in 0..MANY {
             assert_eq!(add(&store, &url(n)), Added::New(n + 1));
             if n % 7 == 0 {
-                store.commit().unwrap();
+                store.commit_and_begin();
             }
             if n % 300 == 299 {
                 // A kill: what wasn't committed is found again.
@@ -297,7 +297,7 @@ mod tests {
                 (last..=n).for_each(|n| assert_eq!(add(&store, &url(n)), Added::New(n + 1)));
             }
         }
-        store.commit().unwrap();
+        store.commit_and_begin();
         let held = store.rows.0.borrow().young.entries().len();
         assert_eq!((held, on_disk(&store)), (HELD, MANY - HELD as i64));
         for n in 0..MANY {
@@ -346,7 +346,7 @@ mod tests {
         let store = Store::open(&path, HELD).unwrap();
         for n in 0..MANY {
             add(&store, &url(n));
-            store.commit().unwrap();
+            store.commit_and_begin();
         }
         store.close().unwrap();
         let store = Store::open(&path, HELD).unwrap();
