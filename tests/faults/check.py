@@ -71,7 +71,7 @@ def errors(bench, chance, long):
     """Operation N of a crawl fails, and resume completes it."""
     total, _, _ = bench.counted(lambda count: bench.crawl(bench.work / "counted", count=count))
     cases, counts = [(at, kind) for at in range(1, total + 1) for kind in KINDS], bench.work / "count"
-    cases = some_of(cases, chance, long, 60)
+    cases = some_of(cases, chance, long, 45)
     ends, late = dict.fromkeys((0, 1, 3, 4), 0), 0
     for at, kind in cases:
         what, snapshot = f"operation {at} of about {total}, {kind}", bench.work / "failed"
@@ -115,7 +115,7 @@ def reads(bench, chance, long):
     _, in_crawl, _ = bench.counted(lambda count: bench.crawl(failed, count=count))
     _, in_resume, _ = bench.counted(lambda count: bench.resume(anew(), count=count))
     cases = [(at, False) for at in range(1, in_crawl + 1)] + [(at, True) for at in range(1, in_resume + 1)]
-    cases = some_of(cases, chance, long, 40)
+    cases = some_of(cases, chance, long, 30)
     ends, late, counts = dict.fromkeys((0, 1, 3, 4), 0), 0, bench.work / "count"
     for at, is_resume in cases:
         what = f"read {at} of about {in_resume if is_resume else in_crawl} of a {'resume' if is_resume else 'crawl'}"
