@@ -28,6 +28,7 @@ mod zipped;
 pub use account::{Account, Coverage, Host, Page as MissingOfPage, Reason};
 pub use closure::Closed;
 pub use finding::{Finding, Findings, KEPT_PER_RULE, Location, Severity};
+pub use ledger::MALFORMED as LEDGER_MALFORMED;
 pub use missing::MissingList;
 
 use std::panic::resume_unwind;

@@ -39,7 +39,8 @@ Examples:
 
 Exit code 0: no error found. 1: an error found. 2: a path is nothing that can be
 verified, no check of --only applies to it, or it has no ledger for --missing.
-4: a path can't be read, or the list not be written. Warnings and notes, such as honestly recorded failures of the site, don't change it.")]
+4: a path can't be read, or the list not be written. Warnings and notes, such
+as honestly recorded failures of the site, don't change it.")]
 pub struct VerifyArgs {
     /// Snapshots, WARCs (plain or .gz), WACZs, bags, or folders of WARCs
     #[arg(required = true, value_name = "PATH")]
@@ -234,7 +235,9 @@ fn write_list(list: &Path, report: &Report) -> Exit {
             "no list of what is missing of {}: {why}",
             report.path.display()
         );
-        Failure::usage(what).tell();
+        Failure::usage(what)
+            .hint("Name a snapshot that Lastlight sealed, or leave out --missing.")
+            .tell();
         // What was found weighs more.
         return match exit_of(report) {
             Exit::Done => Exit::Usage,
@@ -250,13 +253,13 @@ fn write_list(list: &Path, report: &Report) -> Exit {
     if report
         .findings
         .counts()
-        .any(|(_, rule, _)| rule == "ledger-malformed")
+        .any(|(_, rule, _)| rule == verify::LEDGER_MALFORMED)
     {
         let what = format!(
             "{} lacks the rows of the ledger that can't be read",
             list.display()
         );
-        Failure::usage(what).tell();
+        Failure::usage(what).hint("The findings name them.").tell();
     }
     Exit::Done
 }

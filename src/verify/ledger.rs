@@ -14,8 +14,8 @@ use crate::snapshot::layout::{LEDGER, MANIFEST};
 use crate::snapshot::ledger::{self, COLUMNS, LedgerRow, State};
 use crate::snapshot::manifest::Counts;
 
-/// The rule of what can't be read.
-pub(super) const MALFORMED: &str = "ledger-malformed";
+/// The rule of rows that can't be read.
+pub const MALFORMED: &str = "ledger-malformed";
 /// After so many rows that don't parse the file isn't read on.
 const MOST_MALFORMED: u64 = 1000;
 

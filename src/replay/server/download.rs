@@ -3,6 +3,13 @@
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use axum::http::{Response, StatusCode};
 
+/// The collection's name where a path of the interface is that of a file of it.
+pub(super) fn collection<'a>(path: &'a str, file: &str) -> Option<&'a str> {
+    let name = path.strip_prefix("/c/")?.strip_suffix(file)?;
+    let name = name.strip_suffix('/')?;
+    (!name.contains('/')).then_some(name)
+}
+
 /// The parameters of a query by name.
 pub(super) fn parameters(query: Option<&str>) -> impl Fn(&str) -> Option<String> {
     let query = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());

@@ -11,8 +11,8 @@ use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 
 use super::{
-    RUNTIME, State, is_of_another_website, is_read, ledger, not_allowed, paths, record, redirect,
-    script, status, target,
+    RUNTIME, State, download, is_of_another_website, is_read, ledger, not_allowed, paths, record,
+    redirect, script, status, target,
 };
 use crate::count::counted;
 use crate::replay::address::Base;
@@ -50,9 +50,9 @@ pub(super) async fn answer(state: &Arc<State>, base: &Base, request: &Parts) -> 
         script(RUNTIME)
     } else if let Some(asked) = asked {
         asked.answer(state, request).await
-    } else if let Some(name) = record::collection(&path) {
+    } else if let Some(name) = download::collection(&path, "record") {
         record::download(state, name, query.as_deref()).await
-    } else if let Some(name) = ledger::collection(&path) {
+    } else if let Some(name) = download::collection(&path, "ledger.csv") {
         ledger::download(state, name, query.as_deref()).await
     } else {
         let asked = UiRequest {

@@ -10,20 +10,15 @@ use super::{State, on_thread, status};
 use crate::replay::ledger::{self, CsvFile, Selection};
 use crate::replay::outlet::Outlet;
 
-/// The collection's name where a path of the interface is that of its ledger as a file.
-pub(super) fn collection(path: &str) -> Option<&str> {
-    let name = path.strip_prefix("/c/")?.strip_suffix("/ledger.csv")?;
-    (!name.contains('/')).then_some(name)
-}
-
-/// Answers `/c/<collection>/ledger.csv?state=…&q=…&via=…`.
+/// Answers `/c/<collection>/ledger.csv?state=…&q=…&reason=…&via=…`.
 pub(super) async fn download(
     state: &Arc<State>,
     collection: &str,
     query: Option<&str>,
 ) -> Response<Body> {
     let Some(selection) = Selection::of(parameters(query)) else {
-        let text = "there is no such state\n";
+        let text =
+            "there is no such state; leave it out, or say missing or a state of the ledger\n";
         return status(StatusCode::BAD_REQUEST, text);
     };
     let name = collection.to_owned();

@@ -11,12 +11,6 @@ use super::{State, on_thread, status};
 use crate::replay::outlet::Outlet;
 use crate::replay::record::{Exchange, Named, Stored};
 
-/// The collection's name where a path of the interface is that of a record.
-pub(super) fn collection(path: &str) -> Option<&str> {
-    let name = path.strip_prefix("/c/")?.strip_suffix("/record")?;
-    (!name.contains('/')).then_some(name)
-}
-
 /// Answers `/c/<collection>/record?url=…&time=…&file=…&offset=…`.
 pub(super) async fn download(
     state: &Arc<State>,
